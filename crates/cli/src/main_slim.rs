@@ -1,0 +1,2 @@
+//! The `coder` binary.
+fn main() {}
