@@ -1,1 +1,9 @@
-//! provisioner
+//! Template in, resources out.
+//!
+//! Takes provisioner jobs from a [`JobSource`], runs OpenTofu or Terraform on the template with
+//! the `coder` provider, and turns plan and state into resources, agents, apps and parameters.
+//! Knows neither the database nor HTTP.
+
+pub mod job;
+
+pub use job::{FileKind, JobSource, SourceError};
