@@ -2,6 +2,7 @@
 //!
 //! Kept to what neither cargo nor the shell does well by itself.
 
+mod audit;
 mod tidy;
 mod vendor;
 
@@ -17,6 +18,7 @@ cargo xtask <command>
 
   vendor        fetch and pack PostgreSQL and OpenTofu into target/vendor (does nothing when up to date)
   pack IN OUT   compress one file with zstd, as the server binary embeds it
+  audit         check the licences and sources of all dependencies
   tidy          check the rules of the house: crate tiers, paths, generated files
 ";
 
@@ -37,6 +39,7 @@ fn run() -> Result<()> {
         ["vendor"] => vendor::run(&root()),
         ["pack", input, output] => vendor::pack_file(Path::new(input), Path::new(output)),
         ["tidy"] => tidy::run(&root()),
+        ["audit"] => audit::run(&root()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -1,0 +1,64 @@
+# Everything a person does with this project, by one word each.
+SHELL := /bin/bash
+TARGET := x86_64-unknown-linux-gnu
+# One static build serves every Linux: nothing of the host's C library is needed at run time.
+STATIC := RUSTFLAGS="-C target-feature=+crt-static"
+RELEASE := target/$(TARGET)/release
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: deps
+deps: ## Install what building and testing need (Debian, as root or through sudo)
+	@scripts/deps.sh build
+
+.PHONY: vendor
+vendor: deps ## Fetch and pack PostgreSQL and OpenTofu, which travel inside the binary
+	@cargo xtask vendor
+
+.PHONY: build
+build: vendor ## Build target/release/coder (everything) and target/release/coder-slim (agent and client)
+	$(STATIC) cargo build --release --target $(TARGET) -p cli --no-default-features --bin coder-slim
+	@mkdir -p target/release
+	@cp $(RELEASE)/coder-slim target/release/coder-slim
+	@cargo xtask pack target/release/coder-slim target/vendor/coder-slim.zst
+	$(STATIC) cargo build --release --target $(TARGET) -p cli --bin coder
+	@cp $(RELEASE)/coder target/release/coder
+	@ls -lh target/release/coder target/release/coder-slim
+
+.PHONY: dev
+dev: vendor ## Build both binaries for development (target/debug)
+	cargo build -p cli --bins
+
+.PHONY: demo
+demo: build ## From nothing to a shell in a running workspace; goes on serving (DEMO_ONCE=1 stops after the proof)
+	@scripts/demo.sh
+
+.PHONY: test
+test: vendor ## Run every test
+	@scripts/deps.sh test
+	cargo build -p cli --bins
+	cargo test --workspace
+
+.PHONY: check
+check: ## Format, lints, rules of the house, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo xtask tidy
+	cargo xtask audit
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: bench
+bench: build ## Measure the built binary (BENCH_PEER=/path/to/other/coder compares)
+	@benches/run.sh
+
+.PHONY: clean
+clean: ## Remove what was built and the demo's data
+	cargo clean
+	rm -rf .demo
