@@ -11,3 +11,4 @@ pub mod disco;
 pub mod key;
 pub mod node;
 pub mod packet;
+pub mod peers;

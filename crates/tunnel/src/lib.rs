@@ -1,1 +1,23 @@
-//! tunnel
+//! The tunnel between peers: WireGuard over relays (direct paths to come), with TCP in user space.
+//!
+//! [`Conn`] is one end. It keeps connections to relays, holds sessions with peers that the
+//! coordinator announces ([`coordinate`] drives that), and carries TCP streams that behave like
+//! sockets. The protocols are in `tunnel-proto`; here are sockets, timers and tasks.
+
+mod config;
+mod conn;
+mod fallback;
+mod listener;
+mod status;
+mod stream;
+
+pub use config::Config;
+pub use conn::Conn;
+pub use fallback::{BoxFuture, FallbackTcp, Inbound, Localhost, Serve};
+pub use listener::Listener;
+pub use status::{PeerStatus, PingError, Pong, Traffic, Via};
+pub use stream::TcpStream;
+pub use tunnel_proto::address;
+pub use tunnel_proto::derp_map::{DerpMap, DerpNode, HomeParams, Region};
+pub use tunnel_proto::node::Node;
+pub use tunnel_proto::peers::{PeerUpdate, PeerUpdateKind};
