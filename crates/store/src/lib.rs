@@ -1,1 +1,47 @@
-//! store
+//! All that survives: the schema, its migrations, the queries, and word of
+//! changes between replicas.
+//!
+//! - [`Store`] is the pool; [`Store::conn`] lends a connection, [`Store::begin`]
+//!   a transaction. Queries are methods of [`Conn`], which a [`Tx`] also is:
+//!   the same query runs within a transaction or without.
+//! - Every query names who acts. What that subject may not read is
+//!   [`StoreError::NotFound`]; what it may read but not change is
+//!   [`StoreError::Forbidden`].
+//! - A change, its audit entry ([`Tx::audit`]) and its notification
+//!   ([`Tx::notify`]) commit together or not at all.
+//! - Rows are the truth; [`Store::listen`] only wakes up.
+//!
+//! One file per noun holds its row type and its queries; `organizations` is
+//! the plainest example to copy.
+
+mod audit;
+mod conn;
+mod error;
+mod listen;
+mod migrate;
+mod organizations;
+mod row;
+mod tx;
+
+pub use audit::{AuditAction, AuditDiff, AuditEntry, FieldDiff};
+pub use conn::{Conn, Store};
+pub use error::StoreError;
+pub use listen::Listener;
+pub use migrate::MigrateError;
+pub use organizations::{MemberRow, OrganizationRef, OrganizationRow};
+pub use row::FromRow;
+pub use tx::Tx;
+
+/// Result of a query.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+/// A point in time, UTC.
+pub type Time = chrono::DateTime<chrono::Utc>;
+
+/// "Never", as the API writes it: the year 1.
+pub fn never() -> Time {
+    use chrono::TimeZone as _;
+    chrono::Utc
+        .with_ymd_and_hms(1, 1, 1, 0, 0, 0)
+        .single()
+        .unwrap_or_default()
+}

@@ -1,0 +1,107 @@
+//! Brings the schema up to date.
+//!
+//! All outstanding migrations run in one transaction under an advisory lock:
+//! replicas that start together wait for each other, and a failure leaves the
+//! schema as it was. A schema newer than this binary is refused.
+
+use crate::conn::Conn;
+use crate::{Result, StoreError};
+
+/// The migrations, oldest first; numbers have no gaps. A released migration is
+/// never edited.
+const MIGRATIONS: &[(i32, &str, &str)] = &[(
+    1,
+    "identity",
+    include_str!("../migrations/0001_identity.sql"),
+)];
+
+/// Key of the advisory lock: the letters "coder" and a number of ours.
+const LOCK: i64 = 0x63_6f64_6572_0001;
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A newer server has been here.
+    #[error(
+        "the database has schema version {found}, this server knows versions up to {known}: \
+         it was used by a newer release. Start that release or a later one, or restore a backup \
+         made before the upgrade"
+    )]
+    Newer {
+        /// Version of the schema.
+        found: i32,
+        /// Newest version of this binary.
+        known: i32,
+    },
+    /// A migration failed; the schema is as before.
+    #[error("schema migration {version} ({name}) failed, nothing was changed: {source}")]
+    Failed {
+        /// Number of the migration.
+        version: i32,
+        /// Its name.
+        name: &'static str,
+        /// The database's answer.
+        source: StoreError,
+    },
+    /// The database failed otherwise.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub(crate) async fn run(conn: Conn) -> Result<(), MigrateError> {
+    let system = authz::Subject::system(authz::System::Core);
+    let tx = crate::Tx::begin(conn, system).await?;
+    let client = &tx.0;
+    let setup = format!(
+        "SELECT pg_advisory_xact_lock({LOCK});
+         CREATE TABLE IF NOT EXISTS schema_migrations (
+             version integer PRIMARY KEY,
+             name text NOT NULL,
+             applied_at timestamptz NOT NULL DEFAULT now()
+         );"
+    );
+    client
+        .batch_execute(&setup)
+        .await
+        .map_err(StoreError::from)?;
+    let row = client
+        .query_one(
+            "SELECT coalesce(max(version), 0) FROM schema_migrations",
+            &[],
+        )
+        .await
+        .map_err(StoreError::from)?;
+    let found: i32 = row.try_get(0).map_err(StoreError::from)?;
+    let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
+    if found > known {
+        return Err(MigrateError::Newer { found, known });
+    }
+    for &(version, name, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > found) {
+        let failed = |error: tokio_postgres::Error| MigrateError::Failed {
+            version,
+            name,
+            source: error.into(),
+        };
+        client.batch_execute(sql).await.map_err(failed)?;
+        let note = "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
+        client
+            .execute(note, &[&version, &name])
+            .await
+            .map_err(failed)?;
+        tracing::info!(version, name, "schema migrated");
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_gaps() {
+        for (i, (version, name, _)) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(usize::try_from(*version), Ok(i + 1), "{name}");
+        }
+    }
+}
