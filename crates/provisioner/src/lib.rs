@@ -4,6 +4,8 @@
 //! the `coder` provider, and turns plan and state into resources, agents, apps and parameters.
 //! Knows neither the database nor HTTP.
 
+pub mod archive;
+pub mod hcl;
 pub mod job;
 
 pub use job::{FileKind, JobSource, SourceError};
