@@ -2,6 +2,8 @@
 //!
 //! One module per protocol package; field meanings stand in the `.proto` files.
 
+mod redacted;
+
 #[allow(
     clippy::all,
     clippy::pedantic,
