@@ -1,0 +1,68 @@
+//! End-to-end tests: the real binaries, a real PostgreSQL, a real OpenTofu, the
+//! real OpenSSH client, and the other implementation where it is at hand.
+//!
+//! One deployment serves most tests (each with workspaces of its own name); a
+//! test that breaks or restarts a server starts its own.
+
+mod bad_input;
+mod first_path;
+mod interop_agent;
+mod interop_cli;
+mod interop_server;
+mod openssh;
+mod postgres;
+mod restarts;
+mod world;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+type Test = fn() -> anyhow::Result<()>;
+
+fn trial(name: &str, test: Test) -> Trial {
+    Trial::test(name, move || {
+        test().map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Every test starts processes; more than two at once only slow each other.
+    arguments.test_threads.get_or_insert(2);
+    let all: &[(&str, Test)] = &[
+        (
+            "first_path::template_to_shell",
+            first_path::template_to_shell,
+        ),
+        ("first_path::command_line", first_path::command_line),
+        ("openssh::through_stdio", openssh::through_stdio),
+        ("openssh::binary_clean", openssh::binary_clean),
+        (
+            "interop_cli::go_cli_to_our_server",
+            interop_cli::go_cli_to_our_server,
+        ),
+        (
+            "interop_agent::go_agent_in_our_workspace",
+            interop_agent::go_agent_in_our_workspace,
+        ),
+        (
+            "interop_server::our_cli_and_agent_with_go_server",
+            interop_server::our_cli_and_agent_with_go_server,
+        ),
+        (
+            "restarts::server_killed_while_agent_runs",
+            restarts::server_killed_while_agent_runs,
+        ),
+        (
+            "restarts::server_killed_during_apply",
+            restarts::server_killed_during_apply,
+        ),
+        ("restarts::postgres_killed", restarts::postgres_killed),
+        ("bad_input::http", bad_input::http),
+        ("bad_input::templates", bad_input::templates),
+        ("bad_input::same_name_at_once", bad_input::same_name_at_once),
+    ];
+    let trials = all.iter().map(|(name, test)| trial(name, *test)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    world::tear_down();
+    conclusion.exit();
+}
