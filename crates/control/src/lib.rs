@@ -1,1 +1,49 @@
-//! control
+//! The rules: who may do what to which noun, and what follows from it.
+//!
+//! One file per noun; a function `noun_verb` is the same verb that the route
+//! and the query have. No HTTP (errors carry a class, not a status line) and no
+//! SQL (that is `store`'s). [`Control`] holds the services that the rules need.
+
+mod error;
+mod organizations;
+mod settings;
+
+pub use error::{Error, Kind, NOT_FOUND};
+pub use settings::Settings;
+
+use std::sync::Arc;
+
+use store::Store;
+
+/// Result of a rule.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The rules with what they need. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    settings: Settings,
+}
+
+impl Control {
+    /// The rules over a migrated database.
+    pub fn new(store: Store, settings: Settings) -> Self {
+        Control {
+            inner: Arc::new(Inner { store, settings }),
+        }
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// What the deployment decided by its options.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+}

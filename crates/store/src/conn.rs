@@ -107,6 +107,38 @@ impl Store {
         self.conn().await?.notify(channel, payload).await
     }
 
+    /// All rows of a query, on a connection lent for it alone.
+    ///
+    /// # Errors
+    /// As [`StoreError`] tells.
+    pub async fn query(&self, sql: &str, params: &[SqlParam<'_>]) -> Result<Vec<Row>> {
+        self.conn().await?.query(sql, params).await
+    }
+
+    /// The first row of a query, if any.
+    ///
+    /// # Errors
+    /// As [`StoreError`] tells.
+    pub async fn query_opt(&self, sql: &str, params: &[SqlParam<'_>]) -> Result<Option<Row>> {
+        self.conn().await?.query_opt(sql, params).await
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none.
+    pub async fn query_one(&self, sql: &str, params: &[SqlParam<'_>]) -> Result<Row> {
+        self.conn().await?.query_one(sql, params).await
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    ///
+    /// # Errors
+    /// As [`StoreError`] tells.
+    pub async fn execute(&self, sql: &str, params: &[SqlParam<'_>]) -> Result<u64> {
+        self.conn().await?.execute(sql, params).await
+    }
+
     /// Round trip time of an empty query.
     ///
     /// # Errors

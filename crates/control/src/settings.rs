@@ -1,0 +1,83 @@
+//! What the rules take from the deployment's options.
+
+use std::time::Duration;
+
+use url::Url;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Options that change rules; each is named after its flag.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where users and agents reach the server, without a trailing slash in its path.
+    pub access_url: Url,
+    /// Wildcard host of apps (`*.apps.example.com`); empty if there is none.
+    pub wildcard_access_url: String,
+    /// Life of a browser session.
+    pub session_duration: Duration,
+    /// Sessions do not get longer by use.
+    pub disable_session_expiry_refresh: bool,
+    /// Life of a token that names none, and of the keys that the CLI gets.
+    pub default_token_lifetime: Duration,
+    /// Longest life of a token.
+    pub max_token_lifetime: Duration,
+    /// Longest life of a token of an owner.
+    pub max_admin_token_lifetime: Duration,
+    /// Nobody signs in with a password.
+    pub disable_password_auth: bool,
+    /// Switches of the access model.
+    pub policy: authz::Policy,
+    /// `ed25519`, `ecdsa` or `rsa4096`.
+    pub ssh_keygen_algorithm: String,
+    /// Workspaces may be renamed.
+    pub allow_workspace_renames: bool,
+    /// Users may set quiet hours of their own.
+    pub allow_custom_quiet_hours: bool,
+    /// Quiet hours of users who set none: a daily schedule in cron form.
+    pub default_quiet_hours_schedule: String,
+    /// How often automatic starts and stops are looked at.
+    pub autobuild_poll_interval: Duration,
+    /// How often dead jobs are looked for.
+    pub job_hang_detector_interval: Duration,
+    /// Time between a polite cancellation of a build and its end by force.
+    pub provisioner_force_cancel_interval: Duration,
+    /// In-process provisioner daemons.
+    pub provisioner_daemons: usize,
+    /// Suffix of workspace host names.
+    pub workspace_hostname_suffix: String,
+    /// How long agent logs of finished builds are kept; zero keeps them.
+    pub workspace_agent_logs_retention: Duration,
+    /// How long expired keys are kept; zero keeps them.
+    pub api_keys_retention: Duration,
+    /// How long audit entries are kept; zero keeps them.
+    pub audit_logs_retention: Duration,
+}
+
+impl Settings {
+    /// The defaults of the table of options, for this address.
+    pub fn new(access_url: Url) -> Self {
+        Settings {
+            access_url,
+            wildcard_access_url: String::new(),
+            session_duration: 24 * HOUR,
+            disable_session_expiry_refresh: false,
+            default_token_lifetime: 168 * HOUR,
+            max_token_lifetime: 876_600 * HOUR,
+            max_admin_token_lifetime: 168 * HOUR,
+            disable_password_auth: false,
+            policy: authz::Policy::default(),
+            ssh_keygen_algorithm: "ed25519".to_owned(),
+            allow_workspace_renames: false,
+            allow_custom_quiet_hours: true,
+            default_quiet_hours_schedule: "CRON_TZ=UTC 0 0 * * *".to_owned(),
+            autobuild_poll_interval: Duration::from_secs(60),
+            job_hang_detector_interval: Duration::from_secs(60),
+            provisioner_force_cancel_interval: Duration::from_secs(600),
+            provisioner_daemons: 3,
+            workspace_hostname_suffix: "coder".to_owned(),
+            workspace_agent_logs_retention: 168 * HOUR,
+            api_keys_retention: 168 * HOUR,
+            audit_logs_retention: Duration::ZERO,
+        }
+    }
+}
