@@ -86,15 +86,32 @@ mod secret;
 pub mod template_versions;
 pub mod templates;
 pub mod users;
+mod version;
 pub mod workspace_agents;
 pub mod workspace_builds;
 pub mod workspaces;
 
 pub use {
-    api_keys::*, audit::*, authorization::*, deployment::*, external_auth::*, files::*,
-    git_ssh_keys::*, groups::*, organizations::*, parameters::*, provisioners::*, responses::*,
-    secret::Secret, template_versions::*, templates::*, users::*, workspace_agents::*,
-    workspace_builds::*, workspaces::*,
+    api_keys::*,
+    audit::*,
+    authorization::*,
+    deployment::*,
+    external_auth::*,
+    files::*,
+    git_ssh_keys::*,
+    groups::*,
+    organizations::*,
+    parameters::*,
+    provisioners::*,
+    responses::*,
+    secret::Secret,
+    template_versions::*,
+    templates::*,
+    users::*,
+    version::{VERSION, same_api_level},
+    workspace_agents::*,
+    workspace_builds::*,
+    workspaces::*,
 };
 
 /// Reads `null` as the type's default: Go peers send `null` for empty lists.
