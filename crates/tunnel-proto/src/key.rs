@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rand::{CryptoRng, RngCore};
+use rand::CryptoRng;
 use x25519_dalek::{PublicKey, StaticSecret};
 
 /// Length of a raw Curve25519 key, in bytes.
@@ -127,7 +127,7 @@ macro_rules! private_key {
 
         impl $name {
             /// Draws a new key from `rng`.
-            pub fn generate(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+            pub fn generate(rng: &mut impl CryptoRng) -> Self {
                 let mut raw = [0; KEY_LEN];
                 rng.fill_bytes(&mut raw);
                 Self(StaticSecret::from(raw))

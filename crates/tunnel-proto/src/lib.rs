@@ -11,4 +11,6 @@ pub mod disco;
 pub mod key;
 pub mod node;
 pub mod packet;
+pub mod path;
 pub mod peers;
+pub mod wireguard;

@@ -1,4 +1,13 @@
 //! The peers of one tunnel end and how they come and go.
+//!
+//! A peer that this end dials (a destination) is used when it said that it is ready for a
+//! handshake, or after [`READY_TIMEOUT`]; any other peer at once. A lost peer stays until
+//! [`LOST_TIMEOUT`] after its last handshake; a disconnected one goes at once.
 
+mod peer;
+mod table;
 mod update;
+
+pub use peer::{LOST_TIMEOUT, Peer, Phase, READY_TIMEOUT};
+pub use table::{Identity, MAX_PEERS, PeerIndex, Peers};
 pub use update::{PeerUpdate, PeerUpdateKind};

@@ -1,0 +1,64 @@
+//! One peer: what it published, and how far its tunnel is.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::disco::Shared;
+use crate::node::Node;
+use crate::path::Path;
+use crate::wireguard::Session;
+
+/// A dialled peer that never says it is ready is tried after so long.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A lost peer is forgotten so long after its last handshake.
+pub const LOST_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// How far the tunnel to a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Announced, but it may not know us yet: a handshake might be lost. Begins at this time.
+    WaitingUntil(Instant),
+    /// In use.
+    Active,
+}
+
+/// A peer whose description is known.
+#[derive(Debug)]
+pub struct Peer {
+    /// Identifier at the coordinator.
+    pub id: Uuid,
+    /// What it published last.
+    pub node: Node,
+    /// Its WireGuard session.
+    pub session: Session,
+    /// The secret with its disco key.
+    pub disco: Shared,
+    /// The way to it.
+    pub path: Path,
+    pub(super) phase: Phase,
+    pub(super) lost_since: Option<Instant>,
+}
+
+impl Peer {
+    /// True when packets may be sent to it.
+    pub fn is_active(&self) -> bool {
+        self.phase == Phase::Active
+    }
+
+    /// True when the coordinator lost sight of it.
+    pub fn is_lost(&self) -> bool {
+        self.lost_since.is_some()
+    }
+
+    /// When a lost peer is to be forgotten.
+    pub(super) fn forget_at(&self, now: Instant) -> Option<Instant> {
+        let lost_since = self.lost_since?;
+        let last_seen = self
+            .session
+            .since_handshake()
+            .and_then(|ago| now.checked_sub(ago))
+            .unwrap_or(lost_since);
+        Some(last_seen + LOST_TIMEOUT)
+    }
+}

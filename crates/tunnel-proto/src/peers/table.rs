@@ -1,0 +1,446 @@
+//! The table of peers, found by identifier, node key, disco key or tunnel address.
+
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use super::peer::{Peer, Phase, READY_TIMEOUT};
+use super::update::PeerUpdateKind;
+use crate::disco::Shared;
+use crate::key::{DiscoPrivate, DiscoPublic, NodePrivate, NodePublic};
+use crate::node::Node;
+use crate::path::Path;
+use crate::wireguard::Session;
+
+/// Most peers of one end: far above what one machine serves, so that a broken coordinator cannot
+/// exhaust memory.
+pub const MAX_PEERS: usize = 1 << 16;
+/// Most source addresses taken from one peer: agents have two or three.
+const MAX_ALLOWED_IPS: usize = 8;
+
+/// The private keys of this end.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// WireGuard and relay identity.
+    pub node: NodePrivate,
+    /// For path discovery.
+    pub disco: DiscoPrivate,
+}
+
+/// A peer's place in the table. Not reused while the peer is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerIndex(u32);
+
+/// All peers.
+#[derive(Debug)]
+pub struct Peers {
+    identity: Identity,
+    table: HashMap<PeerIndex, Peer>,
+    next_index: u32,
+    by_id: HashMap<Uuid, PeerIndex>,
+    by_node: HashMap<NodePublic, PeerIndex>,
+    by_disco: HashMap<DiscoPublic, PeerIndex>,
+    by_address: HashMap<Ipv6Addr, PeerIndex>,
+    destinations: HashSet<Uuid>,
+    /// Peers that were ready before they were described.
+    ready_early: HashSet<Uuid>,
+}
+
+impl Peers {
+    /// An empty table. `first_index` should be random: it begins the numbering of sessions.
+    pub fn new(identity: Identity, first_index: u32) -> Self {
+        Self {
+            identity,
+            table: HashMap::new(),
+            next_index: first_index,
+            by_id: HashMap::new(),
+            by_node: HashMap::new(),
+            by_disco: HashMap::new(),
+            by_address: HashMap::new(),
+            destinations: HashSet::new(),
+            ready_early: HashSet::new(),
+        }
+    }
+
+    /// This end's keys.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Marks `id` as a peer that this end dials.
+    pub fn add_destination(&mut self, id: Uuid) {
+        if self.destinations.len() < MAX_PEERS {
+            self.destinations.insert(id);
+        }
+    }
+
+    /// This end dials `id` no more: forgets it.
+    pub fn remove_destination(&mut self, id: Uuid) {
+        self.destinations.remove(&id);
+        self.remove(id);
+    }
+
+    /// Takes news of a peer. Gives the peer if it became active by them.
+    pub fn apply(&mut self, id: Uuid, kind: PeerUpdateKind, now: Instant) -> Option<PeerIndex> {
+        match kind {
+            PeerUpdateKind::Node(node) => self.describe(id, *node, now),
+            PeerUpdateKind::Disconnected => {
+                self.remove(id);
+                None
+            }
+            PeerUpdateKind::Lost => {
+                if let Some(peer) = self.by_id.get(&id).and_then(|at| self.table.get_mut(at)) {
+                    peer.lost_since.get_or_insert(now);
+                }
+                None
+            }
+            PeerUpdateKind::ReadyForHandshake => self.ready(id),
+        }
+    }
+
+    /// The coordinator is out of reach: every peer counts as lost.
+    pub fn mark_all_lost(&mut self, now: Instant) {
+        for peer in self.table.values_mut() {
+            peer.lost_since.get_or_insert(now);
+        }
+    }
+
+    fn describe(&mut self, id: Uuid, node: Node, now: Instant) -> Option<PeerIndex> {
+        if !node.is_usable() || node.key == self.identity.node.public() {
+            return None;
+        }
+        let known = self.by_id.get(&id).copied();
+        if let Some(index) = known
+            && let Some(peer) = self.table.get_mut(&index)
+            && peer.node.key == node.key
+            && peer.node.disco == node.disco
+        {
+            peer.lost_since = None;
+            peer.path.set_home(node.preferred_derp);
+            if peer.node.allowed_ips != node.allowed_ips {
+                self.by_address.retain(|_, at| *at != index);
+                claim(&mut self.by_address, index, &node.allowed_ips);
+            }
+            peer.node = node;
+            return None;
+        }
+        // New, or the same peer after a restart with new keys: its old session is worthless.
+        let destination = self.destinations.contains(&id);
+        let wait = destination && !self.ready_early.remove(&id);
+        self.remove(id);
+        if let Some(&holder) = self.by_node.get(&node.key) {
+            self.remove(self.superseded(holder, &node)?);
+        }
+        if self.table.len() >= MAX_PEERS {
+            return None;
+        }
+        let index = PeerIndex(self.next_index);
+        self.next_index = self.next_index.wrapping_add(1);
+        let mut path = Path::default();
+        path.set_home(node.preferred_derp);
+        claim(&mut self.by_address, index, &node.allowed_ips);
+        self.by_id.insert(id, index);
+        self.by_node.insert(node.key, index);
+        self.by_disco.entry(node.disco).or_insert(index);
+        let session = Session::new(&self.identity.node, &node.key, index.0, destination);
+        let disco = Shared::new(&self.identity.disco, &node.disco);
+        let phase = if wait {
+            Phase::WaitingUntil(now + READY_TIMEOUT)
+        } else {
+            Phase::Active
+        };
+        let peer = Peer {
+            id,
+            node,
+            session,
+            disco,
+            path,
+            phase,
+            lost_since: None,
+        };
+        self.table.insert(index, peer);
+        (!wait).then_some(index)
+    }
+
+    /// The identifier of `holder` if `node`, which has the same key, may take its place: the same
+    /// process came back under another identifier. Otherwise somebody claims a key of another.
+    fn superseded(&self, holder: PeerIndex, node: &Node) -> Option<Uuid> {
+        let peer = self.table.get(&holder)?;
+        (peer.is_lost() || peer.node.allowed_ips == node.allowed_ips).then_some(peer.id)
+    }
+
+    fn ready(&mut self, id: Uuid) -> Option<PeerIndex> {
+        if let Some(&index) = self.by_id.get(&id) {
+            return self.activate(index).then_some(index);
+        }
+        if self.destinations.contains(&id) {
+            self.ready_early.insert(id);
+        }
+        None
+    }
+
+    /// Makes a waiting peer active; true if it was waiting.
+    pub fn activate(&mut self, index: PeerIndex) -> bool {
+        match self.table.get_mut(&index) {
+            Some(peer) if peer.phase != Phase::Active => {
+                peer.phase = Phase::Active;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        self.ready_early.remove(&id);
+        if let Some(index) = self.by_id.remove(&id) {
+            self.table.remove(&index);
+            self.by_node.retain(|_, at| *at != index);
+            self.by_disco.retain(|_, at| *at != index);
+            self.by_address.retain(|_, at| *at != index);
+        }
+    }
+
+    /// Peers that became active because their time to get ready is over. Forgets lost ones.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<PeerIndex> {
+        let forgotten: Vec<Uuid> = self
+            .table
+            .values()
+            .filter(|peer| peer.forget_at(now).is_some_and(|at| at <= now))
+            .map(|peer| peer.id)
+            .collect();
+        for id in forgotten {
+            self.remove(id);
+        }
+        let due: Vec<PeerIndex> = self
+            .table
+            .iter()
+            .filter(|(_, peer)| matches!(peer.phase, Phase::WaitingUntil(at) if at <= now))
+            .map(|(&index, _)| index)
+            .collect();
+        for &index in &due {
+            self.activate(index);
+        }
+        due
+    }
+
+    /// When the next waiting peer's time is over. Lost peers are checked at any later timeout.
+    pub fn next_ready_deadline(&self) -> Option<Instant> {
+        let waiting = self.table.values().filter_map(|peer| match peer.phase {
+            Phase::WaitingUntil(at) => Some(at),
+            Phase::Active => None,
+        });
+        waiting.min()
+    }
+
+    /// The peer at `index`.
+    pub fn get(&self, index: PeerIndex) -> Option<&Peer> {
+        self.table.get(&index)
+    }
+
+    /// The peer at `index`, to change.
+    pub fn get_mut(&mut self, index: PeerIndex) -> Option<&mut Peer> {
+        self.table.get_mut(&index)
+    }
+
+    /// Place of the peer with this identifier.
+    pub fn by_id(&self, id: Uuid) -> Option<PeerIndex> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// Place of the peer with this node key.
+    pub fn by_node(&self, key: &NodePublic) -> Option<PeerIndex> {
+        self.by_node.get(key).copied()
+    }
+
+    /// Place of the peer with this disco key.
+    pub fn by_disco(&self, key: &DiscoPublic) -> Option<PeerIndex> {
+        self.by_disco.get(key).copied()
+    }
+
+    /// Place of the peer that owns this tunnel address.
+    pub fn by_address(&self, address: &Ipv6Addr) -> Option<PeerIndex> {
+        self.by_address.get(address).copied()
+    }
+
+    /// All peers with their places.
+    pub fn iter(&self) -> impl Iterator<Item = (PeerIndex, &Peer)> {
+        self.table.iter().map(|(&index, peer)| (index, peer))
+    }
+
+    /// All peers, to change.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (PeerIndex, &mut Peer)> {
+        self.table.iter_mut().map(|(&index, peer)| (index, peer))
+    }
+
+    /// True without peers.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+}
+
+/// Gives the addresses to the peer. An address stays with whom has it: a peer cannot take over
+/// another's by claiming it too.
+fn claim(by_address: &mut HashMap<Ipv6Addr, PeerIndex>, index: PeerIndex, allowed: &[Ipv6Addr]) {
+    for address in allowed.iter().take(MAX_ALLOWED_IPS) {
+        by_address.entry(*address).or_insert(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::super::peer::LOST_TIMEOUT;
+    use super::*;
+
+    fn table() -> Peers {
+        let node = NodePrivate::from_bytes([1; 32]);
+        Peers::new(
+            Identity {
+                node,
+                disco: DiscoPrivate::from_bytes([2; 32]),
+            },
+            7,
+        )
+    }
+
+    fn node(n: u8) -> Node {
+        Node {
+            id: i64::from(n),
+            key: NodePublic([n; 32]),
+            disco: DiscoPublic([n; 32]),
+            preferred_derp: 1,
+            derp_latency: BTreeMap::new(),
+            derp_forced_websocket: BTreeMap::new(),
+            addresses: vec![address(n)],
+            allowed_ips: vec![address(n)],
+            endpoints: vec![],
+        }
+    }
+
+    fn address(n: u8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd7a, 0, 0, 0, 0, 0, 0, u16::from(n))
+    }
+
+    fn id(n: u8) -> Uuid {
+        Uuid::from_u128(u128::from(n))
+    }
+
+    fn described(n: u8) -> PeerUpdateKind {
+        PeerUpdateKind::Node(Box::new(node(n)))
+    }
+
+    #[test]
+    fn sources_are_active_at_once_destinations_when_ready_or_after_5_s() {
+        let (mut peers, now) = (table(), Instant::now());
+        assert!(peers.apply(id(10), described(10), now).is_some());
+        peers.add_destination(id(11));
+        peers.add_destination(id(12));
+        assert_eq!(peers.apply(id(11), described(11), now), None);
+        assert_eq!(peers.apply(id(12), described(12), now), None);
+        let ready = peers
+            .apply(id(11), PeerUpdateKind::ReadyForHandshake, now)
+            .unwrap();
+        assert_eq!(peers.by_id(id(11)), Some(ready));
+        assert_eq!(
+            peers.apply(id(11), PeerUpdateKind::ReadyForHandshake, now),
+            None
+        );
+        assert_eq!(peers.next_ready_deadline(), Some(now + READY_TIMEOUT));
+        assert!(
+            peers
+                .handle_timeout(now + READY_TIMEOUT - Duration::from_millis(1))
+                .is_empty()
+        );
+        assert_eq!(peers.handle_timeout(now + READY_TIMEOUT).len(), 1);
+        assert_eq!(peers.next_ready_deadline(), None);
+    }
+
+    #[test]
+    fn ready_may_come_before_the_description() {
+        let (mut peers, now) = (table(), Instant::now());
+        peers.add_destination(id(10));
+        assert_eq!(
+            peers.apply(id(10), PeerUpdateKind::ReadyForHandshake, now),
+            None
+        );
+        assert!(peers.apply(id(10), described(10), now).is_some());
+    }
+
+    #[test]
+    fn lost_peers_stay_15_minutes_unless_they_return() {
+        let (mut peers, now) = (table(), Instant::now());
+        for n in [10, 11] {
+            peers.apply(id(n), described(n), now);
+            peers.apply(id(n), PeerUpdateKind::Lost, now);
+        }
+        peers.apply(id(11), described(11), now);
+        peers.handle_timeout(now + LOST_TIMEOUT - Duration::from_secs(1));
+        assert!(peers.by_id(id(10)).is_some());
+        peers.handle_timeout(now + LOST_TIMEOUT);
+        assert_eq!(peers.by_id(id(10)), None);
+        assert!(peers.by_id(id(11)).is_some());
+        peers.apply(id(11), PeerUpdateKind::Disconnected, now);
+        assert!(peers.is_empty() && peers.by_address(&address(11)).is_none());
+    }
+
+    #[test]
+    fn new_keys_are_a_new_session() {
+        let (mut peers, now) = (table(), Instant::now());
+        peers.add_destination(id(10));
+        peers.apply(id(10), described(10), now);
+        peers.apply(id(10), PeerUpdateKind::ReadyForHandshake, now);
+        let first = peers.by_id(id(10)).unwrap();
+        let mut restarted = node(10);
+        restarted.key = NodePublic([99; 32]);
+        peers.apply(id(10), PeerUpdateKind::Node(Box::new(restarted)), now);
+        let second = peers.by_id(id(10)).unwrap();
+        assert_ne!(first, second);
+        assert!(!peers.get(second).unwrap().is_active(), "waits again");
+        assert_eq!(peers.by_node(&NodePublic([10; 32])), None);
+    }
+
+    #[test]
+    fn addresses_and_keys_cannot_be_taken_over() {
+        let (mut peers, now) = (table(), Instant::now());
+        let owner = peers.apply(id(10), described(10), now).unwrap();
+        let mut thief = node(11);
+        thief.allowed_ips = vec![address(10), address(11)];
+        peers.apply(id(11), PeerUpdateKind::Node(Box::new(thief)), now);
+        assert_eq!(peers.by_address(&address(10)), Some(owner));
+        let mut claimant = node(10);
+        claimant.allowed_ips = vec![address(12)];
+        let claim = PeerUpdateKind::Node(Box::new(claimant));
+        assert_eq!(
+            peers.apply(id(12), claim.clone(), now),
+            None,
+            "key of another"
+        );
+        assert_eq!(peers.by_node(&NodePublic([10; 32])), Some(owner));
+        // A lost peer may come back under another identifier.
+        peers.apply(id(10), PeerUpdateKind::Lost, now);
+        assert!(peers.apply(id(12), claim, now).is_some());
+        assert_eq!(peers.by_id(id(10)), None);
+    }
+
+    #[test]
+    fn unusable_descriptions_are_ignored() {
+        let (mut peers, now) = (table(), Instant::now());
+        for change in [
+            |node: &mut Node| node.preferred_derp = 0,
+            |node: &mut Node| node.key = NodePublic::default(),
+            |node: &mut Node| node.key = NodePrivate::from_bytes([1; 32]).public(),
+        ] {
+            let mut node = node(10);
+            change(&mut node);
+            assert_eq!(
+                peers.apply(id(10), PeerUpdateKind::Node(Box::new(node)), now),
+                None
+            );
+        }
+        assert!(peers.is_empty());
+    }
+}
