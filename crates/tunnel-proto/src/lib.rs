@@ -5,6 +5,7 @@
 //! WireGuard library reads its own clock for key expiry.
 
 pub mod address;
+pub mod coordination;
 pub mod derp;
 pub mod derp_map;
 pub mod disco;
