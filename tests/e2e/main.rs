@@ -12,6 +12,7 @@ mod interop_server;
 mod openssh;
 mod postgres;
 mod restarts;
+mod shapes;
 mod world;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -57,6 +58,7 @@ fn main() {
             restarts::server_killed_during_apply,
         ),
         ("restarts::postgres_killed", restarts::postgres_killed),
+        ("shapes::responses", shapes::responses),
         ("bad_input::http", bad_input::http),
         ("bad_input::templates", bad_input::templates),
         ("bad_input::same_name_at_once", bad_input::same_name_at_once),
