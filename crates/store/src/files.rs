@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::cols::Cols;
-use crate::{Store, StoreError, Tx};
+use crate::conn::Conn;
+use crate::{StoreError, Tx};
 
 /// An archive as stored.
 #[derive(Debug, Clone)]
@@ -41,9 +42,9 @@ fn object(id: Uuid, owner: Uuid) -> Object {
     Object::new(ResourceType::File).id(id).owner(owner)
 }
 
-impl Store {
+impl Conn {
     /// The file, for its owner and for those who may edit a template made of it.
-    pub async fn file_get(&self, who: &Subject, id: Uuid) -> Result<File, StoreError> {
+    pub async fn file_read(&self, who: &Subject, id: Uuid) -> Result<File, StoreError> {
         let row = self
             .query_opt(
                 "SELECT f.id, f.hash, f.created_at, f.created_by, f.mimetype, f.data,
@@ -72,7 +73,11 @@ impl Store {
                 authorize(who, Action::Update, &template).is_ok()
             })
         };
-        if by_owner || by_template() { Ok(file) } else { Err(StoreError::NotFound) }
+        if by_owner || by_template() {
+            Ok(file)
+        } else {
+            Err(StoreError::NotFound)
+        }
     }
 
     /// The owner and the type of a file that `who` may use, without its data.
@@ -102,7 +107,13 @@ impl Tx {
                 "INSERT INTO files (id, hash, created_at, created_by, mimetype, data)
                  VALUES ($1, $2, now(), $3, $4, $5)
                  ON CONFLICT (hash, created_by) DO NOTHING RETURNING id",
-                &[&id, &file.hash, &file.created_by, &file.mimetype, &file.data],
+                &[
+                    &id,
+                    &file.hash,
+                    &file.created_by,
+                    &file.mimetype,
+                    &file.data,
+                ],
             )
             .await?;
         if inserted.is_some() {

@@ -15,13 +15,27 @@
 //! the plainest example to copy.
 
 mod audit;
+mod cols;
 mod conn;
 mod error;
 mod listen;
 mod migrate;
 mod organizations;
 mod row;
+mod sessions;
 mod tx;
+mod users;
+
+pub mod files;
+pub mod provisioner_daemons;
+pub mod provisioner_job_logs;
+pub mod provisioner_jobs;
+pub mod template_version_contents;
+pub mod template_versions;
+pub mod templates;
+pub mod workspace_builds;
+pub mod workspace_resources;
+pub mod workspaces;
 
 pub use audit::{AuditAction, AuditDiff, AuditEntry, FieldDiff};
 pub use conn::{Conn, Store};
@@ -30,7 +44,9 @@ pub use listen::Listener;
 pub use migrate::MigrateError;
 pub use organizations::{MemberRow, OrganizationRef, OrganizationRow};
 pub use row::FromRow;
+pub use sessions::{KeyUse, SESSIONS_CHANNEL, SessionRow};
 pub use tx::Tx;
+pub use users::{UserFilter, UserRef, UserRow, user_object};
 
 /// Result of a query.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

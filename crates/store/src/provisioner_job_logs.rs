@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::cols::Cols;
-use crate::{Store, StoreError, Tx};
+use crate::conn::Conn;
+use crate::{StoreError, Tx};
 
 /// Channel on which the id of a job is announced when its log grew or it ended.
 pub const JOB_LOGS: &str = "job_logs";
@@ -41,7 +42,7 @@ pub struct LogRange {
     pub before: Option<i64>,
 }
 
-impl Store {
+impl Conn {
     /// Lines of a job in order, at most [`MAX_LOG_ROWS`]. The caller has already been
     /// allowed to see what the job belongs to.
     pub async fn provisioner_job_logs(
@@ -88,7 +89,11 @@ impl Tx {
         workers: &[Uuid],
         logs: &[NewLog],
     ) -> Result<Option<bool>, StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         let bytes: i64 = logs.iter().map(|l| l.output.len() as i64).sum();
         let row = self
             .query_opt(
@@ -132,7 +137,11 @@ impl Tx {
         job: Uuid,
         logs: &[NewLog],
     ) -> Result<(), StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         self.insert_logs(job, logs).await?;
         self.notify(JOB_LOGS, &job.to_string()).await
     }

@@ -10,7 +10,8 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::cols::Cols;
-use crate::{Store, StoreError, Tx};
+use crate::conn::Conn;
+use crate::{StoreError, Tx};
 
 /// Channel on which the id of a new job is announced.
 pub const JOB_POSTED: &str = "job_posted";
@@ -163,9 +164,9 @@ fn object(organization: Uuid) -> Object {
     Object::new(ResourceType::ProvisionerJobs).org(organization)
 }
 
-impl Store {
+impl Conn {
     /// One job of an organization.
-    pub async fn provisioner_job_get(
+    pub async fn provisioner_job_read(
         &self,
         who: &Subject,
         organization: Uuid,
@@ -193,7 +194,10 @@ impl Store {
         id: Uuid,
     ) -> Result<ProvisionerJobStatus, StoreError> {
         let row = self
-            .query_opt("SELECT job_status FROM provisioner_jobs WHERE id = $1", &[&id])
+            .query_opt(
+                "SELECT job_status FROM provisioner_jobs WHERE id = $1",
+                &[&id],
+            )
             .await?
             .ok_or(StoreError::NotFound)?;
         Ok(row.try_get::<_, &str>(0)?.into())
@@ -247,7 +251,11 @@ impl Store {
         id: Uuid,
         worker: Uuid,
     ) -> Result<(), StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         self.execute(
             "UPDATE provisioner_jobs SET started_at = NULL, worker_id = NULL, updated_at = now()
              WHERE id = $1 AND worker_id = $2 AND completed_at IS NULL AND canceled_at IS NULL",
@@ -265,7 +273,11 @@ impl Store {
         id: Uuid,
         workers: &[Uuid],
     ) -> Result<Option<bool>, StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         let row = self
             .query_opt(
                 "UPDATE provisioner_jobs SET updated_at = now()
@@ -279,7 +291,11 @@ impl Store {
 
     /// Every job that has not ended.
     pub async fn provisioner_jobs_open(&self, who: &Subject) -> Result<Vec<JobPulse>, StoreError> {
-        authorize(who, Action::Read, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Read,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         let rows = self
             .query(
                 "SELECT j.id, j.updated_at, j.created_at, j.started_at IS NOT NULL,
@@ -334,7 +350,11 @@ impl Tx {
         who: &Subject,
         id: Uuid,
     ) -> Result<OpenJob, StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         let row = self
             .query_opt(
                 "SELECT id, type, input, worker_id, job_status, organization_id, initiator_id
@@ -362,7 +382,11 @@ impl Tx {
         id: Uuid,
         end: &JobEnd,
     ) -> Result<(), StoreError> {
-        authorize(who, Action::Update, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Update,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         self.execute(
             "UPDATE provisioner_jobs
              SET updated_at = now(), completed_at = now(), error = $2, error_code = $3,
@@ -371,7 +395,8 @@ impl Tx {
             &[&id, &end.error, &end.error_code, &end.clear_cancel],
         )
         .await?;
-        self.notify(crate::provisioner_job_logs::JOB_LOGS, &id.to_string()).await
+        self.notify(crate::provisioner_job_logs::JOB_LOGS, &id.to_string())
+            .await
     }
 
     /// Marks a job as to be cancelled; one that no daemon has taken ends at once. Answers
@@ -388,7 +413,10 @@ impl Tx {
             .await?
             .ok_or(StoreError::NotFound)?;
         let before: ProvisionerJobStatus = row.try_get::<_, &str>(0)?.into();
-        if matches!(before, ProvisionerJobStatus::Pending | ProvisionerJobStatus::Running) {
+        if matches!(
+            before,
+            ProvisionerJobStatus::Pending | ProvisionerJobStatus::Running
+        ) {
             self.execute(
                 "UPDATE provisioner_jobs
                  SET canceled_at = now(), updated_at = now(),
@@ -397,7 +425,8 @@ impl Tx {
                 &[&id],
             )
             .await?;
-            self.notify(crate::provisioner_job_logs::JOB_LOGS, &id.to_string()).await?;
+            self.notify(crate::provisioner_job_logs::JOB_LOGS, &id.to_string())
+                .await?;
         }
         Ok(before)
     }
