@@ -1,6 +1,8 @@
 //! Compiles the protocol files of `proto/` to message types, typed clients and
 //! service traits; no `protoc` needed.
 
+use std::fmt::Write as _;
+
 use prost_build::{Method, Service, ServiceGenerator};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,7 +56,9 @@ impl ServiceGenerator for DrpcServices {
             methods.push_str(&trait_method(method));
             arms.push_str(&dispatch_arm(&path, method));
         }
-        out.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
             r#"
             /// Calls the service over a DRPC channel.
             #[derive(Clone)]
@@ -84,7 +88,7 @@ impl ServiceGenerator for DrpcServices {
                 }}
             }}
             "#
-        ));
+        );
     }
 }
 
@@ -114,12 +118,12 @@ fn client_method(path: &str, method: &Method) -> String {
         ),
     };
     format!(
-        r#"
+        r"
         /// Calls `{proto_name}`.
         pub async fn {name}(&self{arguments}) -> Result<{result}, crate::drpc::Error> {{
             self.channel.{call}.await
         }}
-        "#
+        "
     )
 }
 
@@ -156,7 +160,7 @@ fn trait_method(method: &Method) -> String {
         ),
     };
     format!(
-        r#"
+        r"
         /// Answers `{proto_name}`.
         fn {name}(&self, {arguments})
             -> impl std::future::Future<Output = Result<{result}, crate::drpc::Status>> + Send
@@ -164,7 +168,7 @@ fn trait_method(method: &Method) -> String {
             let _ = {unused};
             std::future::ready(Err(crate::drpc::Status::unimplemented()))
         }}
-        "#
+        "
     )
 }
 

@@ -80,7 +80,7 @@ fn client_of(fake: Fake) -> (TailnetClient, Session) {
         keepalive: None,
         ..Config::default()
     };
-    let server = Session::new(b, Role::Server, config.clone());
+    let server = Session::new(b, Role::Server, config);
     let router = Router::new().with(TailnetServer(Arc::new(fake)));
     tokio::spawn(serve(server, router));
     let session = Session::new(a, Role::Client, config);

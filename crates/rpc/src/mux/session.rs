@@ -23,7 +23,7 @@ pub enum Role {
 }
 
 /// Settings of a session.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Config {
     /// Time between keepalive pings; `None` sends none.
     pub keepalive: Option<Duration>,
@@ -77,7 +77,7 @@ impl Session {
             state: Mutex::new(State::new(role == Role::Client)),
             done: Notify::new(),
         });
-        tokio::spawn(super::io::run(io, Arc::clone(&shared), config.clone()));
+        tokio::spawn(super::io::run(io, Arc::clone(&shared), config));
         Self {
             handle: Arc::new(Handle {
                 shared,

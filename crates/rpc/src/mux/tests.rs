@@ -66,7 +66,7 @@ async fn bytes_flow_both_ways_beyond_the_window() {
 async fn a_stream_that_is_not_read_does_not_hold_up_others() {
     let (client, server) = pair();
     let mut stuck = client.open().unwrap();
-    let filler = tokio::spawn(async move { stuck.write_all(&[1; 1 << 20]).await });
+    let filler = tokio::spawn(async move { stuck.write_all(&vec![1; 1 << 20]).await });
     let _unread = server.accept().await.unwrap();
     let mut live = client.open().unwrap();
     live.write_all(b"hello").await.unwrap();

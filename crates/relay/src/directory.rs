@@ -1,0 +1,143 @@
+//! Who is connected, by key.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tunnel_proto::derp::{self, GoneReason};
+use tunnel_proto::key::NodePublic;
+
+use crate::outbox::Outbox;
+
+/// Senders of a client that are told when it leaves; those beyond find out by themselves.
+const MAX_SENDERS: usize = 4096;
+
+/// The sending end of one connection.
+pub(crate) struct Client {
+    /// Unlike that of any other connection.
+    pub(crate) id: u64,
+    pub(crate) key: NodePublic,
+    /// Whether packets for the key go to this connection.
+    active: AtomicBool,
+    outbox: Mutex<Outbox>,
+    /// Rings when the outbox has something.
+    pub(crate) ring: Notify,
+    /// Who sent to this client.
+    senders: Mutex<HashSet<NodePublic>>,
+}
+
+impl Client {
+    /// Queues a control frame.
+    pub(crate) fn push_control(&self, frame: Vec<u8>) {
+        self.outbox.lock().push_control(frame);
+        self.ring.notify_one();
+    }
+
+    /// Queues a packet of `source`.
+    pub(crate) fn push_packet(&self, source: NodePublic, disco: bool, frame: Vec<u8>) {
+        if !self.outbox.lock().push_packet(source, disco, frame) {
+            tracing::trace!(to = ?self.key, from = ?source, "relay queue full, packet dropped");
+        }
+        self.ring.notify_one();
+    }
+
+    /// Notes that `source` sends to this client.
+    pub(crate) fn add_sender(&self, source: NodePublic) {
+        let mut senders = self.senders.lock();
+        if senders.len() < MAX_SENDERS {
+            senders.insert(source);
+        }
+    }
+
+    /// Moves waiting frames into `batch`, up to about `size` bytes.
+    pub(crate) fn take(&self, batch: &mut Vec<u8>, size: usize) {
+        self.outbox.lock().take(batch, size);
+    }
+}
+
+/// The connections of every key; the last of a list is the active one.
+#[derive(Default)]
+pub(crate) struct Directory {
+    clients: RwLock<HashMap<NodePublic, Vec<Arc<Client>>>>,
+    next: AtomicU64,
+}
+
+impl Directory {
+    /// Adds a connection of `key` and makes it the active one.
+    pub(crate) fn join(&self, key: NodePublic) -> Arc<Client> {
+        let client = Arc::new(Client {
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+            key,
+            active: AtomicBool::new(true),
+            outbox: Mutex::default(),
+            ring: Notify::new(),
+            senders: Mutex::default(),
+        });
+        let mut clients = self.clients.write();
+        let list = clients.entry(key).or_default();
+        for other in list.iter() {
+            other.active.store(false, Ordering::Relaxed);
+        }
+        list.push(Arc::clone(&client));
+        client
+    }
+
+    /// Removes a connection; if it was the last of its key, its senders are told.
+    pub(crate) fn leave(&self, client: &Client) {
+        let gone = {
+            let mut clients = self.clients.write();
+            let Some(list) = clients.get_mut(&client.key) else {
+                return;
+            };
+            list.retain(|other| other.id != client.id);
+            if let Some(last) = list.last() {
+                last.active.store(true, Ordering::Relaxed);
+                false
+            } else {
+                clients.remove(&client.key);
+                true
+            }
+        };
+        if !gone {
+            return;
+        }
+        let senders = std::mem::take(&mut *client.senders.lock());
+        for sender in senders {
+            if let Some(sender) = self.find(&sender) {
+                let mut frame = Vec::new();
+                derp::peer_gone(&mut frame, &client.key, GoneReason::Disconnected);
+                sender.push_control(frame);
+            }
+        }
+    }
+
+    /// The connection that packets for `key` go to.
+    pub(crate) fn find(&self, key: &NodePublic) -> Option<Arc<Client>> {
+        self.clients.read().get(key)?.last().cloned()
+    }
+
+    /// Makes the connection that just sent something the active one of its key.
+    pub(crate) fn touch(&self, client: &Client) {
+        if client.active.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut clients = self.clients.write();
+        if let Some(list) = clients.get_mut(&client.key)
+            && let Some(at) = list.iter().position(|other| other.id == client.id)
+        {
+            let current = list.remove(at);
+            for other in list.iter() {
+                other.active.store(false, Ordering::Relaxed);
+            }
+            current.active.store(true, Ordering::Relaxed);
+            list.push(current);
+        }
+    }
+
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.read().len()
+    }
+}
