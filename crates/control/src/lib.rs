@@ -6,6 +6,7 @@
 
 mod error;
 mod organizations;
+pub mod sessions;
 mod settings;
 
 pub use error::{Error, Kind, NOT_FOUND};
@@ -27,13 +28,20 @@ pub struct Control {
 struct Inner {
     store: Store,
     settings: Settings,
+    sessions: sessions::Cache,
+    uses: sessions::Uses,
 }
 
 impl Control {
     /// The rules over a migrated database.
     pub fn new(store: Store, settings: Settings) -> Self {
         Control {
-            inner: Arc::new(Inner { store, settings }),
+            inner: Arc::new(Inner {
+                store,
+                settings,
+                sessions: sessions::Cache::default(),
+                uses: sessions::Uses::default(),
+            }),
         }
     }
 

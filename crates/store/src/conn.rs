@@ -99,6 +99,11 @@ impl Store {
         self.hub.listen(channel).await
     }
 
+    /// Whether notifications are being heard right now.
+    pub fn is_listening(&self) -> bool {
+        self.hub.is_listening()
+    }
+
     /// Notifies without a transaction.
     ///
     /// # Errors

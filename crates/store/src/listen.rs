@@ -5,6 +5,7 @@
 //! listener an empty payload says that something may have been missed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const BACKLOG: usize = 256;
 const MAX_CHANNEL: usize = 63;
 /// Pause before reconnecting.
 const RECONNECT: Duration = Duration::from_millis(250);
+/// How long the database may take to confirm a subscription.
+const CONFIRM: Duration = Duration::from_secs(15);
 /// Requests to (un)listen under way; callers wait beyond.
 const REQUESTS: usize = 64;
 
@@ -63,6 +66,7 @@ pub(crate) struct Hub {
     config: Config,
     channels: Mutex<HashMap<String, broadcast::Sender<String>>>,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
+    listening: AtomicBool,
 }
 
 impl Hub {
@@ -71,6 +75,7 @@ impl Hub {
             config,
             channels: Mutex::default(),
             requests: Mutex::default(),
+            listening: AtomicBool::new(false),
         })
     }
 
@@ -99,10 +104,20 @@ impl Hub {
             .get_or_insert_with(|| self.start())
             .clone();
         let request = Request::Listen(channel.to_owned(), done);
-        if requests.send(request).await.is_err() || confirmed.await.is_err() {
-            return Err(StoreError::Unavailable("the store is closed".to_owned()));
+        let asked = async { requests.send(request).await.is_ok() && confirmed.await.is_ok() };
+        match tokio::time::timeout(CONFIRM, asked).await {
+            Ok(true) => Ok(listener),
+            Ok(false) => Err(StoreError::Unavailable(
+                "the listening connection broke".to_owned(),
+            )),
+            Err(_) => Err(StoreError::Unavailable(
+                "no connection to listen on".to_owned(),
+            )),
         }
-        Ok(listener)
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::SeqCst)
     }
 
     pub(crate) fn close(&self) {
@@ -153,6 +168,11 @@ async fn run(hub: Weak<Hub>, config: Config, mut requests: mpsc::Receiver<Reques
     loop {
         let result = session(&hub, &config, &mut requests, first).await;
         first = false;
+        if let Some(hub) = hub.upgrade() {
+            // Told at once, and again when the connection is back.
+            hub.listening.store(false, Ordering::SeqCst);
+            hub.missed();
+        }
         match result {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "notifications: connection lost, reconnecting"),
@@ -189,8 +209,11 @@ async fn session(
     for channel in channels {
         command(&client, "LISTEN", &channel).await?;
     }
-    if !first && let Some(hub) = hub.upgrade() {
-        hub.missed();
+    if let Some(hub) = hub.upgrade() {
+        hub.listening.store(true, Ordering::SeqCst);
+        if !first {
+            hub.missed();
+        }
     }
     loop {
         tokio::select! {
