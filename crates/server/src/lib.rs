@@ -1,1 +1,18 @@
-//! server
+//! The HTTP side of the control plane: routes by noun, WebSockets, the table
+//! of options, and `run`, which is `coder server`. No rules of its own: a
+//! handler translates and calls `control`.
+
+mod auth;
+mod error;
+mod extract;
+mod middleware;
+mod router;
+mod routes;
+mod state;
+
+pub use auth::{Actor, CookiePolicy, MaybeActor};
+pub use error::ApiError;
+pub use extract::{Json, MAX_JSON_BODY, Pagination, Path, Query, QueryParams, read_body};
+pub use middleware::{RateLimits, TrustedProxies};
+pub use router::router;
+pub use state::{AppState, HttpSettings};

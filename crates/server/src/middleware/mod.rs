@@ -1,0 +1,15 @@
+//! What happens to every request before and after its handler.
+//!
+//! `outer` stamps, logs and guards; `gate` finds out who asks, refuses forged
+//! and too frequent requests.
+
+mod csrf;
+mod gate;
+mod outer;
+mod rate_limit;
+mod real_ip;
+
+pub(crate) use gate::gate;
+pub(crate) use outer::{RequestInfo, outer};
+pub use rate_limit::RateLimits;
+pub use real_ip::TrustedProxies;
