@@ -1,122 +1,283 @@
 //! The tunnel as its users see it: dial, listen, ping, and feed with what the coordinator says.
 
 use std::io;
-use std::net::SocketAddrV6;
-use std::time::Duration;
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tunnel_proto::derp_map::DerpMap;
+use tunnel_proto::key::{DiscoPrivate, NodePrivate};
 use tunnel_proto::node::Node;
-use tunnel_proto::peers::PeerUpdate;
+use tunnel_proto::peers::{Identity, PeerUpdate};
 use uuid::Uuid;
 
-use crate::{Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, TcpStream, Traffic};
+use crate::engine::{Engine, MAX_FLOWS};
+use crate::listener::BACKLOG;
+use crate::relay::{self, Relays};
+use crate::shared::{self, Shared};
+use crate::{Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, TcpStream, Traffic, Via};
 
-/// One end of the tunnel. Cheap to clone; the tunnel ends when the last clone and the last stream
-/// are gone, or by [`Conn::close`].
+/// A disco ping without an answer is given up after so long.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pings of [`Conn::await_reachable`] follow each other at first after so long, then doubling.
+const MIN_REACH_INTERVAL: Duration = Duration::from_millis(50);
+/// … up to this.
+const MAX_REACH_INTERVAL: Duration = Duration::from_secs(5);
+/// What streams still hold is delivered in this time when the tunnel is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a closing tunnel looks whether everything is delivered.
+const CLOSE_POLL: Duration = Duration::from_millis(5);
+
+/// One end of the tunnel. Cheap to clone. With the last clone, or by [`Conn::close`], the tunnel
+/// ends: streams and listeners then fail.
 #[derive(Clone)]
-pub struct Conn {}
+pub struct Conn(Arc<Owner>);
+
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.shut_down();
+    }
+}
+
+impl std::fmt::Debug for Conn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conn").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
 
 impl Conn {
     /// Starts a tunnel end. Must be called inside a Tokio runtime. Connects to the home relay at
     /// once if the map of the settings has regions.
     pub fn new(config: Config) -> Self {
-        let _ = config;
-        todo!()
+        let mut rng = rand::rng();
+        let node = NodePrivate::generate(&mut rng);
+        let relays = Relays::new(&config, node.clone());
+        let identity = Identity { node, disco: DiscoPrivate::generate(&mut rng) };
+        let engine = Engine::new(identity, config.addresses, Instant::now());
+        let shared = Arc::new(Shared::new(config.id, config.node_id, engine, relays));
+        tokio::spawn(shared::run_timer(shared.clone()));
+        let conn = Self(Arc::new(Owner(shared.clone())));
+        conn.set_derp_map(config.derp_map);
+        tokio::spawn(relay::run_home(shared));
+        conn
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
     }
 
     /// This peer's identifier.
     pub fn id(&self) -> Uuid {
-        todo!()
+        self.shared().id
+    }
+
+    /// This peer's addresses inside the tunnel.
+    pub fn addresses(&self) -> Vec<Ipv6Addr> {
+        self.shared().turn(|engine, _| engine.addresses.clone())
     }
 
     /// What to publish at the coordinator: `None` until a home relay is chosen, and a new value
     /// whenever something changes.
     pub fn self_node(&self) -> watch::Receiver<Option<Node>> {
-        todo!()
+        self.shared().node.subscribe()
     }
 
     /// Takes news of peers from the coordinator. Peers that were named by
     /// [`Conn::add_destination`] are used once they are ready for a handshake, others at once.
     pub fn apply_peer_updates(&self, updates: Vec<PeerUpdate>) {
-        let _ = updates;
-        todo!()
+        self.shared().turn(|engine, now| {
+            for update in updates {
+                engine.apply(update, now);
+            }
+        });
     }
 
     /// Marks `peer` as one that this end dials: its tunnel waits for "ready for handshake" (at
     /// most 5 s) and is kept alive.
     pub fn add_destination(&self, peer: Uuid) {
-        let _ = peer;
-        todo!()
+        self.shared().turn(|engine, _| engine.peers.add_destination(peer));
     }
 
     /// Undoes [`Conn::add_destination`] and forgets the peer.
     pub fn remove_destination(&self, peer: Uuid) {
-        let _ = peer;
-        todo!()
+        self.shared().turn(|engine, now| {
+            engine.peers.remove_destination(peer);
+            engine.peers_changed(now);
+        });
     }
 
     /// The coordinator is out of reach: keeps each peer until 15 min after its last handshake.
     pub fn mark_all_lost(&self) {
-        todo!()
+        self.shared().turn(|engine, now| engine.peers.mark_all_lost(now));
     }
 
     /// Takes a new map of relay regions. Embedded regions are rewritten to the base URL.
-    pub fn set_derp_map(&self, map: DerpMap) {
-        let _ = map;
-        todo!()
+    pub fn set_derp_map(&self, mut map: DerpMap) {
+        let shared = self.shared();
+        if let Some(base) = &shared.relays.base {
+            map.rewrite_embedded(base);
+        }
+        if *shared.derp_map.borrow().as_ref() == map {
+            return;
+        }
+        let map = Arc::new(map);
+        shared.derp_map.send_replace(map.clone());
+        relay::choose_now(shared, &map);
     }
 
     /// Reaches relays only by WebSocket from the next connection on.
     pub fn set_derp_force_websockets(&self, force: bool) {
-        let _ = force;
-        todo!()
+        self.shared().relays.set_force_websocket(force);
     }
 
     /// Opens a TCP connection inside the tunnel. Waits while the peer is not known or not ready
     /// yet; bound it with a timeout of your own.
     pub async fn dial_tcp(&self, to: SocketAddrV6) -> io::Result<TcpStream> {
-        let _ = to;
-        todo!()
+        let shared = self.shared();
+        self.wait_for(|engine| {
+            let index = engine.peers.by_address(to.ip())?;
+            engine.peers.get(index)?.is_active().then_some(())
+        })
+        .await
+        .map_err(|_| closed())?;
+        let opened = shared.turn(|engine, now| engine.connect(to, now));
+        let Some((id, key)) = opened else {
+            let text = format!("cannot open a connection to {to}: bad address, or more than {MAX_FLOWS} connections");
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+        };
+        let stream = TcpStream::new(shared.clone(), id, key);
+        std::future::poll_fn(|cx| stream.poll_open(cx)).await?;
+        Ok(stream)
     }
 
     /// Accepts TCP connections to `port` inside the tunnel, on every address of this peer.
     /// `AddrInUse` if the port has a listener.
     pub fn listen_tcp(&self, port: u16) -> io::Result<Listener> {
-        let _ = port;
-        todo!()
+        let shared = self.shared();
+        let (sender, queue) = mpsc::channel(BACKLOG);
+        shared.turn(|engine, _| {
+            if engine.closed {
+                return Err(closed());
+            }
+            if engine.ports.listeners.contains_key(&port) {
+                let text = format!("port {port} of the tunnel has a listener already");
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+            }
+            engine.ports.listeners.insert(port, sender);
+            Ok(())
+        })?;
+        Ok(Listener::new(shared.clone(), port, queue))
     }
 
     /// Sets what serves TCP connections to ports without a listener. Without it they are reset.
     pub fn set_fallback_tcp(&self, fallback: impl FallbackTcp) {
-        let _ = fallback;
-        todo!()
+        self.shared().turn(|engine, _| engine.ports.fallback = Some(Arc::new(fallback)));
     }
 
     /// Measures the path to `peer` by a disco ping. Gives up after 5 s.
     pub async fn ping(&self, peer: Uuid) -> Result<Pong, PingError> {
-        let _ = peer;
-        todo!()
+        let shared = self.shared();
+        let (sender, answer) = oneshot::channel();
+        let transaction = shared
+            .turn(|engine, now| engine.ping_disco(peer, sender, now))
+            .ok_or(PingError::UnknownPeer)?;
+        let result = tokio::time::timeout(PING_TIMEOUT, answer).await;
+        shared.turn(|engine, _| engine.pings.forget_disco(&transaction));
+        match result {
+            Ok(Ok(pong)) => Ok(pong),
+            Ok(Err(_)) => Err(PingError::Closed),
+            Err(_) => Err(PingError::Timeout(PING_TIMEOUT)),
+        }
     }
 
     /// Waits until a packet has gone through the tunnel to `peer` and back.
     pub async fn await_reachable(&self, peer: Uuid, timeout: Duration) -> Result<(), PingError> {
-        let _ = (peer, timeout);
-        todo!()
+        let reach = async {
+            let mut interval = MIN_REACH_INTERVAL;
+            loop {
+                self.wait_for(|engine| {
+                    let index = engine.peers.by_id(peer)?;
+                    engine.peers.get(index)?.is_active().then_some(())
+                })
+                .await?;
+                if self.ping_tunnel(peer, interval).await {
+                    return Ok(());
+                }
+                interval = (interval * 2).min(MAX_REACH_INTERVAL);
+            }
+        };
+        tokio::time::timeout(timeout, reach).await.unwrap_or(Err(PingError::Timeout(timeout)))
+    }
+
+    /// One ping through the whole tunnel; true if it was answered in time.
+    async fn ping_tunnel(&self, peer: Uuid, timeout: Duration) -> bool {
+        let shared = self.shared();
+        let (sender, answer) = oneshot::channel();
+        let Some(data) = shared.turn(|engine, _| engine.ping_tsmp(peer, sender)) else {
+            tokio::time::sleep(timeout).await;
+            return false;
+        };
+        let answered = tokio::time::timeout(timeout, answer).await;
+        shared.turn(|engine, _| engine.pings.forget_tsmp(&data));
+        matches!(answered, Ok(Ok(())))
+    }
+
+    /// Waits until `ready` finds what it looks for, looking after every change of the peers.
+    async fn wait_for<R>(&self, ready: impl Fn(&Engine) -> Option<R>) -> Result<R, PingError> {
+        let shared = self.shared();
+        loop {
+            let changed = shared.peers_changed.notified();
+            tokio::pin!(changed);
+            // Registered before looking, so that no change falls between.
+            changed.as_mut().enable();
+            if let Some(found) = shared.turn(|engine, _| ready(engine)) {
+                return Ok(found);
+            }
+            tokio::select! {
+                () = changed => {}
+                () = shared.cancel.cancelled() => return Err(PingError::Closed),
+            }
+        }
     }
 
     /// What is known of each peer.
     pub fn peers(&self) -> Vec<PeerStatus> {
-        todo!()
+        self.shared().turn(|engine, now| {
+            let status = engine.peers.iter().map(|(_, peer)| {
+                let route = peer.path.route(now);
+                let via = route.direct.map(Via::Direct).or(route.relay.map(Via::Relay));
+                PeerStatus {
+                    id: peer.id,
+                    addresses: peer.node.addresses.clone(),
+                    home_region: peer.node.preferred_derp,
+                    via: via.filter(|_| peer.is_active()),
+                    last_handshake: peer.session.since_handshake(),
+                    lost: peer.is_lost(),
+                }
+            });
+            status.collect()
+        })
     }
 
     /// Counters since the start.
     pub fn traffic(&self) -> Traffic {
-        todo!()
+        self.shared().turn(|engine, _| Traffic { tcp_open: engine.flows.count() as u64, ..engine.traffic })
     }
 
     /// Ends the tunnel: sends what the streams still hold (at most 2 s), then stops everything.
     pub async fn close(&self) {
-        todo!()
+        let shared = self.shared();
+        let until = Instant::now() + CLOSE_TIMEOUT;
+        while Instant::now() < until && shared.turn(|engine, _| engine.flows.is_sending()) {
+            tokio::time::sleep(CLOSE_POLL).await;
+        }
+        shared.shut_down();
     }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the tunnel is closed")
 }

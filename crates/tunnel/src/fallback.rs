@@ -2,10 +2,13 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddrV6;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::pin::Pin;
 
 use crate::TcpStream;
+
+/// Copies through a forwarded connection: a bundle of packets, within the memory of a small agent.
+const COPY_BUFFER: usize = 32 << 10;
 
 /// A future that owns what it needs.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -33,3 +36,28 @@ pub trait FallbackTcp: Send + Sync + 'static {
 /// accepted only when that one is, so that a closed port looks closed from afar.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Localhost;
+
+impl FallbackTcp for Localhost {
+    fn open(&self, inbound: Inbound) -> BoxFuture<io::Result<Serve>> {
+        Box::pin(async move {
+            let port = inbound.local.port();
+            let local = match tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+                Ok(local) => local,
+                Err(_) => tokio::net::TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await?,
+            };
+            // Keystrokes through a forwarded port must not wait for more.
+            local.set_nodelay(true)?;
+            Ok(Box::new(move |stream| Box::pin(forward(stream, local)) as BoxFuture<()>) as Serve)
+        })
+    }
+}
+
+/// Copies both ways until both directions ended or one broke.
+async fn forward(mut stream: TcpStream, mut local: tokio::net::TcpStream) {
+    let copied =
+        tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut local, COPY_BUFFER, COPY_BUFFER).await;
+    if let Err(error) = copied {
+        // A reset on either side ends the other by the drop; there is nobody else to tell.
+        tracing::debug!(%error, "forwarded connection ended");
+    }
+}

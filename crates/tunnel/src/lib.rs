@@ -5,6 +5,10 @@
 //! sockets. The protocols are in `tunnel-proto`; here are sockets, timers and tasks.
 
 mod config;
+mod engine;
+mod netstack;
+mod relay;
+mod shared;
 mod conn;
 mod fallback;
 mod listener;

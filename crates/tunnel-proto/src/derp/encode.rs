@@ -7,16 +7,29 @@ use crate::key::NodePublic;
 pub type FrameBuffer = Vec<u8>;
 
 /// Begins a frame; [`finish`] fills in its length. Lets a packet be sealed straight into place.
-pub(crate) fn begin(out: &mut FrameBuffer, kind: u8) -> usize {
+fn begin(out: &mut FrameBuffer, kind: u8) -> usize {
     let start = out.len();
     out.extend_from_slice(&[kind, 0, 0, 0, 0]);
     start
 }
 
 /// Ends the frame that [`begin`] began at `start`.
-pub(crate) fn finish(out: &mut FrameBuffer, start: usize) {
+fn finish(out: &mut FrameBuffer, start: usize) {
     let len = (out.len() - start - HEADER_LEN) as u32;
     out[start + 1..start + HEADER_LEN].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Begins a packet from a client for `destination`: append the packet, then call
+/// [`finish_packet`] with the result, or truncate the buffer to it to give up.
+pub fn begin_send_packet(out: &mut FrameBuffer, destination: &NodePublic) -> usize {
+    let start = begin(out, kind::SEND_PACKET);
+    out.extend_from_slice(&destination.0);
+    start
+}
+
+/// Ends the frame that [`begin_send_packet`] began at `start`.
+pub fn finish_packet(out: &mut FrameBuffer, start: usize) {
+    finish(out, start);
 }
 
 fn frame(out: &mut FrameBuffer, kind: u8, parts: &[&[u8]]) {

@@ -11,7 +11,7 @@ mod greeting;
 
 pub use decode::{Decoder, Frame, FrameError, Step};
 pub use encode::{
-    FrameBuffer, client_info, close_peer, forward_packet, keep_alive, note_preferred, peer_gone,
+    FrameBuffer, begin_send_packet, client_info, close_peer, finish_packet, forward_packet, keep_alive, note_preferred, peer_gone,
     peer_present, ping, pong, recv_packet, send_packet, server_info, server_key, watch_conns,
 };
 pub use greeting::{

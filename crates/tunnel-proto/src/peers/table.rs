@@ -76,6 +76,11 @@ impl Peers {
         }
     }
 
+    /// True if this end dials `id`.
+    pub fn is_destination(&self, id: Uuid) -> bool {
+        self.destinations.contains(&id)
+    }
+
     /// This end dials `id` no more: forgets it.
     pub fn remove_destination(&mut self, id: Uuid) {
         self.destinations.remove(&id);

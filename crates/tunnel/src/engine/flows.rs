@@ -1,0 +1,309 @@
+//! The table of connections, and the pump that turns what they want to send into sealed frames.
+
+use std::collections::HashMap;
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Instant;
+
+use tunnel_proto::peers::PeerIndex;
+
+use super::timers::FlowTimer;
+use super::{Accepted, Action, Engine, FlowId};
+use crate::netstack::{Flow, FlowKey};
+
+/// Most connections of one end at a time, half-open ones included.
+pub(crate) const MAX_FLOWS: usize = 4096;
+/// Bytes that one connection may send before the next has its turn.
+const QUANTUM: usize = 32 << 10;
+/// First port for dialled connections (RFC 6335).
+const FIRST_PORT: u16 = 49152;
+
+pub(super) struct Entry {
+    pub(super) flow: Flow,
+    /// In the list of connections that may have something to send.
+    dirty: bool,
+    /// A stream owns it; otherwise it only delivers what is left.
+    owned: bool,
+    /// What to do once it is established.
+    accepted: Option<Accepted>,
+    /// The earliest entry in the timer heap.
+    timer: Option<Instant>,
+}
+
+/// All connections.
+#[derive(Default)]
+pub(crate) struct Flows {
+    table: Vec<Option<Box<Entry>>>,
+    free: Vec<FlowId>,
+    by_key: HashMap<FlowKey, FlowId>,
+    last: Option<(FlowKey, FlowId)>,
+    next_port: u16,
+}
+
+impl Flows {
+    /// The connection of these addresses.
+    pub(super) fn find(&mut self, key: &FlowKey) -> Option<FlowId> {
+        if let Some((last, id)) = self.last
+            && last == *key
+        {
+            return Some(id);
+        }
+        let id = *self.by_key.get(key)?;
+        self.last = Some((*key, id));
+        Some(id)
+    }
+
+    pub(super) fn entry(&mut self, id: FlowId) -> Option<&mut Entry> {
+        self.table.get_mut(id)?.as_deref_mut()
+    }
+
+    /// Connections in the table.
+    pub(crate) fn count(&self) -> usize {
+        self.table.len() - self.free.len()
+    }
+
+    /// True while any connection has written bytes that were not acknowledged.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.table.iter().flatten().any(|entry| entry.flow.is_sending())
+    }
+
+    fn insert(&mut self, flow: Flow, owned: bool, accepted: Option<Accepted>) -> FlowId {
+        let key = flow.key;
+        let entry = Box::new(Entry { flow, dirty: false, owned, accepted, timer: None });
+        let id = if let Some(id) = self.free.pop() {
+            self.table[id] = Some(entry);
+            id
+        } else {
+            self.table.push(Some(entry));
+            self.table.len() - 1
+        };
+        self.by_key.insert(key, id);
+        self.last = None;
+        id
+    }
+
+    /// Takes the addresses away from a connection that is over, so that new ones may use them.
+    fn unlist(&mut self, key: &FlowKey, id: FlowId) {
+        if self.by_key.get(key) == Some(&id) {
+            self.by_key.remove(key);
+        }
+        self.last = None;
+    }
+
+    fn remove(&mut self, id: FlowId) {
+        if let Some(entry) = self.table.get_mut(id).and_then(Option::take) {
+            self.unlist(&entry.flow.key, id);
+            self.free.push(id);
+        }
+    }
+
+    /// A free local port for a connection to `remote`.
+    fn free_port(&mut self, local: Ipv6Addr, remote: SocketAddrV6) -> Option<SocketAddrV6> {
+        if self.next_port < FIRST_PORT {
+            self.next_port = rand::random_range(FIRST_PORT..=u16::MAX);
+        }
+        for _ in FIRST_PORT..=u16::MAX {
+            let local = SocketAddrV6::new(local, self.next_port, 0, 0);
+            self.next_port = self.next_port.checked_add(1).unwrap_or(FIRST_PORT);
+            if !self.by_key.contains_key(&FlowKey { local, remote }) {
+                return Some(local);
+            }
+        }
+        None
+    }
+}
+
+impl Engine {
+    /// Begins a connection to `remote`. `None` if there are too many or it cannot be addressed.
+    pub(crate) fn connect(&mut self, remote: SocketAddrV6, now: Instant) -> Option<(FlowId, FlowKey)> {
+        if self.flows.count() >= MAX_FLOWS {
+            return None;
+        }
+        let source = *self.addresses.first()?;
+        // Only addresses and port tell connections apart.
+        let remote = SocketAddrV6::new(*remote.ip(), remote.port(), 0, 0);
+        let key = FlowKey { local: self.flows.free_port(source, remote)?, remote };
+        let flow = Flow::connect(key, rand::random(), self.stack_time(now))?;
+        let id = self.flows.insert(flow, true, None);
+        self.traffic.tcp_opened += 1;
+        self.mark_dirty(id);
+        Some((id, key))
+    }
+
+    /// Answers the connection request `syn` of a peer.
+    pub(crate) fn accept(&mut self, key: FlowKey, syn: &[u8], accepted: Accepted, now: Instant) {
+        if self.flows.count() >= MAX_FLOWS {
+            return;
+        }
+        let time = self.stack_time(now);
+        if let Some(flow) = Flow::accept(key, rand::random(), time) {
+            let id = self.flows.insert(flow, false, Some(accepted));
+            self.feed(id, syn, now);
+        }
+    }
+
+    /// Gives a packet to its connection.
+    pub(super) fn feed(&mut self, id: FlowId, packet: &[u8], now: Instant) {
+        let time = self.stack_time(now);
+        let mut packets = std::mem::take(&mut self.packets);
+        packets.clear();
+        let mut remote = None;
+        if let Some(entry) = self.flows.entry(id) {
+            entry.flow.ingress(packet, &mut packets, time);
+            remote = (packets.len() > 0).then_some(*entry.flow.key.remote.ip());
+        }
+        if let Some(index) = remote.and_then(|ip| self.peers.by_address(&ip)) {
+            for answer in packets.iter() {
+                self.send_ip(index, answer);
+            }
+        }
+        self.packets = packets;
+        self.mark_dirty(id);
+    }
+
+    /// The connection may have something to send: looks at the next [`Engine::pump`].
+    pub(crate) fn mark_dirty(&mut self, id: FlowId) {
+        if let Some(entry) = self.flows.entry(id)
+            && !entry.dirty
+        {
+            entry.dirty = true;
+            self.dirty.push_back(id);
+        }
+    }
+
+    /// Runs `f` on a stream's connection.
+    pub(crate) fn with_flow<R>(&mut self, id: FlowId, f: impl FnOnce(&mut Flow) -> R) -> Option<R> {
+        let result = f(&mut self.flows.entry(id)?.flow);
+        self.mark_dirty(id);
+        Some(result)
+    }
+
+    /// The addresses of a connection.
+    pub(crate) fn flow_key(&mut self, id: FlowId) -> Option<FlowKey> {
+        Some(self.flows.entry(id)?.flow.key)
+    }
+
+    /// Resets every connection and wakes its stream.
+    pub(super) fn abort_all(&mut self) {
+        for id in 0..self.flows.table.len() {
+            self.with_flow(id, Flow::abort);
+        }
+    }
+
+    /// The stream is gone.
+    pub(crate) fn detach(&mut self, id: FlowId) {
+        if let Some(entry) = self.flows.entry(id) {
+            entry.owned = false;
+            entry.flow.detach();
+            self.mark_dirty(id);
+        }
+    }
+
+    /// Lets connections with something to send do so, until all have or the relay queues are full.
+    pub(crate) fn pump(&mut self, now: Instant) {
+        while let Some(id) = self.dirty.pop_front() {
+            let Some(entry) = self.flows.entry(id) else {
+                continue;
+            };
+            let remote = *entry.flow.key.remote.ip();
+            let peer = self.peers.by_address(&remote);
+            if let Some(index) = peer
+                && self.block_if_full(index, id, now)
+            {
+                // Stays marked until the queue is taken.
+                continue;
+            }
+            self.pump_flow(id, peer, now);
+        }
+        self.wake_writers();
+    }
+
+    fn pump_flow(&mut self, id: FlowId, peer: Option<PeerIndex>, now: Instant) {
+        let time = self.stack_time(now);
+        let mut packets = std::mem::take(&mut self.packets);
+        packets.clear();
+        let Some(entry) = self.flows.entry(id) else {
+            return;
+        };
+        entry.dirty = false;
+        let more = entry.flow.egress(&mut packets, QUANTUM, time);
+        // Packets to a peer that is gone are lost, as on any network.
+        if let Some(index) = peer {
+            self.send_all(index, &packets);
+        }
+        self.packets = packets;
+        if more {
+            self.mark_dirty(id);
+        } else {
+            self.settle(id, now);
+        }
+    }
+
+    /// Draws the consequences of a connection's state, and sets its timer.
+    fn settle(&mut self, id: FlowId, now: Instant) {
+        let time = self.stack_time(now);
+        let Some(entry) = self.flows.entry(id) else {
+            return;
+        };
+        if entry.accepted.is_some() && entry.flow.is_established() {
+            if let Some(accepted) = entry.accepted.take() {
+                // Owned by the stream that the action makes.
+                entry.owned = true;
+                self.traffic.tcp_opened += 1;
+                self.actions.push(Action::Accepted(id, accepted));
+            }
+        } else if !entry.owned && entry.accepted.is_none() && entry.flow.has_unread() && entry.flow.is_open() {
+            entry.flow.abort();
+            self.mark_dirty(id);
+            return;
+        }
+        let Some(entry) = self.flows.entry(id) else {
+            return;
+        };
+        if entry.flow.is_over() {
+            if !entry.owned {
+                self.flows.remove(id);
+                return;
+            }
+            if !entry.flow.is_open() {
+                let key = entry.flow.key;
+                self.flows.unlist(&key, id);
+                return;
+            }
+        }
+        let Some(due) = entry.flow.poll_at(time) else {
+            return;
+        };
+        // Whatever is due now was just sent: give the clock a chance to move.
+        let wait = due.total_micros().saturating_sub(time.total_micros()).max(1000);
+        let due = now + std::time::Duration::from_micros(wait.unsigned_abs());
+        if entry.timer.is_none_or(|timer| due < timer) {
+            entry.timer = Some(due);
+            self.flow_timers.push(FlowTimer { due, id });
+        }
+    }
+
+    /// The timer of a connection fired.
+    pub(super) fn flow_due(&mut self, timer: &FlowTimer) {
+        if let Some(entry) = self.flows.entry(timer.id)
+            && entry.timer == Some(timer.due)
+        {
+            entry.timer = None;
+            self.mark_dirty(timer.id);
+        }
+    }
+
+    fn send_all(&mut self, index: PeerIndex, packets: &crate::netstack::Packets) {
+        if packets.len() == 0 {
+            return;
+        }
+        let mut count = 0;
+        self.with_session(index, |session, out| {
+            for packet in packets.iter() {
+                session.seal(packet, out);
+                count += 1;
+            }
+        });
+        self.traffic.tx_packets += count;
+        self.traffic.tx_bytes += packets.len() as u64;
+    }
+}

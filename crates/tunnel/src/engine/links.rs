@@ -1,0 +1,188 @@
+//! Queues of frames to relays, one per region in use.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tunnel_proto::derp::{self, FrameBuffer};
+use tunnel_proto::key::NodePublic;
+use tunnel_proto::path::Route;
+use tunnel_proto::peers::PeerIndex;
+use tunnel_proto::wireguard::{Output, Session};
+
+use super::{Action, Engine, FlowId};
+
+/// Connections stop sending while a relay's queue holds so much: what is written in one call.
+const SOFT_LIMIT: usize = 256 << 10;
+/// Beyond this, handshakes and answers to pings are dropped too.
+const HARD_LIMIT: usize = 512 << 10;
+/// A region that is not the home is left after so long without packets.
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
+
+/// Frames for one region's relay.
+pub(crate) struct Link {
+    pub(crate) region: u16,
+    queue: FrameBuffer,
+    /// Wakes the writer.
+    pub(crate) wake: Arc<Notify>,
+    /// The writer waits for frames.
+    waiting: bool,
+    /// Connections that stopped because the queue is full.
+    blocked: Vec<FlowId>,
+    pub(crate) used: Instant,
+}
+
+impl Link {
+    fn is_full(&self) -> bool {
+        self.queue.len() >= SOFT_LIMIT
+    }
+}
+
+/// All regions in use. There are few: a list is searched faster than a map.
+#[derive(Default)]
+pub(crate) struct Links {
+    list: Vec<Link>,
+}
+
+impl Links {
+    fn get_mut(&mut self, region: u16) -> Option<&mut Link> {
+        self.list.iter_mut().find(|link| link.region == region)
+    }
+}
+
+impl Engine {
+    /// The queue of `region`, and a task for its connection if it is new.
+    pub(crate) fn link(&mut self, region: u16, now: Instant) -> &mut Link {
+        let known = self.links.list.iter().position(|link| link.region == region);
+        let at = known.unwrap_or_else(|| {
+            self.actions.push(Action::StartLink(region));
+            self.links.list.push(Link {
+                region,
+                queue: Vec::new(),
+                wake: Arc::default(),
+                waiting: false,
+                blocked: Vec::new(),
+                used: now,
+            });
+            self.links.list.len() - 1
+        });
+        &mut self.links.list[at]
+    }
+
+    /// The writer's part: swaps the empty `buffer` with the queue, and lets connections go on.
+    /// With nothing to write, the link's notification comes when there is.
+    pub(crate) fn take_frames(&mut self, region: u16, buffer: &mut FrameBuffer) {
+        let Some(link) = self.links.get_mut(region) else {
+            return;
+        };
+        std::mem::swap(&mut link.queue, buffer);
+        link.waiting = buffer.is_empty();
+        // They are still marked as having something to send.
+        self.dirty.extend(link.blocked.drain(..));
+    }
+
+    /// The connection broke: what was queued for it is stale, except a first handshake.
+    pub(crate) fn link_broken(&mut self, region: u16) {
+        if let Some(link) = self.links.get_mut(region) {
+            link.queue = Vec::new();
+            link.waiting = false;
+        }
+        let mut buffer = Vec::new();
+        self.take_frames(region, &mut buffer);
+    }
+
+    /// Leaves `region` if it was idle for long; true if it was left.
+    pub(crate) fn leave_if_idle(&mut self, region: u16, now: Instant) -> bool {
+        let before = self.links.list.len();
+        self.links.list.retain(|link| {
+            link.region != region
+                || now.saturating_duration_since(link.used) < IDLE
+                || !link.queue.is_empty()
+                || !link.blocked.is_empty()
+        });
+        before != self.links.list.len()
+    }
+
+    /// Wakes the writers that wait for what is queued now.
+    pub(super) fn wake_writers(&mut self) {
+        for link in &mut self.links.list {
+            if link.waiting && !link.queue.is_empty() {
+                link.waiting = false;
+                link.wake.notify_one();
+            }
+        }
+    }
+
+    /// True (and `flow` is kept for later) if the way to the peer is full.
+    pub(super) fn block_if_full(&mut self, index: PeerIndex, flow: FlowId, now: Instant) -> bool {
+        let Some(region) = self.peers.get(index).and_then(|peer| peer.path.route(now).relay) else {
+            return false;
+        };
+        match self.links.get_mut(region) {
+            Some(link) if link.is_full() => {
+                link.blocked.push(flow);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Calls `f` with a peer's session and the place where its datagrams go.
+    pub(super) fn with_session<R>(
+        &mut self,
+        index: PeerIndex,
+        f: impl FnOnce(&mut Session, &mut dyn Output) -> R,
+    ) -> Option<R> {
+        let now = Instant::now();
+        let route = self.peers.get(index)?.path.route(now);
+        // Direct addresses come into play with the UDP socket; without one, the relay is the way.
+        let Route { relay: Some(region), .. } = route else {
+            return None;
+        };
+        let link = self.link(region, now);
+        link.used = now;
+        let mut out = RelayOutput { queue: std::mem::take(&mut link.queue), to: NodePublic::default() };
+        let peer = self.peers.get_mut(index)?;
+        out.to = peer.node.key;
+        let result = f(&mut peer.session, &mut out);
+        self.link(region, now).queue = out.queue;
+        Some(result)
+    }
+
+    /// Queues a packet for `to` by `region`, unless there is no room.
+    pub(super) fn send_by_relay(&mut self, region: u16, to: &NodePublic, packet: &[u8], now: Instant) {
+        let link = self.link(region, now);
+        link.used = now;
+        if link.queue.len() < HARD_LIMIT {
+            derp::send_packet(&mut link.queue, to, packet);
+        }
+    }
+
+    /// Queues a frame that has no peer (pong, keepalive), unless there is no room.
+    pub(crate) fn send_frame(&mut self, region: u16, write: impl FnOnce(&mut FrameBuffer)) {
+        if let Some(link) = self.links.get_mut(region)
+            && link.queue.len() < HARD_LIMIT
+        {
+            write(&mut link.queue);
+        }
+    }
+}
+
+/// Wraps each datagram of a session in a relay frame, in place.
+struct RelayOutput {
+    queue: FrameBuffer,
+    to: NodePublic,
+}
+
+impl Output for RelayOutput {
+    fn datagram(&mut self, write: &mut dyn FnMut(&mut FrameBuffer) -> bool) {
+        let full = self.queue.len() >= HARD_LIMIT;
+        let start = derp::begin_send_packet(&mut self.queue, &self.to);
+        // The session's state must advance even when there is no room for what it says.
+        if write(&mut self.queue) && !full {
+            derp::finish_packet(&mut self.queue, start);
+        } else {
+            self.queue.truncate(start);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The state of one tunnel end: peers, connections, relay queues. No I/O.
+//!
+//! Everything runs in *turns*: whoever has something for the engine (a relay reader with a bundle
+//! of frames, a stream's reader or writer, the timer) locks it once, calls in, and [`Engine::pump`]
+//! turns what became due into sealed frames in the relay queues. What only tasks can do is left as
+//! [`Action`]s for the caller.
+
+mod flows;
+mod links;
+mod pings;
+mod ports;
+mod receive;
+mod timers;
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use smoltcp::time::Instant as StackInstant;
+use tunnel_proto::peers::{Identity, PeerIndex, Peers};
+use tunnel_proto::wireguard::Scratch;
+
+use crate::netstack::Packets;
+use crate::status::Traffic;
+
+pub(crate) use flows::{Flows, MAX_FLOWS};
+pub(crate) use links::Links;
+pub(crate) use pings::Pings;
+pub(crate) use ports::{Accepted, Ports};
+
+/// Place of a connection. Valid while its stream exists.
+pub(crate) type FlowId = usize;
+
+/// What the engine asks tasks to do.
+pub(crate) enum Action {
+    /// Start the tasks of this region's relay connection.
+    StartLink(u16),
+    /// Ask the fallback about a connection request.
+    Decide(crate::Inbound),
+    /// A connection that was waited for is established.
+    Accepted(FlowId, Accepted),
+    /// A peer became active or went away.
+    PeersChanged,
+}
+
+/// The state of one tunnel end.
+pub(crate) struct Engine {
+    started: Instant,
+    pub(crate) addresses: Vec<Ipv6Addr>,
+    pub(crate) peers: Peers,
+    pub(crate) flows: Flows,
+    pub(crate) links: Links,
+    pub(crate) ports: Ports,
+    pub(crate) pings: Pings,
+    pub(crate) traffic: Traffic,
+    pub(crate) actions: Vec<Action>,
+    /// When the timer task will wake up.
+    pub(crate) armed: Option<Instant>,
+    pub(crate) closed: bool,
+    tick_at: Option<Instant>,
+    ready_at: Option<Instant>,
+    flow_timers: BinaryHeap<timers::FlowTimer>,
+    dirty: VecDeque<FlowId>,
+    packets: Packets,
+    scratch: Option<Scratch>,
+}
+
+impl Engine {
+    /// An engine with new keys from the thread's generator.
+    pub(crate) fn new(identity: Identity, addresses: Vec<Ipv6Addr>, now: Instant) -> Self {
+        Self {
+            started: now,
+            addresses,
+            peers: Peers::new(identity, rand::random()),
+            flows: Flows::default(),
+            links: Links::default(),
+            ports: Ports::default(),
+            pings: Pings::default(),
+            traffic: Traffic::default(),
+            actions: Vec::new(),
+            armed: None,
+            closed: false,
+            tick_at: None,
+            ready_at: None,
+            flow_timers: BinaryHeap::new(),
+            dirty: VecDeque::new(),
+            packets: Packets::default(),
+            scratch: None,
+        }
+    }
+
+    /// Resets all connections; streams find the tunnel closed.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.ports = Ports::default();
+        self.pings = Pings::default();
+        self.abort_all();
+    }
+
+    /// The clock of the TCP stack.
+    fn stack_time(&self, now: Instant) -> StackInstant {
+        let micros = now.saturating_duration_since(self.started).as_micros();
+        StackInstant::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    /// Takes news of a peer.
+    pub(crate) fn apply(&mut self, update: tunnel_proto::peers::PeerUpdate, now: Instant) {
+        if let Some(index) = self.peers.apply(update.id, update.kind, now) {
+            self.activated(index);
+        }
+        self.peers_changed(now);
+    }
+
+    /// To be called after any change of the peers.
+    pub(crate) fn peers_changed(&mut self, now: Instant) {
+        self.ready_at = self.peers.next_ready_deadline();
+        if self.peers.is_empty() {
+            self.tick_at = None;
+        } else {
+            self.tick_at.get_or_insert(now + tunnel_proto::wireguard::TICK);
+        }
+        self.actions.push(Action::PeersChanged);
+    }
+
+    /// A dialled peer can be used from now on: the handshake need not wait for the first packet.
+    fn activated(&mut self, index: PeerIndex) {
+        if self.peers.get(index).is_some_and(|peer| self.peers.is_destination(peer.id)) {
+            self.with_session(index, |session, out| session.initiate(out));
+        }
+    }
+
+    /// Sends an IP packet to the peer at `index`.
+    fn send_ip(&mut self, index: PeerIndex, packet: &[u8]) {
+        self.traffic.tx_packets += 1;
+        self.traffic.tx_bytes += packet.len() as u64;
+        self.with_session(index, |session, out| session.seal(packet, out));
+    }
+}

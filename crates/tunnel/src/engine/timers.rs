@@ -1,0 +1,65 @@
+//! What happens by the clock.
+
+use std::cmp::Ordering;
+use std::time::Instant;
+
+use tunnel_proto::peers::PeerIndex;
+use tunnel_proto::wireguard::TICK;
+
+use super::{Engine, FlowId};
+
+/// When a connection wants to be looked at. Entries are not removed when a timer moves later: the
+/// connection's own note tells whether an entry still counts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FlowTimer {
+    pub(super) due: Instant,
+    pub(super) id: FlowId,
+}
+
+impl Ord for FlowTimer {
+    /// The earliest is the greatest: a binary heap gives the greatest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due).then(self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for FlowTimer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Engine {
+    /// When [`Engine::handle_timeout`] is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let flow = self.flow_timers.peek().map(|timer| timer.due);
+        [flow, self.tick_at, self.ready_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.flow_timers.peek()
+            && timer.due <= now
+        {
+            if let Some(timer) = self.flow_timers.pop() {
+                self.flow_due(&timer);
+            }
+        }
+        if self.ready_at.is_some_and(|at| at <= now) || self.tick_at.is_some_and(|at| at <= now) {
+            self.tick(now);
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        for index in self.peers.handle_timeout(now) {
+            self.activated(index);
+        }
+        let active = self.peers.iter().filter(|(_, peer)| peer.is_active());
+        let active: Vec<PeerIndex> = active.map(|(index, _)| index).collect();
+        for index in active {
+            self.with_session(index, |session, out| session.tick(out));
+        }
+        self.tick_at = Some(now + TICK);
+        self.peers_changed(now);
+    }
+}

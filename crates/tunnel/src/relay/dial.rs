@@ -1,0 +1,173 @@
+//! Opens a connection to a relay: TCP, TLS, then the plain upgrade or a WebSocket, then the greeting.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tunnel_proto::derp::{self, ClientInfo, Decoder, Frame};
+use tunnel_proto::derp_map::{DerpNode, Region};
+use tunnel_proto::key::NodePublic;
+
+use super::websocket::WebSocketIo;
+use super::{DIAL_TIMEOUT, Relays, http};
+
+/// Largest WebSocket message from a relay: generous for one frame.
+const MAX_MESSAGE: usize = 2 * derp::MAX_FRAME_LEN;
+
+/// A way to a relay that carries bytes.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A greeted connection.
+pub(super) struct Connection {
+    pub(super) reader: Box<dyn AsyncRead + Send + Unpin>,
+    pub(super) writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Bytes that came with the greeting.
+    pub(super) received: Vec<u8>,
+}
+
+/// Connects to the first relay of `region` that answers.
+pub(super) async fn connect(relays: &Relays, region: &Region) -> io::Result<Connection> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the region has no relay");
+    for node in region.relays() {
+        let dial = connect_node(relays, region.region_id, node);
+        match tokio::time::timeout(DIAL_TIMEOUT, dial).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
+
+async fn connect_node(relays: &Relays, region: u16, node: &DerpNode) -> io::Result<Connection> {
+    if relays.uses_websocket(region) {
+        let socket = websocket(relays, node).await?;
+        return greet_boxed(relays, Box::new(socket), Vec::new()).await;
+    }
+    let extra = "Upgrade: DERP\r\nConnection: Upgrade\r\n";
+    let tcp = dial_tcp(node).await?;
+    if node.force_http {
+        // A plain socket splits into halves that do not share a lock.
+        let mut tcp = tcp;
+        let head = http::get(&mut tcp, node, "/derp", extra, &relays.headers).await?;
+        check_upgrade(relays, region, head.status)?;
+        let received = greet(relays, &mut tcp, head.rest).await?;
+        let (reader, writer) = tcp.into_split();
+        return Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), received });
+    }
+    let mut tls = wrap_tls(relays, node, tcp).await?;
+    let head = http::get(&mut tls, node, "/derp", extra, &relays.headers).await?;
+    check_upgrade(relays, region, head.status)?;
+    greet_boxed(relays, Box::new(tls), head.rest).await
+}
+
+fn check_upgrade(relays: &Relays, region: u16, status: u16) -> io::Result<()> {
+    if status == 101 {
+        return Ok(());
+    }
+    if (400..500).contains(&status) {
+        // Something on the way does not let this upgrade through: the next attempt uses the other.
+        relays.remember_websocket(region);
+    }
+    let text = format!("the relay answered HTTP {status} instead of switching to its protocol");
+    Err(io::Error::other(text))
+}
+
+/// A TCP or TLS stream to a relay, for requests other than the relay protocol too.
+pub(super) async fn stream(relays: &Relays, node: &DerpNode) -> io::Result<Box<dyn Io>> {
+    let tcp = dial_tcp(node).await?;
+    if node.force_http {
+        return Ok(Box::new(tcp));
+    }
+    Ok(Box::new(wrap_tls(relays, node, tcp).await?))
+}
+
+async fn dial_tcp(node: &DerpNode) -> io::Result<TcpStream> {
+    let port = http::port(node);
+    let fixed = [&node.ipv4, &node.ipv6];
+    let mut addresses: Vec<_> =
+        fixed.into_iter().filter_map(|text| text.parse::<IpAddr>().ok()).map(|ip| (ip, port).into()).collect();
+    if addresses.is_empty() {
+        addresses = tokio::net::lookup_host((node.host_name.as_str(), port)).await?.collect();
+    }
+    let tcp = TcpStream::connect(addresses.as_slice()).await?;
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
+}
+
+async fn wrap_tls(
+    relays: &Relays,
+    node: &DerpNode,
+    tcp: TcpStream,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let Some(config) = &relays.tls else {
+        let text = "the relay needs TLS, and no TLS settings were given";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    };
+    let name = if node.cert_name.is_empty() { &node.host_name } else { &node.cert_name };
+    let name = ServerName::try_from(name.clone())
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the relay's host name is not a DNS name"))?;
+    tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, tcp).await
+}
+
+async fn websocket(relays: &Relays, node: &DerpNode) -> io::Result<impl Io + 'static> {
+    let io = stream(relays, node).await?;
+    let scheme = if node.force_http { "ws" } else { "wss" };
+    let url = format!("{scheme}://{}/derp", http::authority(node));
+    let mut request = url.into_client_request().map_err(io::Error::other)?;
+    let headers = request.headers_mut();
+    headers.insert(::http::header::SEC_WEBSOCKET_PROTOCOL, ::http::HeaderValue::from_static("derp"));
+    headers.extend(relays.headers.clone());
+    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let (socket, _) = tokio_tungstenite::client_async_with_config(request, io, Some(config))
+        .await
+        .map_err(io::Error::other)?;
+    Ok(WebSocketIo::new(socket))
+}
+
+async fn greet_boxed(relays: &Relays, mut io: Box<dyn Io>, received: Vec<u8>) -> io::Result<Connection> {
+    let received = greet(relays, &mut io, received).await?;
+    let (reader, writer) = tokio::io::split(io);
+    Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), received })
+}
+
+/// Waits for the server's key and introduces this client. The server's confirmation is not waited
+/// for: packets may follow at once. Gives the bytes after the greeting.
+async fn greet(relays: &Relays, io: &mut (impl Io + ?Sized), mut received: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut decoder = Decoder::default();
+    let server = loop {
+        if let Some(key) = server_key(&mut decoder, &mut received)? {
+            break key;
+        }
+        if io.read_buf(&mut received).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    };
+    let nonce = rand::random();
+    let sealed = derp::seal_client_info(&relays.node, &server, nonce, &ClientInfo::default());
+    let mut hello = Vec::with_capacity(256);
+    derp::client_info(&mut hello, &relays.node.public(), &nonce, &sealed);
+    io.write_all(&hello).await?;
+    io.flush().await?;
+    Ok(received)
+}
+
+/// Takes the server's key from the front of `received`, if it is complete.
+fn server_key(decoder: &mut Decoder, received: &mut Vec<u8>) -> io::Result<Option<NodePublic>> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let step = decoder.step(received).map_err(|error| invalid(error.to_string()))?;
+    let key = match step.frame {
+        Some(Frame::ServerKey(key)) => Some(key),
+        None if step.consumed == 0 => return Ok(None),
+        _ => return Err(invalid("the relay does not begin with its key".to_owned())),
+    };
+    let consumed = step.consumed;
+    received.drain(..consumed);
+    Ok(key)
+}

@@ -1,0 +1,178 @@
+//! What the tasks and handles of one tunnel end share, and how they take turns at the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tunnel_proto::derp_map::DerpMap;
+use tunnel_proto::node::Node;
+use uuid::Uuid;
+
+use crate::engine::{Accepted, Action, Engine, FlowId};
+use crate::relay::Relays;
+use crate::{FallbackTcp, Inbound, TcpStream};
+
+/// Shared by everything that belongs to one tunnel end.
+pub(crate) struct Shared {
+    pub(crate) id: Uuid,
+    node_id: i64,
+    /// Streams may be dropped on threads outside the runtime.
+    runtime: Handle,
+    engine: Mutex<Engine>,
+    /// Wakes the timer task when a deadline moved forward.
+    pub(crate) timer: Notify,
+    /// Wakes whoever waits for a peer.
+    pub(crate) peers_changed: Notify,
+    /// Ends all tasks.
+    pub(crate) cancel: CancellationToken,
+    pub(crate) relays: Relays,
+    pub(crate) derp_map: watch::Sender<Arc<DerpMap>>,
+    pub(crate) node: watch::Sender<Option<Node>>,
+}
+
+impl Shared {
+    /// Must be called inside a Tokio runtime.
+    pub(crate) fn new(id: Uuid, node_id: i64, engine: Engine, relays: Relays) -> Self {
+        Self {
+            id,
+            node_id,
+            runtime: Handle::current(),
+            engine: Mutex::new(engine),
+            timer: Notify::new(),
+            peers_changed: Notify::new(),
+            cancel: CancellationToken::new(),
+            relays,
+            derp_map: watch::Sender::new(Arc::default()),
+            node: watch::Sender::new(None),
+        }
+    }
+
+    /// Runs `f` on the engine, then everything that became due by it.
+    pub(crate) fn turn<R>(self: &Arc<Self>, f: impl FnOnce(&mut Engine, Instant) -> R) -> R {
+        let now = Instant::now();
+        let mut engine = self.engine.lock();
+        let result = f(&mut engine, now);
+        engine.pump(now);
+        let actions = std::mem::take(&mut engine.actions);
+        let deadline = engine.next_deadline();
+        let sooner = deadline.is_some_and(|due| engine.armed.is_none_or(|armed| due < armed));
+        if sooner {
+            engine.armed = deadline;
+        }
+        drop(engine);
+        if sooner {
+            self.timer.notify_one();
+        }
+        for action in actions {
+            self.act(action);
+        }
+        result
+    }
+
+    /// The home region; `None` before the first choice.
+    pub(crate) fn home(&self) -> Option<u16> {
+        self.node.borrow().as_ref().map(|node| node.preferred_derp)
+    }
+
+    pub(crate) fn is_home(&self, region: u16) -> bool {
+        self.home() == Some(region)
+    }
+
+    /// Publishes this end's description with `home`, if it changed.
+    pub(crate) fn publish(&self, home: u16, latencies: &BTreeMap<u16, Duration>) {
+        let (keys, addresses) = {
+            let engine = self.engine.lock();
+            (engine.peers.identity().clone(), engine.addresses.clone())
+        };
+        let reason = "the plain upgrade was refused".to_owned();
+        let forced = self.relays.websocket_regions().into_iter().map(|region| (region, reason.clone()));
+        let node = Node {
+            id: self.node_id,
+            key: keys.node.public(),
+            disco: keys.disco.public(),
+            preferred_derp: home,
+            derp_latency: latencies.iter().map(|(region, time)| (format!("{region}-v4"), time.as_secs_f64())).collect(),
+            derp_forced_websocket: forced.collect(),
+            allowed_ips: addresses.clone(),
+            addresses,
+            endpoints: Vec::new(),
+        };
+        self.node.send_if_modified(|published| {
+            let changed = published.as_ref() != Some(&node);
+            if changed {
+                *published = Some(node);
+            }
+            changed
+        });
+    }
+
+    /// Ends everything: streams fail, tasks stop.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        self.cancel.cancel();
+        self.turn(|engine, _| engine.close());
+    }
+
+    fn act(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::StartLink(region) => {
+                self.runtime.spawn(crate::relay::run_link(self.clone(), region));
+            }
+            Action::Decide(inbound) => self.decide(inbound),
+            Action::Accepted(id, accepted) => self.hand_over(id, accepted),
+            Action::PeersChanged => self.peers_changed.notify_waiters(),
+        }
+    }
+
+    fn decide(self: &Arc<Self>, inbound: Inbound) {
+        let fallback: Option<Arc<dyn FallbackTcp>> = self.engine.lock().ports.fallback.clone();
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            let decision = match fallback {
+                Some(fallback) => fallback.open(inbound).await,
+                None => Err(std::io::ErrorKind::ConnectionRefused.into()),
+            };
+            shared.turn(|engine, now| engine.decided(inbound, decision, now));
+        });
+    }
+
+    fn hand_over(self: &Arc<Self>, id: FlowId, accepted: Accepted) {
+        let Some(key) = self.engine.lock().flow_key(id) else {
+            return;
+        };
+        // From here on, dropping the stream closes the connection.
+        let stream = TcpStream::new(self.clone(), id, key);
+        match accepted {
+            // A full queue was refused at the request; a closed one drops the stream.
+            Accepted::Listener(listener) => drop(listener.try_send(stream)),
+            Accepted::Serve(serve) => {
+                self.runtime.spawn(serve(stream));
+            }
+        }
+    }
+}
+
+/// Runs the engine's timers until the tunnel ends.
+pub(crate) async fn run_timer(shared: Arc<Shared>) {
+    loop {
+        let due = {
+            let mut engine = shared.engine.lock();
+            engine.armed = engine.next_deadline();
+            engine.armed
+        };
+        let sleep = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            () = shared.timer.notified() => {}
+            () = sleep => shared.turn(|engine, now| engine.handle_timeout(now)),
+        }
+    }
+}
