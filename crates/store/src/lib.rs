@@ -33,6 +33,7 @@ pub mod provisioner_jobs;
 pub mod template_version_contents;
 pub mod template_versions;
 pub mod templates;
+pub mod workspace_agents;
 pub mod workspace_builds;
 pub mod workspace_resources;
 pub mod workspaces;

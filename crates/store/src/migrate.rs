@@ -9,11 +9,23 @@ use crate::{Result, StoreError};
 
 /// The migrations, oldest first; numbers have no gaps. A released migration is
 /// never edited.
-const MIGRATIONS: &[(i32, &str, &str)] = &[(
-    1,
-    "identity",
-    include_str!("../migrations/0001_identity.sql"),
-)];
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (
+        1,
+        "identity",
+        include_str!("../migrations/0001_identity.sql"),
+    ),
+    (
+        2,
+        "workspaces",
+        include_str!("../migrations/0002_workspaces.sql"),
+    ),
+    (
+        3,
+        "agents_runtime",
+        include_str!("../migrations/0003_agents_runtime.sql"),
+    ),
+];
 
 /// Key of the advisory lock: the letters "coder" and a number of ours.
 const LOCK: i64 = 0x63_6f64_6572_0001;

@@ -399,74 +399,84 @@ impl Tx {
         Ok(())
     }
 
-    /// Apps keep their ids over builds: the row of an earlier build moves to the new agent,
-    /// unless another workspace has it.
     async fn insert_apps(&self, agent: &NewAgent, now: DateTime<Utc>) -> Result<(), StoreError> {
         for app in &agent.apps {
-            let health = if app.healthcheck_url.is_empty() {
-                "disabled"
-            } else {
-                "initializing"
-            };
-            let taken = self
-                .query_opt(
-                    "INSERT INTO workspace_apps (id, created_at, agent_id, slug, display_name, icon,
-                         command, url, subdomain, sharing_level, external, hidden, open_in,
-                         display_order, display_group, tooltip, healthcheck_url,
-                         healthcheck_interval, healthcheck_threshold, health)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                             $17, $18, $19, $20)
-                     ON CONFLICT (id) DO UPDATE SET agent_id = excluded.agent_id,
-                         slug = excluded.slug, display_name = excluded.display_name,
-                         icon = excluded.icon, command = excluded.command, url = excluded.url,
-                         subdomain = excluded.subdomain, sharing_level = excluded.sharing_level,
-                         external = excluded.external, hidden = excluded.hidden,
-                         open_in = excluded.open_in, display_order = excluded.display_order,
-                         display_group = excluded.display_group, tooltip = excluded.tooltip,
-                         healthcheck_url = excluded.healthcheck_url,
-                         healthcheck_interval = excluded.healthcheck_interval,
-                         healthcheck_threshold = excluded.healthcheck_threshold,
-                         health = excluded.health
-                     WHERE (SELECT b.workspace_id FROM workspace_agents a
-                            JOIN workspace_resources r ON r.id = a.resource_id
-                            JOIN workspace_builds b ON b.job_id = r.job_id
-                            WHERE a.id = workspace_apps.agent_id)
-                           IS NOT DISTINCT FROM
-                           (SELECT b.workspace_id FROM workspace_agents a
-                            JOIN workspace_resources r ON r.id = a.resource_id
-                            JOIN workspace_builds b ON b.job_id = r.job_id
-                            WHERE a.id = excluded.agent_id)
-                     RETURNING id",
-                    &[
-                        &app.id,
-                        &now,
-                        &agent.id,
-                        &app.slug,
-                        &app.display_name,
-                        &app.icon,
-                        &app.command,
-                        &app.url,
-                        &app.subdomain,
-                        &app.sharing_level,
-                        &app.external,
-                        &app.hidden,
-                        &app.open_in,
-                        &app.display_order,
-                        &app.display_group,
-                        &app.tooltip,
-                        &app.healthcheck_url,
-                        &app.healthcheck_interval,
-                        &app.healthcheck_threshold,
-                        &health,
-                    ],
-                )
-                .await?;
-            if taken.is_none() {
-                return Err(StoreError::Invalid(format!(
-                    "app {:?} has the id {} of an app of another workspace",
-                    app.slug, app.id
-                )));
-            }
+            self.insert_app(agent.id, app, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Apps keep their ids over builds: the row of an earlier build moves to the new agent,
+    /// unless another workspace has it.
+    pub(crate) async fn insert_app(
+        &self,
+        agent: Uuid,
+        app: &NewApp,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let health = if app.healthcheck_url.is_empty() {
+            "disabled"
+        } else {
+            "initializing"
+        };
+        let taken = self
+            .query_opt(
+                "INSERT INTO workspace_apps (id, created_at, agent_id, slug, display_name, icon,
+                     command, url, subdomain, sharing_level, external, hidden, open_in,
+                     display_order, display_group, tooltip, healthcheck_url,
+                     healthcheck_interval, healthcheck_threshold, health)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                         $17, $18, $19, $20)
+                 ON CONFLICT (id) DO UPDATE SET agent_id = excluded.agent_id,
+                     slug = excluded.slug, display_name = excluded.display_name,
+                     icon = excluded.icon, command = excluded.command, url = excluded.url,
+                     subdomain = excluded.subdomain, sharing_level = excluded.sharing_level,
+                     external = excluded.external, hidden = excluded.hidden,
+                     open_in = excluded.open_in, display_order = excluded.display_order,
+                     display_group = excluded.display_group, tooltip = excluded.tooltip,
+                     healthcheck_url = excluded.healthcheck_url,
+                     healthcheck_interval = excluded.healthcheck_interval,
+                     healthcheck_threshold = excluded.healthcheck_threshold,
+                     health = excluded.health
+                 WHERE (SELECT b.workspace_id FROM workspace_agents a
+                        JOIN workspace_resources r ON r.id = a.resource_id
+                        JOIN workspace_builds b ON b.job_id = r.job_id
+                        WHERE a.id = workspace_apps.agent_id)
+                       IS NOT DISTINCT FROM
+                       (SELECT b.workspace_id FROM workspace_agents a
+                        JOIN workspace_resources r ON r.id = a.resource_id
+                        JOIN workspace_builds b ON b.job_id = r.job_id
+                        WHERE a.id = excluded.agent_id)
+                 RETURNING id",
+                &[
+                    &app.id,
+                    &now,
+                    &agent,
+                    &app.slug,
+                    &app.display_name,
+                    &app.icon,
+                    &app.command,
+                    &app.url,
+                    &app.subdomain,
+                    &app.sharing_level,
+                    &app.external,
+                    &app.hidden,
+                    &app.open_in,
+                    &app.display_order,
+                    &app.display_group,
+                    &app.tooltip,
+                    &app.healthcheck_url,
+                    &app.healthcheck_interval,
+                    &app.healthcheck_threshold,
+                    &health,
+                ],
+            )
+            .await?;
+        if taken.is_none() {
+            return Err(StoreError::Invalid(format!(
+                "app {:?} has the id {} of an app of another workspace",
+                app.slug, app.id
+            )));
         }
         Ok(())
     }
