@@ -1,0 +1,157 @@
+//! Child processes of sessions and scripts: each in a session of its own, so
+//! that signals reach it and all that it started.
+
+use std::collections::HashSet;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::Child;
+
+/// Bytes that a pump reads at once: the default capacity of a pipe is twice that.
+const PUMP_BUFFER: usize = 32 * 1024;
+
+/// Code of a process that a signal ended.
+pub const KILLED: i32 = 255;
+
+/// Makes `command` the leader of a session of its own when it starts.
+pub fn detach(command: &mut std::process::Command) {
+    #[expect(
+        unsafe_code,
+        reason = "the only way to call setsid between fork and exec"
+    )]
+    // SAFETY: setsid(2) is async-signal-safe and touches no memory of the parent.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));
+    }
+}
+
+/// The code of an ended process, 255 after a signal.
+pub fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(KILLED)
+}
+
+/// The signal that ended a process, by its SSH name, and whether it left a core.
+pub fn exit_signal(status: ExitStatus) -> Option<(&'static str, bool)> {
+    let signal = Signal::try_from(status.signal()?).ok()?;
+    Some((
+        signal.as_str().trim_start_matches("SIG"),
+        status.core_dumped(),
+    ))
+}
+
+/// The signal with this SSH name (without `SIG`); unknown ones kill.
+pub fn signal_by_name(name: &str) -> Signal {
+    format!("SIG{name}").parse().unwrap_or(Signal::SIGKILL)
+}
+
+/// Process groups that live, to be hung up when the agent ends.
+#[derive(Debug, Default, Clone)]
+pub struct Groups(Arc<Mutex<HashSet<i32>>>);
+
+impl Groups {
+    /// Notes the group that `child` leads.
+    pub fn add(&self, child: &Child) -> Group {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = leader {
+            self.0.lock().insert(leader);
+        }
+        Group {
+            groups: self.clone(),
+            leader,
+        }
+    }
+
+    /// Sends every group a hang-up.
+    pub fn hang_up(&self) {
+        for &leader in self.0.lock().iter() {
+            // A group that is gone needs no signal.
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGHUP);
+        }
+    }
+}
+
+/// One process group; dropping forgets it, and does not end it.
+#[derive(Debug)]
+pub struct Group {
+    groups: Groups,
+    leader: Option<i32>,
+}
+
+impl Group {
+    /// Sends the group a signal.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(leader) = self.leader {
+            // A group that is gone needs no signal.
+            let _ = killpg(Pid::from_raw(leader), signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            self.groups.0.lock().remove(&leader);
+        }
+    }
+}
+
+/// Moves bytes until the end of `from`. Reading goes on only when `to` has
+/// taken what was read before.
+pub async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    to: &mut (impl AsyncWrite + Unpin),
+) -> std::io::Result<()> {
+    let mut buffer = BytesMut::with_capacity(4096);
+    loop {
+        if from.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+        // Small at first: most streams never fill more than one page.
+        let full = buffer.len() == buffer.capacity();
+        to.write_all_buf(&mut buffer).await?;
+        to.flush().await?;
+        buffer.clear();
+        if full && buffer.capacity() < PUMP_BUFFER {
+            buffer.reserve(PUMP_BUFFER);
+        } else {
+            buffer.reserve(4096);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_names_both_ways() {
+        assert_eq!(signal_by_name("TERM"), Signal::SIGTERM);
+        assert_eq!(signal_by_name("USR2"), Signal::SIGUSR2);
+        assert_eq!(signal_by_name("nonsense"), Signal::SIGKILL);
+        let status = ExitStatus::from_raw(9);
+        assert_eq!(exit_code(status), KILLED);
+        assert_eq!(exit_signal(status), Some(("KILL", false)));
+        assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
+    }
+
+    #[tokio::test]
+    async fn a_pump_loses_nothing() {
+        let data: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        let (mut to, from) = tokio::io::duplex(1000);
+        let read = tokio::spawn(async move {
+            let mut all = Vec::new();
+            let mut from = from;
+            from.read_to_end(&mut all).await.unwrap();
+            all
+        });
+        pump(data.as_slice(), &mut to).await.unwrap();
+        drop(to);
+        assert_eq!(read.await.unwrap(), data);
+    }
+}

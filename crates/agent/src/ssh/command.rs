@@ -1,0 +1,268 @@
+//! A shell or command in a session, on pipes or on a terminal.
+
+use std::ffi::OsStr;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::agent_forward::AgentSocket;
+use super::channel::{Channel, ChannelReader, ChannelWriter, Request};
+use super::pty_modes;
+use super::session::Ended;
+use super::setup::{self, PtyRequest, Setup};
+use super::wire::Reader;
+use crate::account::Account;
+use crate::banners;
+use crate::environment::CommandLine;
+use crate::process::{self, Group};
+use crate::pty::{Controller, Pty};
+use crate::workspace::Workspace;
+
+/// After the end of a shell its terminal may be silent for this long before it
+/// counts as empty; programs in the background must not keep the session open.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// Runs `script` (empty: a login shell) to its end.
+pub async fn run(
+    script: &OsStr,
+    setup: Setup,
+    channel: Channel,
+    workspace: &Arc<Workspace>,
+    agent: Option<&AgentSocket>,
+) -> Ended {
+    let mut line = match workspace.command_line(script, &setup.environment) {
+        Ok(line) => line,
+        Err(error) => return Ended::failure(&channel.handle, error).await,
+    };
+    let mut set = |name: &str, value: &OsStr| {
+        line.environment.insert(name.into(), value.into());
+    };
+    // The tunnel has no addresses that would mean anything to a program, but
+    // programs look at these variables to learn that they run under SSH.
+    set("SSH_CLIENT", OsStr::new("0.0.0.0 0 0"));
+    set("SSH_CONNECTION", OsStr::new("0.0.0.0 0 0.0.0.0 0"));
+    if let Some(agent) = agent {
+        set("SSH_AUTH_SOCK", agent.path().as_os_str());
+    }
+    match setup.pty {
+        Some(pty) => on_terminal(script.is_empty(), line, pty, channel, workspace).await,
+        None => on_pipes(&line, channel, workspace).await,
+    }
+}
+
+fn could_not_start(line: &CommandLine, error: &std::io::Error) -> String {
+    format!(
+        "{} could not be started: {error}",
+        line.program.to_string_lossy()
+    )
+}
+
+async fn on_pipes(line: &CommandLine, channel: Channel, workspace: &Workspace) -> Ended {
+    let Channel {
+        reader,
+        handle,
+        mut requests,
+    } = channel;
+    let mut command = line.command();
+    process::detach(&mut command);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = match Command::from(command).spawn() {
+        Ok(child) => child,
+        Err(error) => return Ended::failure(&handle, could_not_start(line, &error)).await,
+    };
+    let group = workspace.groups.add(&child);
+    let stdin = child.stdin.take();
+    let input = AbortOnDropHandle::new(tokio::spawn(async move {
+        if let Some(mut stdin) = stdin {
+            // The process may close its input early; what else comes is discarded.
+            let _ = process::pump(reader, &mut stdin).await;
+        }
+    }));
+    let outputs = [
+        child
+            .stdout
+            .take()
+            .map(|out| spawn_pump(out, handle.writer())),
+        child
+            .stderr
+            .take()
+            .map(|err| spawn_pump(err, handle.stderr())),
+    ];
+    let status = match wait(&mut child, &mut requests, &group, None).await {
+        Some(status) => status,
+        None => {
+            // The client is gone. Its process keeps running with closed pipes.
+            drop((input, outputs));
+            return finished(child.wait().await, true);
+        }
+    };
+    drop(input);
+    // Whatever holds the pipes still belongs to the command, as with every SSH server.
+    let drained = async {
+        for output in outputs.into_iter().flatten() {
+            // A pump ends early only when the client is gone.
+            let _ = output.await;
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        () = gone(&mut requests) => {}
+    }
+    finished(status, false)
+}
+
+async fn on_terminal(
+    login: bool,
+    mut line: CommandLine,
+    wanted: PtyRequest,
+    channel: Channel,
+    workspace: &Arc<Workspace>,
+) -> Ended {
+    let Channel {
+        reader,
+        handle,
+        mut requests,
+    } = channel;
+    let pty = match Pty::open(wanted.size) {
+        Ok(pty) => pty,
+        Err(error) => {
+            let text = format!("no terminal could be opened: {error}");
+            return Ended::failure(&handle, text).await;
+        }
+    };
+    // Modes that the system refuses leave the terminal usable.
+    let _ = pty.configure(|settings| pty_modes::apply(settings, &wanted.modes));
+    line.environment.insert("SSH_TTY".into(), pty.path().into());
+    line.environment.insert("TERM".into(), wanted.term);
+    let mut writer = handle.writer();
+    if login {
+        let greeting = banners::greeting(workspace, &Account::current());
+        // A client that is gone shows itself below.
+        let _ = writer.write_all(&greeting).await;
+    }
+    let (mut child, controller) = match pty.spawn(line.command()) {
+        Ok(started) => started,
+        Err(error) => return Ended::failure(&handle, could_not_start(&line, &error)).await,
+    };
+    let group = workspace.groups.add(&child);
+    let input = spawn_input(reader, controller.clone());
+    let exited = CancellationToken::new();
+    let output = tokio::spawn(terminal_output(controller.clone(), writer, exited.clone()));
+    let output = AbortOnDropHandle::new(output);
+    let status = wait(&mut child, &mut requests, &group, Some(&controller)).await;
+    drop((input, controller));
+    let Some(status) = status else {
+        // The client is gone: the terminal hangs up with its last user, and the shell with it.
+        drop(output);
+        return finished(child.wait().await, true);
+    };
+    exited.cancel();
+    tokio::select! {
+        // It ends early only when the client is gone.
+        _ = output => {}
+        () = gone(&mut requests) => {}
+    }
+    finished(status, false)
+}
+
+fn spawn_pump(
+    from: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+    mut to: ChannelWriter,
+) -> AbortOnDropHandle<std::io::Result<()>> {
+    AbortOnDropHandle::new(tokio::spawn(
+        async move { process::pump(from, &mut to).await },
+    ))
+}
+
+fn spawn_input(reader: ChannelReader, mut to: Controller) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        // A terminal whose processes are gone takes nothing.
+        let _ = process::pump(reader, &mut to).await;
+    }))
+}
+
+/// Moves what appears on the terminal, until it is closed or has become silent
+/// after the end of its shell.
+async fn terminal_output(mut from: Controller, mut to: ChannelWriter, exited: CancellationToken) {
+    let mut buffer = BytesMut::with_capacity(8192);
+    loop {
+        let read = tokio::select! {
+            biased;
+            read = from.read_buf(&mut buffer) => read,
+            () = async { exited.cancelled().await; tokio::time::sleep(DRAIN).await } => return,
+        };
+        if !matches!(read, Ok(1..)) || to.write_all_buf(&mut buffer).await.is_err() {
+            return;
+        }
+        buffer.clear();
+        buffer.reserve(8192);
+    }
+}
+
+/// Waits for the end of the process while serving requests on the channel.
+/// `None` when the client leaves first.
+async fn wait(
+    child: &mut Child,
+    requests: &mut mpsc::Receiver<Request>,
+    group: &Group,
+    terminal: Option<&Controller>,
+) -> Option<std::io::Result<ExitStatus>> {
+    loop {
+        tokio::select! {
+            status = child.wait() => return Some(status),
+            request = requests.recv() => {
+                let request = request?;
+                let mut data = Reader::new(&request.data);
+                match (request.kind.as_str(), terminal) {
+                    ("window-change", Some(terminal)) => {
+                        if let Ok(size) = setup::size(&mut data) {
+                            terminal.resize(size);
+                        }
+                    }
+                    ("break", Some(terminal)) => terminal.send_break(),
+                    ("signal", _) => {
+                        if let Ok(name) = data.text() {
+                            group.signal(process::signal_by_name(name));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Returns when the client has left.
+async fn gone(requests: &mut mpsc::Receiver<Request>) {
+    while requests.recv().await.is_some() {}
+}
+
+fn finished(status: std::io::Result<ExitStatus>, left: bool) -> Ended {
+    let reason = if left {
+        "client disconnected".to_owned()
+    } else {
+        String::new()
+    };
+    match status {
+        Ok(status) => Ended {
+            code: process::exit_code(status),
+            signal: process::exit_signal(status),
+            reason,
+        },
+        Err(error) => Ended {
+            code: super::session::SERVER_FAILURE,
+            signal: None,
+            reason: format!("waiting for the process failed: {error}"),
+        },
+    }
+}
