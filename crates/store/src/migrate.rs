@@ -27,6 +27,15 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     ),
 ];
 
+/// Tells schemas apart: tests name their template databases by it.
+#[doc(hidden)]
+pub fn schema_fingerprint() -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    MIGRATIONS.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Key of the advisory lock: the letters "coder" and a number of ours.
 const LOCK: i64 = 0x63_6f64_6572_0001;
 

@@ -1,1 +1,14 @@
-//! testkit
+//! What tests of several crates share: a database per test, and users in it.
+//!
+//! [`db`] clones a migrated template on a PostgreSQL server: that at
+//! `CODER_TEST_PG_URL` (any database of it, as a superuser), else one started
+//! once per test binary in a temporary directory, from
+//! `target/vendor/postgres.tar.zst` or an installed PostgreSQL.
+
+mod database;
+mod server;
+mod users;
+
+pub use database::{TestDb, db};
+pub use server::server_url;
+pub use users::{TestUser, default_organization, user};
