@@ -1,1 +1,21 @@
-//! coder
+//! The command line: what a person types, sees and scripts.
+//!
+//! Both binaries are this library; the feature `full` adds the control plane
+//! and the Terraform provider. Commands live in [`commands`], one file each;
+//! what they share is beside them. Nothing here decides rules of the product:
+//! commands ask the API and show the answer.
+
+mod commands;
+mod config_dir;
+mod csv;
+mod dispatch;
+mod failure;
+mod follow;
+mod globals;
+mod parameters;
+mod schedule;
+mod session;
+mod target;
+mod ui;
+
+pub use dispatch::main;

@@ -1,0 +1,163 @@
+//! Every command, one file each, and the tree that holds them.
+
+mod autoupdate;
+mod building;
+mod create;
+mod delete;
+mod favorite;
+mod list;
+mod login;
+mod logout;
+mod logs;
+mod lookup;
+mod organizations;
+mod publickey;
+mod rename;
+mod resources;
+mod restart;
+mod schedule;
+mod show;
+mod start;
+mod state;
+mod stop;
+mod templates;
+mod tokens;
+mod update;
+mod users;
+mod version;
+mod whoami;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::globals::Globals;
+use crate::session::Session;
+
+/// Cloud development environments: workspaces from templates, reached by SSH.
+#[derive(Parser)]
+#[command(
+    name = "coder",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "See `coder <command> --help` for the flags of a command.")]
+pub struct Root {
+    #[command(flatten)]
+    pub globals: Globals,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The kind of runtime that a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// One thread: least memory, quickest start.
+    Single,
+    /// A thread per core.
+    Multi,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Choose whether a workspace updates with every start.
+    Autoupdate(autoupdate::Args),
+    /// Create a workspace.
+    Create(create::Args),
+    /// Delete a workspace and everything in it.
+    #[command(visible_alias = "rm")]
+    Delete(delete::Args),
+    /// List a workspace before the others.
+    #[command(visible_aliases = ["fav", "favourite"])]
+    Favorite(favorite::Args),
+    /// List workspaces.
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    /// Sign in to a deployment.
+    Login(login::Args),
+    /// Sign out and forget the session.
+    Logout(logout::Args),
+    /// Show the logs of a workspace's build and of its agents.
+    Logs(logs::Args),
+    /// Show organizations and their members.
+    #[command(visible_aliases = ["organization", "org", "orgs"])]
+    Organizations(organizations::Args),
+    /// Print the public key with which your workspaces reach Git servers.
+    #[command(visible_alias = "pubkey")]
+    Publickey(publickey::Args),
+    /// Rename a workspace.
+    Rename(rename::Args),
+    /// Stop a workspace and start it again.
+    Restart(restart::Args),
+    /// Show and change when workspaces start and stop by themselves.
+    Schedule(schedule::Args),
+    /// Show a workspace's resources and agents.
+    Show(show::Args),
+    /// Start a workspace.
+    Start(start::Args),
+    /// Read and replace the Terraform state of workspaces.
+    State(state::Args),
+    /// Stop a workspace.
+    Stop(stop::Args),
+    /// Manage templates.
+    #[command(visible_alias = "template")]
+    Templates(templates::Args),
+    /// Manage tokens, with which programs sign in.
+    #[command(visible_alias = "token")]
+    Tokens(tokens::Args),
+    /// List a workspace among the others again.
+    #[command(visible_aliases = ["unfav", "unfavourite"])]
+    Unfavorite(favorite::Args),
+    /// Bring a workspace to the active version of its template and start it.
+    Update(update::Args),
+    /// Manage users.
+    #[command(visible_alias = "user")]
+    Users(users::Args),
+    /// Show the version of this program.
+    Version(version::Args),
+    /// Show who is signed in, and where.
+    Whoami(whoami::Args),
+}
+
+impl Command {
+    /// The runtime that the command needs.
+    pub fn runtime(&self) -> Runtime {
+        Runtime::Single
+    }
+
+    /// Whether the command sets up logging by itself.
+    pub fn logs_itself(&self) -> bool {
+        false
+    }
+
+    /// Runs the command.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Self::Autoupdate(args) => autoupdate::run(args, session).await,
+            Self::Create(args) => create::run(args, session).await,
+            Self::Delete(args) => delete::run(args, session).await,
+            Self::Favorite(args) => favorite::add(args, session).await,
+            Self::List(args) => list::run(args, session).await,
+            Self::Login(args) => login::run(args, session).await,
+            Self::Logout(args) => logout::run(args, session).await,
+            Self::Logs(args) => logs::run(args, session).await,
+            Self::Organizations(args) => organizations::run(args, session).await,
+            Self::Publickey(args) => publickey::run(args, session).await,
+            Self::Rename(args) => rename::run(args, session).await,
+            Self::Restart(args) => restart::run(args, session).await,
+            Self::Schedule(args) => schedule::run(args, session).await,
+            Self::Show(args) => show::run(args, session).await,
+            Self::Start(args) => start::run(args, session).await,
+            Self::State(args) => state::run(args, session).await,
+            Self::Stop(args) => stop::run(args, session).await,
+            Self::Templates(args) => templates::run(args, session).await,
+            Self::Tokens(args) => tokens::run(args, session).await,
+            Self::Unfavorite(args) => favorite::remove(args, session).await,
+            Self::Update(args) => update::run(args, session).await,
+            Self::Users(args) => users::run(args, session).await,
+            Self::Version(args) => version::run(&args, session),
+            Self::Whoami(args) => whoami::run(args, session).await,
+        }
+    }
+}

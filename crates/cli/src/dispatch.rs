@@ -1,0 +1,238 @@
+//! From `main` to the command and back to an exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
+
+use crate::commands::{Root, Runtime};
+use crate::failure;
+use crate::session::Session;
+use crate::ui::style::Style;
+
+/// Runs the program that its name and arguments ask for.
+pub fn main() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    #[cfg(feature = "full")]
+    if invoked_as(&args).starts_with("terraform-provider-coder") {
+        return serve_provider();
+    }
+    match Root::parse_tree(&args) {
+        Ok((root, command)) => run(root, command),
+        Err(error) => usage_error(&error),
+    }
+}
+
+/// File name of the program, as it was called.
+#[cfg(feature = "full")]
+fn invoked_as(args: &[std::ffi::OsString]) -> String {
+    args.first()
+        .map(std::path::Path::new)
+        .and_then(std::path::Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(feature = "full")]
+fn serve_provider() -> ExitCode {
+    let served = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(async { Ok(terraform_provider::serve().await?) }));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("terraform-provider-coder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints help to standard output and mistakes to standard error.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    // Nothing is left to do for a closed terminal.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run(root: Root, command: String) -> ExitCode {
+    let verbose = root.globals.verbose;
+    let style = Style::of(&std::io::stderr());
+    let fail = |error: anyhow::Error| {
+        if let Some(text) = failure::explain(&command, &error, verbose, style) {
+            eprintln!("{text}");
+        }
+        ExitCode::from(failure::exit_code(&error))
+    };
+    logging(&root);
+    let session = match Session::new(root.globals, command.clone()) {
+        Ok(session) => session,
+        Err(error) => return fail(error),
+    };
+    let mut builder = match root.command.runtime() {
+        Runtime::Single => tokio::runtime::Builder::new_current_thread(),
+        Runtime::Multi => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(error.into()),
+    };
+    let result: Result<()> = runtime.block_on(async {
+        let result = root.command.run(&session).await;
+        session.warn_of_version().await;
+        result
+    });
+    // Tasks that still read standard input must not keep the program alive.
+    runtime.shutdown_background();
+    result.map_or_else(fail, |()| ExitCode::SUCCESS)
+}
+
+/// Commands log to standard error when asked to; servers and agents set up
+/// their own.
+fn logging(root: &Root) {
+    let level = match (root.globals.debug_http, root.command.logs_itself()) {
+        (_, true) => return,
+        (true, _) => "client=debug",
+        (false, _) => return,
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+impl Root {
+    /// Reads `args`; also gives the full name of the command.
+    fn parse_tree(args: &[std::ffi::OsString]) -> Result<(Self, String), clap::Error> {
+        let matches = match tree(false).try_get_matches_from(args) {
+            Ok(matches) => matches,
+            // Help of a command is about that command: read again with the
+            // global flags out of sight.
+            Err(e) if e.kind() == ErrorKind::DisplayHelp => {
+                return Err(tree(true).try_get_matches_from(args).err().unwrap_or(e));
+            }
+            Err(e) => return Err(e),
+        };
+        let mut name = "coder".to_owned();
+        let mut at = &matches;
+        while let Some((sub, below)) = at.subcommand() {
+            name = format!("{name} {sub}");
+            at = below;
+        }
+        Ok((Self::from_arg_matches(&matches)?, name))
+    }
+}
+
+/// The tree of commands, with the flags in the form that the original takes.
+fn tree(for_help: bool) -> clap::Command {
+    let mut command = adjust(Root::command());
+    if for_help {
+        command.build();
+        for sub in command.get_subcommands_mut() {
+            hide_globals(sub);
+        }
+    }
+    command
+}
+
+/// Switches take `--flag` and `--flag=false` alike, from the environment too;
+/// values of the environment are not shown, since they may be secrets.
+fn adjust(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let arg = arg.hide_env_values(true);
+        let switch = matches!(arg.get_action(), ArgAction::SetTrue) || is_bool(&arg);
+        if switch { as_switch(arg) } else { arg }
+    });
+    command.mut_subcommands(adjust)
+}
+
+/// Options declared as `bool` with a value.
+fn is_bool(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set)
+        && arg.get_value_parser().type_id() == clap::builder::ValueParser::bool().type_id()
+}
+
+fn as_switch(arg: Arg) -> Arg {
+    let arg = arg
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_name("bool")
+        .hide_possible_values(true)
+        .value_parser(BoolishValueParser::new());
+    if matches!(arg.get_action(), ArgAction::SetTrue) {
+        arg.action(ArgAction::Set)
+            .default_value("false")
+            .hide_default_value(true)
+    } else {
+        arg
+    }
+}
+
+fn hide_globals(command: &mut clap::Command) {
+    let owned = std::mem::take(command);
+    *command = owned
+        .mut_args(|arg| {
+            if arg.is_global_set() {
+                arg.hide(true)
+            } else {
+                arg
+            }
+        })
+        .after_help("Run `coder --help` for a list of global options.");
+    for sub in command.get_subcommands_mut() {
+        hide_globals(sub);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<(Root, String), clap::Error> {
+        Root::parse_tree(&args.iter().map(|a| (*a).into()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn tree_is_consistent() {
+        tree(true).debug_assert();
+    }
+
+    #[test]
+    fn switches_take_values_after_an_equals_sign() {
+        let (root, name) = parse(&["coder", "--verbose=false", "list", "--all=true"]).unwrap();
+        assert!(!root.globals.verbose);
+        assert_eq!(name, "coder list");
+        assert!(parse(&["coder", "list", "-a"]).is_ok());
+        assert!(parse(&["coder", "list", "--all=perhaps"]).is_err());
+    }
+
+    #[test]
+    fn help_of_a_command_hides_global_flags() {
+        let help = parse(&["coder", "list", "--help"])
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            help.contains("--search") && !help.contains("--header-command"),
+            "{help}"
+        );
+        let root = parse(&["coder", "--help"]).err().unwrap().to_string();
+        assert!(root.contains("--header-command"));
+    }
+
+    #[test]
+    fn secrets_of_the_environment_are_not_shown() {
+        for arg in tree(true).get_arguments().filter(|a| a.get_env().is_some()) {
+            assert!(arg.is_hide_env_values_set(), "{arg}");
+        }
+    }
+}

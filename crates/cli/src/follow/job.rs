@@ -1,0 +1,171 @@
+//! Following a job of a provisioner to its end.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api_types::{ProvisionerJob, ProvisionerJobLog, ProvisionerJobStatus, WorkspaceBuild};
+use chrono::Utc;
+use client::{Client, Error, JsonSocket};
+use uuid::Uuid;
+
+use crate::failure::Canceled;
+use crate::follow::stages::Stages;
+use crate::session::Session;
+use crate::ui::output::emit;
+
+/// A job that shows no log line for so long is waiting in the queue: say so.
+const QUEUE_NOTICE: Duration = Duration::from_millis(500);
+/// How often to ask where in the queue the job stands.
+const QUEUE_POLL: Duration = Duration::from_secs(1);
+/// Wait before a log that broke off is opened again.
+const RETRY: Duration = Duration::from_millis(500);
+/// Attempts in a row without any answer before giving up: the time of a server
+/// restart, generously.
+const RETRIES: u32 = 120;
+
+/// Which job, by the thing that it is for.
+#[derive(Debug, Clone, Copy)]
+pub enum JobOf {
+    /// Build of a workspace.
+    Build(Uuid),
+    /// Import of a template version.
+    TemplateVersion(Uuid),
+}
+
+impl JobOf {
+    async fn logs(
+        self,
+        client: &Client,
+        after: i64,
+    ) -> Result<JsonSocket<ProvisionerJobLog>, Error> {
+        match self {
+            Self::Build(id) => client.build_logs(id, after).await,
+            Self::TemplateVersion(id) => client.template_version_logs(id, after).await,
+        }
+    }
+
+    async fn job(self, client: &Client) -> Result<ProvisionerJob, Error> {
+        match self {
+            Self::Build(id) => Ok(client.build(id).await?.job),
+            Self::TemplateVersion(id) => Ok(client.template_version(id).await?.job),
+        }
+    }
+
+    /// Interrupting the command stops imports; a build goes on, since half a
+    /// workspace is worse than a whole one.
+    async fn cancel(self, client: &Client) -> Result<bool, Error> {
+        match self {
+            Self::Build(_) => Ok(false),
+            Self::TemplateVersion(id) => client.template_version_cancel(id).await.map(|()| true),
+        }
+    }
+}
+
+/// Prints the progress of a build to its end; gives the build, or the reason
+/// of its failure.
+pub async fn build(session: &Session, build: &WorkspaceBuild) -> Result<()> {
+    job(session, JobOf::Build(build.id), &build.job)
+        .await
+        .map(drop)
+}
+
+/// Prints the progress of `which` to its end. A job that failed is an error.
+pub async fn job(
+    session: &Session,
+    which: JobOf,
+    first: &ProvisionerJob,
+) -> Result<ProvisionerJob> {
+    let ended = to_the_end(session, which, first).await?;
+    match ended.status {
+        ProvisionerJobStatus::Succeeded => Ok(ended),
+        ProvisionerJobStatus::Canceled => Err(anyhow::anyhow!("the job was canceled")),
+        _ if ended.error.is_empty() => Err(anyhow::anyhow!("the job ended as {}", ended.status)),
+        _ => Err(anyhow::anyhow!("{}", ended.error)),
+    }
+}
+
+/// Like [`job`], but gives the job even if it failed.
+pub async fn to_the_end(
+    session: &Session,
+    which: JobOf,
+    first: &ProvisionerJob,
+) -> Result<ProvisionerJob> {
+    let client = session.client()?;
+    let mut stages = Stages::new(session.style, session.globals.verbose);
+    let mut after = 0;
+    let mut failures = 0;
+    let mut canceled = false;
+    let mut waiting = first.status == ProvisionerJobStatus::Pending;
+    if waiting && first.queue_position > 0 {
+        emit(&stages.begin(&queued(first), first.created_at))?;
+    }
+    loop {
+        match which.logs(client, after).await {
+            Ok(mut logs) => {
+                let mut queue = tokio::time::interval_at(
+                    tokio::time::Instant::now() + QUEUE_NOTICE,
+                    QUEUE_POLL,
+                );
+                loop {
+                    tokio::select! {
+                        log = logs.next() => match log {
+                            Some(Ok(log)) => {
+                                (after, waiting, failures) = (log.id, false, 0);
+                                emit(&stages.log(&log))?;
+                            }
+                            Some(Err(error)) => {
+                                tracing::debug!(%error, "log broke off");
+                                break;
+                            }
+                            None => break,
+                        },
+                        _ = queue.tick(), if waiting => {
+                            let job = which.job(client).await.context("ask for the job")?;
+                            if job.status != ProvisionerJobStatus::Pending {
+                                waiting = false;
+                            } else {
+                                emit(&stages.begin(&queued(&job), Utc::now()))?;
+                            }
+                        }
+                        _ = tokio::signal::ctrl_c(), if !canceled => {
+                            if !which.cancel(client).await? {
+                                return Err(Canceled.into());
+                            }
+                            canceled = true;
+                            session.note("Canceling; press ctrl-C again to leave it to itself.");
+                        }
+                    }
+                }
+            }
+            Err(error) if error.is_transient() && failures < RETRIES => failures += 1,
+            Err(error) => return Err(error).context("follow the log"),
+        }
+        match which.job(client).await {
+            Ok(job) if is_over(&job) => {
+                let well = job.status == ProvisionerJobStatus::Succeeded;
+                emit(&stages.end(job.completed_at.unwrap_or_else(Utc::now), well))?;
+                return Ok(job);
+            }
+            Ok(_) => failures = 0,
+            Err(error) if error.is_transient() && failures < RETRIES => failures += 1,
+            Err(error) => return Err(error).context("ask for the job"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn queued(job: &ProvisionerJob) -> String {
+    match job.queue_position {
+        0 => "Queued".to_owned(),
+        position => format!("Queued (position: {position})"),
+    }
+}
+
+fn is_over(job: &ProvisionerJob) -> bool {
+    matches!(
+        job.status,
+        ProvisionerJobStatus::Succeeded
+            | ProvisionerJobStatus::Failed
+            | ProvisionerJobStatus::Canceled
+    )
+}

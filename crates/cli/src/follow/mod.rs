@@ -1,0 +1,4 @@
+//! Watching things happen: jobs and their logs, agents until they are ready.
+
+pub mod job;
+pub mod stages;
