@@ -58,7 +58,8 @@ impl Conn {
         let outputs: Vec<&str> = logs.iter().map(|log| log.output.as_str()).collect();
         // The row of the agent is locked first, so that ids rise in the order of commits.
         let sql = "WITH room AS (UPDATE workspace_agents \
-                 SET logs_length = logs_length + CASE WHEN logs_length + $3 <= $4 THEN $3 ELSE 0 END, \
+                 SET logs_length = logs_length + CASE \
+                         WHEN NOT logs_overflowed AND logs_length + $3 <= $4 THEN $3 ELSE 0 END, \
                      logs_overflowed = logs_overflowed OR logs_length + $3 > $4 \
                  WHERE id = $1 RETURNING logs_overflowed), \
              added AS (INSERT INTO workspace_agent_logs \

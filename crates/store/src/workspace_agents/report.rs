@@ -35,11 +35,11 @@ impl Conn {
             Ready | StartTimeout | StartError => {
                 "started_at = coalesce(started_at, $3), ready_at = $3,"
             }
-            _ => "started_at = coalesce(started_at, NULLIF($3, $3)),",
+            _ => "",
         };
         let sql = format!(
             "WITH changed AS (UPDATE workspace_agents SET {times} lifecycle_state = $2, \
-                 updated_at = now() WHERE id = $1 RETURNING id) \
+                 updated_at = greatest(updated_at, $3) WHERE id = $1 RETURNING id) \
              SELECT pg_notify('{WORKSPACE_CHANGED}', w.id::text)::text \
              FROM {UP} JOIN changed ON changed.id = a.id"
         );
