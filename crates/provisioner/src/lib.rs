@@ -7,5 +7,8 @@
 pub mod archive;
 pub mod hcl;
 pub mod job;
+pub mod log;
+pub mod session;
+pub mod tofu;
 
 pub use job::{FileKind, JobSource, SourceError};

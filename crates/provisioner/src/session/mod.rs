@@ -1,0 +1,9 @@
+//! One job's directory: the unpacked template, Terraform's state, and what runs print.
+
+mod directory;
+mod files;
+mod recovery;
+
+pub use directory::{Session, Workshop};
+pub use files::configuration_files;
+pub use recovery::{Kind, Left};

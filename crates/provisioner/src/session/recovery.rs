@@ -1,0 +1,188 @@
+//! Sessions that a killed process left behind.
+//!
+//! A Terraform run goes on when the server is killed, and its state then lies in a session that
+//! nobody reads. At the next start it is found here, so that the job can end truthfully and what
+//! was created is not forgotten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Workshop;
+use super::directory::{lock, read_state, remove, template};
+
+/// How long a run that is still going is waited for.
+const WAIT: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(200);
+const NOTE: &str = "job.json";
+
+/// What kind of job a session was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A workspace build.
+    Build,
+    /// A template import.
+    Import,
+    /// A dry run.
+    DryRun,
+}
+
+/// What a session notes about itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Note {
+    job_id: String,
+    kind: Kind,
+}
+
+impl Note {
+    pub(super) fn new(job_id: &str, kind: Kind) -> Self {
+        Self {
+            job_id: job_id.to_owned(),
+            kind,
+        }
+    }
+
+    pub(super) fn write(&self, root: &Path) -> io::Result<()> {
+        fs::write(root.join(NOTE), serde_json::to_vec(self)?)
+    }
+}
+
+/// A session that was left behind. It is removed when this is dropped after [`Left::done`].
+#[derive(Debug)]
+pub struct Left {
+    root: PathBuf,
+    /// The job it was for.
+    pub job_id: String,
+    /// Of which kind that was.
+    pub kind: Kind,
+    _lock: nix::fcntl::Flock<fs::File>,
+}
+
+impl Workshop {
+    /// All sessions on which no process works any more. Those that tell no job are removed.
+    pub fn left_behind(&self) -> Vec<Left> {
+        let mut found = Vec::new();
+        for root in self.sessions() {
+            let Ok(lock) = lock(&root) else {
+                continue; // A process of this machine works on it.
+            };
+            let note = fs::read(root.join(NOTE))
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+            match note {
+                Some(note) => found.push(Left {
+                    root,
+                    job_id: note.job_id,
+                    kind: note.kind,
+                    _lock: lock,
+                }),
+                None => remove(&root),
+            }
+        }
+        found
+    }
+}
+
+impl Left {
+    /// Waits for runs that still go on in the session, for a bounded time, and answers the state
+    /// that they left.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn state(&self) -> io::Result<Vec<u8>> {
+        let template = template(&self.root);
+        let mut waited = Duration::ZERO;
+        while waited < WAIT && somebody_works_in(&template) {
+            tokio::time::sleep(POLL).await;
+            waited += POLL;
+        }
+        read_state(&self.root)
+    }
+
+    /// Removes the session.
+    pub fn done(self) {
+        remove(&self.root);
+    }
+}
+
+/// Whether a process that runs in a directory is Terraform: its working directory is the session's
+/// and its parent is not one that does the same, as would be that of what `local-exec` started.
+fn somebody_works_in(directory: &Path) -> bool {
+    let Ok(directory) = fs::canonicalize(directory) else {
+        return false;
+    };
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| {
+            e.file_name()
+                .to_string_lossy()
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+        })
+        .any(|e| {
+            let here = fs::read_link(e.path().join("cwd")).is_ok_and(|cwd| cwd == directory);
+            here && fs::read(e.path().join("cmdline")).is_ok_and(|line| is_terraform(&line))
+        })
+}
+
+fn is_terraform(command_line: &[u8]) -> bool {
+    let program = command_line.split(|b| *b == 0).next().unwrap_or_default();
+    let name = program.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name);
+    (name.contains("tofu") || name.contains("terraform")) && !name.contains("provider")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn finds_what_a_dead_process_left_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let workshop = Workshop::new(dir.path().join("work")).unwrap();
+        let alive = workshop.open("alive", Kind::Build).unwrap();
+        assert!(workshop.left_behind().is_empty());
+        alive.write_state(b"{}").unwrap();
+        let root = alive.root().to_owned();
+        // What a kill does: the lock goes, the directory stays.
+        let copy = dir.path().join("work/session-dead");
+        let status = std::process::Command::new("cp")
+            .arg("-r")
+            .args([&root, &copy])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let left = workshop.left_behind();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].job_id, "alive");
+        assert_eq!(left[0].state().await.unwrap(), b"{}");
+        left.into_iter().for_each(Left::done);
+        assert!(!copy.exists());
+        drop(alive);
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn garbage_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let workshop = Workshop::new(dir.path().to_owned()).unwrap();
+        fs::create_dir(dir.path().join("session-x")).unwrap();
+        fs::write(dir.path().join("session-x/job.json"), "not json").unwrap();
+        assert!(workshop.left_behind().is_empty());
+        assert!(!dir.path().join("session-x").exists());
+    }
+
+    #[test]
+    fn tells_terraform_from_what_it_starts() {
+        assert!(is_terraform(b"/x/tofu\0apply\0"));
+        assert!(is_terraform(b"terraform\0plan\0"));
+        assert!(!is_terraform(b"/x/terraform-provider-coder\0"));
+        assert!(!is_terraform(b"sh\0-c\0sleep"));
+    }
+}
