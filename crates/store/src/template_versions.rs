@@ -372,3 +372,28 @@ impl Tx {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }
+
+impl Conn {
+    /// A dry run of a version that `who` was allowed to read.
+    pub async fn template_version_dry_run_read(
+        &self,
+        version: Uuid,
+        id: Uuid,
+    ) -> Result<api_types::ProvisionerJob, StoreError> {
+        let row = self
+            .query_opt(
+                concat!(
+                    "SELECT ",
+                    job_columns!(),
+                    " FROM provisioner_jobs j \
+                     LEFT JOIN provisioner_daemons d ON d.id = j.worker_id \
+                     WHERE j.id = $1 AND j.type = 'template_version_dry_run' \
+                       AND j.input ->> 'template_version_id' = $2"
+                ),
+                &[&id, &version.to_string()],
+            )
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        job(&mut Cols::new(&row))
+    }
+}

@@ -284,6 +284,12 @@ impl Conn {
             .collect()
     }
 
+    /// By how many milliseconds use moves the deadline of a template's workspaces.
+    pub async fn template_activity_bump(&self, id: Uuid) -> Result<i64, StoreError> {
+        let sql = "SELECT activity_bump_ms FROM templates WHERE id = $1";
+        Ok(self.query_one(sql, &[&id]).await?.try_get(0)?)
+    }
+
     /// How many undeleted workspaces a template has.
     pub async fn template_workspace_count(&self, id: Uuid) -> Result<i64, StoreError> {
         let row = self

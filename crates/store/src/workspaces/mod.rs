@@ -7,7 +7,7 @@ mod write;
 pub use list::{WorkspaceFilter, WorkspacePage};
 pub use read::WorkspaceRow;
 pub(crate) use read::object;
-pub use write::NewWorkspace;
+pub use write::{NewWorkspace, TemplateChange};
 
 /// Channel on which the id of a workspace is announced whenever something that readers
 /// see of it changed: a build, an agent's connection or lifecycle, an app's health.

@@ -210,6 +210,37 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// What the workspaces of a user cost a day in an organization, and may cost: the sum of
+    /// its groups' allowances. Without any allowance there is no limit, written −1.
+    pub async fn workspace_quota(
+        &self,
+        who: &Subject,
+        organization: Uuid,
+        user: Uuid,
+    ) -> Result<api_types::WorkspaceQuota, StoreError> {
+        authorize(who, Action::Read, &crate::user_object(user)).map_err(|_| StoreError::NotFound)?;
+        let row = self
+            .query_one(
+                "SELECT coalesce((SELECT sum(b.daily_cost) FROM workspaces w
+                     JOIN workspace_builds b ON b.workspace_id = w.id
+                          AND b.build_number = w.latest_build_number
+                     WHERE w.owner_id = $2 AND w.organization_id = $1 AND NOT w.deleted), 0)::bigint,
+                     coalesce((SELECT sum(g.quota_allowance) FROM groups g
+                     WHERE g.organization_id = $1 AND (g.id = $1 OR EXISTS (SELECT 1
+                         FROM group_members m WHERE m.group_id = g.id AND m.user_id = $2))),
+                     0)::bigint",
+                &[&organization, &user],
+            )
+            .await?;
+        let budget: i64 = row.try_get(1)?;
+        Ok(api_types::WorkspaceQuota {
+            credits_consumed: row.try_get(0)?,
+            budget: if budget > 0 { budget } else { -1 },
+        })
+    }
+}
+
 static BY_ID: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM workspaces w {JOINS} {BUILD_JOINS} WHERE w.id = $1",

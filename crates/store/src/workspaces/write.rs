@@ -97,12 +97,12 @@ impl Tx {
         self.workspace_changed(after.id).await
     }
 
-    /// Moves the deadline of a workspace's latest build.
-    pub async fn workspace_extend(
+    /// Moves the deadline of a workspace's latest build; `None`: it has none any more.
+    pub async fn workspace_set_deadline(
         &self,
         who: &Subject,
         row: &WorkspaceRow,
-        deadline: DateTime<Utc>,
+        deadline: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
         authorize(who, Action::Update, &row.object())?;
         self.execute(
@@ -149,5 +149,64 @@ impl Tx {
     /// Announces that readers of a workspace should look again.
     pub async fn workspace_changed(&self, id: Uuid) -> Result<(), StoreError> {
         self.notify(WORKSPACE_CHANGED, &id.to_string()).await
+    }
+}
+
+/// What a changed template means for its workspaces.
+#[derive(Debug, Clone)]
+pub struct TemplateChange {
+    /// The template.
+    pub template_id: Uuid,
+    /// Owners may no longer choose when their workspaces stop: all get the template's time.
+    pub reset_ttl: bool,
+    /// The template's time to live, 0 for none.
+    pub ttl_ms: i64,
+    /// Dormant ones are deleted after so long from now on; 0 never.
+    pub autodelete_ms: Option<i64>,
+    /// Count all as used now.
+    pub touch_last_used: bool,
+    /// Count the dormant ones as dormant since now.
+    pub touch_dormant: bool,
+}
+
+impl Tx {
+    /// Applies a changed template to its workspaces.
+    pub async fn workspaces_apply_template(
+        &self,
+        who: &Subject,
+        template: &Object,
+        change: &TemplateChange,
+    ) -> Result<(), StoreError> {
+        authorize(who, Action::Update, template)?;
+        if !(change.reset_ttl
+            || change.autodelete_ms.is_some()
+            || change.touch_last_used
+            || change.touch_dormant)
+        {
+            return Ok(());
+        }
+        self.execute(
+            "UPDATE workspaces SET
+                 ttl_ms = CASE WHEN $2 THEN nullif($3::bigint, 0) ELSE ttl_ms END,
+                 last_used_at = CASE WHEN $5 THEN now() ELSE last_used_at END,
+                 dormant_at = CASE WHEN $6 AND dormant_at IS NOT NULL THEN now()
+                                   ELSE dormant_at END,
+                 deleting_at = CASE
+                     WHEN dormant_at IS NULL OR $4::bigint IS NULL THEN deleting_at
+                     WHEN $4 = 0 THEN NULL
+                     ELSE CASE WHEN $6 THEN now() ELSE dormant_at END
+                          + make_interval(secs => $4::double precision / 1000) END
+             WHERE template_id = $1 AND NOT deleted",
+            &[
+                &change.template_id,
+                &change.reset_ttl,
+                &change.ttl_ms,
+                &change.autodelete_ms,
+                &change.touch_last_used,
+                &change.touch_dormant,
+            ],
+        )
+        .await?;
+        Ok(())
     }
 }
