@@ -90,10 +90,34 @@ pub struct TokenConfig {
     pub max_token_lifetime: i64,
 }
 
-/// `APIAllowListTarget` of the API.
+/// `APIAllowListTarget` of the API: the text `<type>:<id>` in JSON, where `*` stands for any.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(try_from = "String", into = "String")]
 pub struct ApiAllowListTarget {
+    /// Kind of resource.
     pub r#type: String,
+    /// Its id.
     pub id: String,
+}
+
+impl TryFrom<String> for ApiAllowListTarget {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.trim().split_once(':') {
+            Some((kind, id)) if !kind.is_empty() && !id.is_empty() => Ok(Self {
+                r#type: kind.to_owned(),
+                id: id.to_owned(),
+            }),
+            _ => Err(format!(
+                "invalid allow_list entry {text:?}: want <type>:<id>"
+            )),
+        }
+    }
+}
+
+impl From<ApiAllowListTarget> for String {
+    fn from(target: ApiAllowListTarget) -> Self {
+        format!("{}:{}", target.r#type, target.id)
+    }
 }

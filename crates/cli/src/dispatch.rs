@@ -216,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn no_argument_takes_the_place_of_a_global_flag() {
+        fn check(command: &clap::Command, globals: &[clap::Id]) {
+            for arg in command.get_arguments().filter(|a| !a.is_global_set()) {
+                assert!(!globals.contains(arg.get_id()), "{} of {}", arg.get_id(), command.get_name());
+            }
+            command.get_subcommands().for_each(|sub| check(sub, globals));
+        }
+        // Unbuilt: building copies the global flags into every command.
+        let tree = Root::command();
+        let globals: Vec<clap::Id> =
+            tree.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().clone()).collect();
+        assert!(!globals.is_empty());
+        check(&tree, &globals);
+    }
+
+    #[test]
     fn help_of_a_command_hides_global_flags() {
         let help = parse(&["coder", "list", "--help"])
             .err()

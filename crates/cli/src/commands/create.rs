@@ -97,7 +97,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         .filter(|s| !s.is_empty())
         .map(|s| schedule::parse(std::slice::from_ref(s)))
         .transpose()?;
-    let (owner, name) = name_of(&args, client).await?;
+    let (owner, name) = name_of(&args)?;
     let (free, origin) = tokio::join!(is_free(client, &owner, &name), origin(&args, session));
     free?;
     let origin = origin?;
@@ -170,12 +170,11 @@ async fn finish(args: &Args, session: &Session, workspace: &Workspace) -> Result
     )
 }
 
-async fn name_of(args: &Args, client: &Client) -> Result<(String, String)> {
+fn name_of(args: &Args) -> Result<(String, String)> {
     if let Some(argument) = &args.name {
         let target = Target::workspace(argument)?;
         return Ok((target.owner, target.workspace));
     }
-    let _ = client;
     let name = Question::new("Specify a name for your workspace:")
         .ask(|answer| Target::workspace(answer).map(drop))?;
     let target = Target::workspace(&name)?;
@@ -193,10 +192,10 @@ async fn is_free(client: &Client, owner: &str, name: &str) -> Result<()> {
     }
 }
 
-/// The owner's id, which dynamic parameters may depend on. One's own name
-/// needs no look-up: the server knows who asks.
+/// The owner's id, on which dynamic parameters may depend. One who may not
+/// read the owner leaves it to the server.
 async fn owner_id(client: &Client, owner: &str, template: &Template) -> Option<Uuid> {
-    if owner == "me" || template.use_classic_parameter_flow {
+    if template.use_classic_parameter_flow {
         return None;
     }
     client.user(owner).await.ok().map(|u| u.id)

@@ -20,7 +20,7 @@ pub struct Args {
 
     /// Address of the deployment; the one used before when left out.
     #[arg(value_name = "url")]
-    url: Option<String>,
+    address: Option<String>,
 
     /// E-mail address of the first user, if the deployment has none yet.
     #[arg(long, env = "CODER_FIRST_USER_EMAIL", value_name = "email")]
@@ -104,7 +104,7 @@ fn print_token(session: &Session) -> Result<()> {
 /// Where to sign in, and where that address came from.
 fn address(args: &Args, session: &Session) -> Result<(Url, &'static str)> {
     let given = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
-    if let Some(url) = given(&args.url) {
+    if let Some(url) = given(&args.address) {
         return Ok((parse_url(&url)?, "argument"));
     }
     if let Some(url) = given(&session.globals.url) {

@@ -72,7 +72,8 @@ struct ListArgs {
 #[derive(ClapArgs)]
 struct ViewArgs {
     /// Name or id of the token.
-    token: String,
+    #[arg(value_name = "token")]
+    which: String,
 
     #[command(flatten)]
     listing: Listing<OneToken>,
@@ -81,7 +82,8 @@ struct ViewArgs {
 #[derive(ClapArgs)]
 struct RemoveArgs {
     /// Name, id, or the token itself.
-    token: String,
+    #[arg(value_name = "token")]
+    which: String,
 
     /// Delete its record too, instead of keeping it as expired.
     #[arg(long)]
@@ -273,7 +275,7 @@ async fn find(session: &Session, text: &str) -> Result<ApiKeyWithOwner> {
 }
 
 async fn view(args: ViewArgs, session: &Session) -> Result<()> {
-    let mut token = find(session, &args.token).await?;
+    let mut token = find(session, &args.which).await?;
     if let Ok(owner) = session.client()?.user(&token.user_id.to_string()).await {
         token.username = owner.username;
     }
@@ -281,7 +283,7 @@ async fn view(args: ViewArgs, session: &Session) -> Result<()> {
 }
 
 async fn remove(args: RemoveArgs, session: &Session) -> Result<()> {
-    let token = find(session, &args.token).await?;
+    let token = find(session, &args.which).await?;
     let client = session.client()?;
     let owner = token.user_id.to_string();
     if args.delete {
