@@ -16,38 +16,12 @@ use crate::ui::style::Style;
 pub fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     #[cfg(feature = "full")]
-    if invoked_as(&args).starts_with("terraform-provider-coder") {
-        return serve_provider();
+    if args.first().is_some_and(terraform_provider::is_provider_name) {
+        return terraform_provider::serve();
     }
     match Root::parse_tree(&args) {
         Ok((root, command)) => run(root, command),
         Err(error) => usage_error(&error),
-    }
-}
-
-/// File name of the program, as it was called.
-#[cfg(feature = "full")]
-fn invoked_as(args: &[std::ffi::OsString]) -> String {
-    args.first()
-        .map(std::path::Path::new)
-        .and_then(std::path::Path::file_name)
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-#[cfg(feature = "full")]
-fn serve_provider() -> ExitCode {
-    let served = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(async { Ok(terraform_provider::serve().await?) }));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("terraform-provider-coder: {error:#}");
-            ExitCode::FAILURE
-        }
     }
 }
 
