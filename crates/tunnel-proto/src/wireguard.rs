@@ -87,12 +87,12 @@ impl Session {
         out.datagram(&mut |buffer| append(buffer, room, |dst| tunn.encapsulate(packet, dst)));
     }
 
-    /// Begins a handshake, unless one is in progress.
+    /// Begins a handshake, or repeats the one in progress.
     pub fn initiate(&mut self, out: &mut dyn Output) {
         let tunn = &mut self.tunn;
         out.datagram(&mut |buffer| {
             append(buffer, HANDSHAKE_LEN, |dst| {
-                tunn.format_handshake_initiation(dst, false)
+                tunn.format_handshake_initiation(dst, true)
             })
         });
     }

@@ -1,5 +1,6 @@
 //! The tunnel as its users see it: dial, listen, ping, and feed with what the coordinator says.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
@@ -44,7 +45,9 @@ impl Drop for Owner {
 
 impl std::fmt::Debug for Conn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Conn").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Conn")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +58,10 @@ impl Conn {
         let mut rng = rand::rng();
         let node = NodePrivate::generate(&mut rng);
         let relays = Relays::new(&config, node.clone());
-        let identity = Identity { node, disco: DiscoPrivate::generate(&mut rng) };
+        let identity = Identity {
+            node,
+            disco: DiscoPrivate::generate(&mut rng),
+        };
         let engine = Engine::new(identity, config.addresses, Instant::now());
         let shared = Arc::new(Shared::new(config.id, config.node_id, engine, relays));
         tokio::spawn(shared::run_timer(shared.clone()));
@@ -98,20 +104,52 @@ impl Conn {
     /// Marks `peer` as one that this end dials: its tunnel waits for "ready for handshake" (at
     /// most 5 s) and is kept alive.
     pub fn add_destination(&self, peer: Uuid) {
-        self.shared().turn(|engine, _| engine.peers.add_destination(peer));
+        let shared = self.shared();
+        shared.turn(|engine, _| engine.peers.add_destination(peer));
+        shared.destinations.send_if_modified(|set| set.insert(peer));
     }
 
     /// Undoes [`Conn::add_destination`] and forgets the peer.
     pub fn remove_destination(&self, peer: Uuid) {
-        self.shared().turn(|engine, now| {
+        let shared = self.shared();
+        shared
+            .destinations
+            .send_if_modified(|set| set.remove(&peer));
+        shared.turn(|engine, now| {
             engine.peers.remove_destination(peer);
             engine.peers_changed(now);
         });
     }
 
+    /// Peers that this end dials.
+    pub fn destinations(&self) -> watch::Receiver<BTreeSet<Uuid>> {
+        self.shared().destinations.subscribe()
+    }
+
+    /// Waits until the home relay is connected: only then can peers reach this end.
+    pub async fn home_connected(&self) {
+        let shared = self.shared();
+        let (mut connected, mut node) = (shared.connected.subscribe(), shared.node.subscribe());
+        loop {
+            let home = node
+                .borrow_and_update()
+                .as_ref()
+                .map(|node| node.preferred_derp);
+            if home.is_some_and(|home| connected.borrow_and_update().contains(&home)) {
+                return;
+            }
+            tokio::select! {
+                // The senders live as long as this end.
+                _ = connected.changed() => {}
+                _ = node.changed() => {}
+            }
+        }
+    }
+
     /// The coordinator is out of reach: keeps each peer until 15 min after its last handshake.
     pub fn mark_all_lost(&self) {
-        self.shared().turn(|engine, now| engine.peers.mark_all_lost(now));
+        self.shared()
+            .turn(|engine, now| engine.peers.mark_all_lost(now));
     }
 
     /// Takes a new map of relay regions. Embedded regions are rewritten to the base URL.
@@ -145,7 +183,9 @@ impl Conn {
         .map_err(|_| closed())?;
         let opened = shared.turn(|engine, now| engine.connect(to, now));
         let Some((id, key)) = opened else {
-            let text = format!("cannot open a connection to {to}: bad address, or more than {MAX_FLOWS} connections");
+            let text = format!(
+                "cannot open a connection to {to}: bad address, or more than {MAX_FLOWS} connections"
+            );
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
         };
         let stream = TcpStream::new(shared.clone(), id, key);
@@ -174,7 +214,8 @@ impl Conn {
 
     /// Sets what serves TCP connections to ports without a listener. Without it they are reset.
     pub fn set_fallback_tcp(&self, fallback: impl FallbackTcp) {
-        self.shared().turn(|engine, _| engine.ports.fallback = Some(Arc::new(fallback)));
+        self.shared()
+            .turn(|engine, _| engine.ports.fallback = Some(Arc::new(fallback)));
     }
 
     /// Measures the path to `peer` by a disco ping. Gives up after 5 s.
@@ -209,7 +250,9 @@ impl Conn {
                 interval = (interval * 2).min(MAX_REACH_INTERVAL);
             }
         };
-        tokio::time::timeout(timeout, reach).await.unwrap_or(Err(PingError::Timeout(timeout)))
+        tokio::time::timeout(timeout, reach)
+            .await
+            .unwrap_or(Err(PingError::Timeout(timeout)))
     }
 
     /// One ping through the whole tunnel; true if it was answered in time.
@@ -248,7 +291,10 @@ impl Conn {
         self.shared().turn(|engine, now| {
             let status = engine.peers.iter().map(|(_, peer)| {
                 let route = peer.path.route(now);
-                let via = route.direct.map(Via::Direct).or(route.relay.map(Via::Relay));
+                let via = route
+                    .direct
+                    .map(Via::Direct)
+                    .or(route.relay.map(Via::Relay));
                 PeerStatus {
                     id: peer.id,
                     addresses: peer.node.addresses.clone(),
@@ -264,7 +310,10 @@ impl Conn {
 
     /// Counters since the start.
     pub fn traffic(&self) -> Traffic {
-        self.shared().turn(|engine, _| Traffic { tcp_open: engine.flows.count() as u64, ..engine.traffic })
+        self.shared().turn(|engine, _| Traffic {
+            tcp_open: engine.flows.count() as u64,
+            ..engine.traffic
+        })
     }
 
     /// Ends the tunnel: sends what the streams still hold (at most 2 s), then stops everything.

@@ -55,7 +55,8 @@ impl FallbackTcp for Localhost {
 /// Copies both ways until both directions ended or one broke.
 async fn forward(mut stream: TcpStream, mut local: tokio::net::TcpStream) {
     let copied =
-        tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut local, COPY_BUFFER, COPY_BUFFER).await;
+        tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut local, COPY_BUFFER, COPY_BUFFER)
+            .await;
     if let Err(error) = copied {
         // A reset on either side ends the other by the drop; there is nobody else to tell.
         tracing::debug!(%error, "forwarded connection ended");

@@ -5,13 +5,14 @@
 //! sockets. The protocols are in `tunnel-proto`; here are sockets, timers and tasks.
 
 mod config;
+mod conn;
+pub mod coordinate;
 mod engine;
+mod fallback;
+mod listener;
 mod netstack;
 mod relay;
 mod shared;
-mod conn;
-mod fallback;
-mod listener;
 mod status;
 mod stream;
 

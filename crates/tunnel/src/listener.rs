@@ -20,13 +20,19 @@ pub struct Listener {
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listener").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Listener")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
 impl Listener {
     pub(crate) fn new(shared: Arc<Shared>, port: u16, queue: mpsc::Receiver<TcpStream>) -> Self {
-        Self { shared, port, queue }
+        Self {
+            shared,
+            port,
+            queue,
+        }
     }
 
     /// The next connection. Safe to drop and call again. An error means that the tunnel is closed.
@@ -46,6 +52,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.shared.turn(|engine, _| engine.ports.listeners.remove(&self.port));
+        self.shared
+            .turn(|engine, _| engine.ports.listeners.remove(&self.port));
     }
 }

@@ -1,6 +1,6 @@
 //! What the tasks and handles of one tunnel end share, and how they take turns at the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ pub(crate) struct Shared {
     pub(crate) relays: Relays,
     pub(crate) derp_map: watch::Sender<Arc<DerpMap>>,
     pub(crate) node: watch::Sender<Option<Node>>,
+    /// Regions whose relay is connected.
+    pub(crate) connected: watch::Sender<BTreeSet<u16>>,
+    /// Peers that this end dials, for the coordinator.
+    pub(crate) destinations: watch::Sender<BTreeSet<Uuid>>,
 }
 
 impl Shared {
@@ -48,6 +52,8 @@ impl Shared {
             relays,
             derp_map: watch::Sender::new(Arc::default()),
             node: watch::Sender::new(None),
+            connected: watch::Sender::new(BTreeSet::new()),
+            destinations: watch::Sender::new(BTreeSet::new()),
         }
     }
 
@@ -89,13 +95,20 @@ impl Shared {
             (engine.peers.identity().clone(), engine.addresses.clone())
         };
         let reason = "the plain upgrade was refused".to_owned();
-        let forced = self.relays.websocket_regions().into_iter().map(|region| (region, reason.clone()));
+        let forced = self
+            .relays
+            .websocket_regions()
+            .into_iter()
+            .map(|region| (region, reason.clone()));
         let node = Node {
             id: self.node_id,
             key: keys.node.public(),
             disco: keys.disco.public(),
             preferred_derp: home,
-            derp_latency: latencies.iter().map(|(region, time)| (format!("{region}-v4"), time.as_secs_f64())).collect(),
+            derp_latency: latencies
+                .iter()
+                .map(|(region, time)| (format!("{region}-v4"), time.as_secs_f64()))
+                .collect(),
             derp_forced_websocket: forced.collect(),
             allowed_ips: addresses.clone(),
             addresses,
@@ -119,7 +132,8 @@ impl Shared {
     fn act(self: &Arc<Self>, action: Action) {
         match action {
             Action::StartLink(region) => {
-                self.runtime.spawn(crate::relay::run_link(self.clone(), region));
+                self.runtime
+                    .spawn(crate::relay::run_link(self.clone(), region));
             }
             Action::Decide(inbound) => self.decide(inbound),
             Action::Accepted(id, accepted) => self.hand_over(id, accepted),

@@ -83,13 +83,19 @@ impl AsyncRead for TcpStream {
             }
             Some(ReadState::End) => Poll::Ready(Ok(())),
             Some(ReadState::Wait) => Poll::Pending,
-            Some(ReadState::Reset) | None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Some(ReadState::Reset) | None => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+            }
         }
     }
 }
 
 impl AsyncWrite for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let state = self.shared.turn(|engine, _| {
             if engine.closed {
                 return None;
@@ -110,7 +116,8 @@ impl AsyncWrite for TcpStream {
 
     /// Closes our half. Does not wait for the peer to take what was written.
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.turn(|engine, _| engine.with_flow(self.id, crate::netstack::Flow::close));
+        self.shared
+            .turn(|engine, _| engine.with_flow(self.id, crate::netstack::Flow::close));
         Poll::Ready(Ok(()))
     }
 }

@@ -12,13 +12,16 @@ use tunnel::{Conn, TcpStream};
 const LIMIT: Duration = Duration::from_secs(60);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future).await.expect("the test hangs")
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .expect("the test hangs")
 }
 
 /// An opened connection and its accepted end.
 async fn connected(client: &Conn, agent: &Conn, port: u16) -> (TcpStream, TcpStream) {
     let mut listener = agent.listen_tcp(port).unwrap();
-    let (dialled, accepted) = tokio::join!(client.dial_tcp(address(agent, port)), listener.accept());
+    let (dialled, accepted) =
+        tokio::join!(client.dial_tcp(address(agent, port)), listener.accept());
     (dialled.unwrap(), accepted.unwrap())
 }
 
@@ -26,7 +29,9 @@ async fn connected(client: &Conn, agent: &Conn, port: u16) -> (TcpStream, TcpStr
 fn pattern(len: usize, mut state: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         bytes.extend((state >> 11).to_le_bytes());
     }
     bytes.truncate(len);
@@ -162,10 +167,17 @@ async fn a_port_without_listener_is_refused() {
     let relay = Relay::start().await;
     let tunnel = pair(&relay);
     within(async {
-        let error = tunnel.client.dial_tcp(address(&tunnel.agent, 9)).await.unwrap_err();
+        let error = tunnel
+            .client
+            .dial_tcp(address(&tunnel.agent, 9))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let listener = tunnel.agent.listen_tcp(9).unwrap();
-        assert_eq!(tunnel.agent.listen_tcp(9).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(
+            tunnel.agent.listen_tcp(9).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         drop(listener);
         assert!(tunnel.agent.listen_tcp(9).is_ok());
     })
@@ -187,14 +199,22 @@ async fn the_fallback_reaches_local_ports_and_refuses_closed_ones() {
         };
         let data = pattern(300 << 10, 4);
         let ask = async {
-            let stream = tunnel.client.dial_tcp(address(&tunnel.agent, port)).await.unwrap();
+            let stream = tunnel
+                .client
+                .dial_tcp(address(&tunnel.agent, port))
+                .await
+                .unwrap();
             let (read, write) = tokio::io::split(stream);
             let ((), back) = tokio::join!(send(write, &data), receive(read));
             assert!(back == data);
         };
         tokio::join!(serve, ask);
         drop(local);
-        let error = tunnel.client.dial_tcp(address(&tunnel.agent, port)).await.unwrap_err();
+        let error = tunnel
+            .client
+            .dial_tcp(address(&tunnel.agent, port))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     })
     .await;
@@ -246,7 +266,13 @@ async fn closing_the_tunnel_delivers_and_then_fails_everything() {
         assert!(got.unwrap().iter().all(|&byte| byte == 7));
         assert!(dialled.read_u8().await.is_err());
         assert!(listener.accept().await.is_err());
-        assert!(tunnel.client.dial_tcp(address(&tunnel.agent, 7)).await.is_err());
+        assert!(
+            tunnel
+                .client
+                .dial_tcp(address(&tunnel.agent, 7))
+                .await
+                .is_err()
+        );
     })
     .await;
 }

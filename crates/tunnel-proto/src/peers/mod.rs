@@ -8,6 +8,6 @@ mod peer;
 mod table;
 mod update;
 
-pub use peer::{LOST_TIMEOUT, Peer, Phase, READY_TIMEOUT};
+pub use peer::{FIRST_RETRY, LOST_TIMEOUT, Peer, Phase, READY_TIMEOUT};
 pub use table::{Identity, MAX_PEERS, PeerIndex, Peers};
 pub use update::{PeerUpdate, PeerUpdateKind};

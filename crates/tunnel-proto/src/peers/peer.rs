@@ -14,6 +14,12 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A lost peer is forgotten so long after its last handshake.
 pub const LOST_TIMEOUT: Duration = Duration::from_mins(15);
 
+/// A first handshake without an answer is repeated after so long, then after twice as long and so
+/// on: the peer may just be connecting to its relay.
+pub const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// From here on the session's own timer repeats it.
+pub(super) const LAST_RETRY: Duration = Duration::from_secs(2);
+
 /// How far the tunnel to a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -38,6 +44,8 @@ pub struct Peer {
     pub path: Path,
     pub(super) phase: Phase,
     pub(super) lost_since: Option<Instant>,
+    /// When to repeat the first handshake, and how long the wait was.
+    pub(super) retry: Option<(Instant, Duration)>,
 }
 
 impl Peer {

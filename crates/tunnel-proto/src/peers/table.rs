@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::peer::{Peer, Phase, READY_TIMEOUT};
+use super::peer::{FIRST_RETRY, LAST_RETRY, Peer, Phase, READY_TIMEOUT};
 use super::update::PeerUpdateKind;
 use crate::disco::Shared;
 use crate::key::{DiscoPrivate, DiscoPublic, NodePrivate, NodePublic};
@@ -101,7 +101,7 @@ impl Peers {
                 }
                 None
             }
-            PeerUpdateKind::ReadyForHandshake => self.ready(id),
+            PeerUpdateKind::ReadyForHandshake => self.ready(id, now),
         }
     }
 
@@ -125,7 +125,7 @@ impl Peers {
             peer.lost_since = None;
             peer.path.set_home(node.preferred_derp);
             if peer.node.allowed_ips != node.allowed_ips {
-                self.by_address.retain(|_, at| *at != index);
+                release(&mut self.by_address, index, &peer.node.allowed_ips);
                 claim(&mut self.by_address, index, &node.allowed_ips);
             }
             peer.node = node;
@@ -164,6 +164,7 @@ impl Peers {
             path,
             phase,
             lost_since: None,
+            retry: (destination && !wait).then_some((now + FIRST_RETRY, FIRST_RETRY)),
         };
         self.table.insert(index, peer);
         (!wait).then_some(index)
@@ -176,9 +177,9 @@ impl Peers {
         (peer.is_lost() || peer.node.allowed_ips == node.allowed_ips).then_some(peer.id)
     }
 
-    fn ready(&mut self, id: Uuid) -> Option<PeerIndex> {
+    fn ready(&mut self, id: Uuid, now: Instant) -> Option<PeerIndex> {
         if let Some(&index) = self.by_id.get(&id) {
-            return self.activate(index).then_some(index);
+            return self.activate(index, now).then_some(index);
         }
         if self.destinations.contains(&id) {
             self.ready_early.insert(id);
@@ -187,10 +188,11 @@ impl Peers {
     }
 
     /// Makes a waiting peer active; true if it was waiting.
-    pub fn activate(&mut self, index: PeerIndex) -> bool {
+    pub fn activate(&mut self, index: PeerIndex, now: Instant) -> bool {
         match self.table.get_mut(&index) {
             Some(peer) if peer.phase != Phase::Active => {
                 peer.phase = Phase::Active;
+                peer.retry = Some((now + FIRST_RETRY, FIRST_RETRY));
                 true
             }
             _ => false,
@@ -200,14 +202,18 @@ impl Peers {
     fn remove(&mut self, id: Uuid) {
         self.ready_early.remove(&id);
         if let Some(index) = self.by_id.remove(&id) {
-            self.table.remove(&index);
-            self.by_node.retain(|_, at| *at != index);
-            self.by_disco.retain(|_, at| *at != index);
-            self.by_address.retain(|_, at| *at != index);
+            if let Some(peer) = self.table.remove(&index) {
+                self.by_node.remove(&peer.node.key);
+                if self.by_disco.get(&peer.node.disco) == Some(&index) {
+                    self.by_disco.remove(&peer.node.disco);
+                }
+                release(&mut self.by_address, index, &peer.node.allowed_ips);
+            }
         }
     }
 
-    /// Peers that became active because their time to get ready is over. Forgets lost ones.
+    /// Forgets lost peers. Gives those to send a handshake to, now: their time to get ready is
+    /// over, or their first handshake had no answer.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<PeerIndex> {
         let forgotten: Vec<Uuid> = self
             .table
@@ -218,25 +224,36 @@ impl Peers {
         for id in forgotten {
             self.remove(id);
         }
-        let due: Vec<PeerIndex> = self
-            .table
-            .iter()
-            .filter(|(_, peer)| matches!(peer.phase, Phase::WaitingUntil(at) if at <= now))
-            .map(|(&index, _)| index)
-            .collect();
-        for &index in &due {
-            self.activate(index);
+        let mut due = Vec::new();
+        for (&index, peer) in &mut self.table {
+            if let Phase::WaitingUntil(at) = peer.phase
+                && at <= now
+            {
+                peer.phase = Phase::Active;
+                peer.retry = Some((now + FIRST_RETRY, FIRST_RETRY));
+                due.push(index);
+            } else if let Some((at, wait)) = peer.retry
+                && at <= now
+            {
+                if peer.session.since_handshake().is_some() {
+                    peer.retry = None;
+                    continue;
+                }
+                let wait = wait * 2;
+                peer.retry = (wait <= LAST_RETRY).then_some((now + wait, wait));
+                due.push(index);
+            }
         }
         due
     }
 
-    /// When the next waiting peer's time is over. Lost peers are checked at any later timeout.
-    pub fn next_ready_deadline(&self) -> Option<Instant> {
-        let waiting = self.table.values().filter_map(|peer| match peer.phase {
+    /// When [`Peers::handle_timeout`] is due. Lost peers are checked at any later timeout.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let due = self.table.values().filter_map(|peer| match peer.phase {
             Phase::WaitingUntil(at) => Some(at),
-            Phase::Active => None,
+            Phase::Active => peer.retry.map(|(at, _)| at),
         });
-        waiting.min()
+        due.min()
     }
 
     /// The peer at `index`.
@@ -290,6 +307,15 @@ impl Peers {
 fn claim(by_address: &mut HashMap<Ipv6Addr, PeerIndex>, index: PeerIndex, allowed: &[Ipv6Addr]) {
     for address in allowed.iter().take(MAX_ALLOWED_IPS) {
         by_address.entry(*address).or_insert(index);
+    }
+}
+
+/// Undoes [`claim`].
+fn release(by_address: &mut HashMap<Ipv6Addr, PeerIndex>, index: PeerIndex, allowed: &[Ipv6Addr]) {
+    for address in allowed.iter().take(MAX_ALLOWED_IPS) {
+        if by_address.get(address) == Some(&index) {
+            by_address.remove(address);
+        }
     }
 }
 
@@ -354,14 +380,19 @@ mod tests {
             peers.apply(id(11), PeerUpdateKind::ReadyForHandshake, now),
             None
         );
-        assert_eq!(peers.next_ready_deadline(), Some(now + READY_TIMEOUT));
-        assert!(
-            peers
-                .handle_timeout(now + READY_TIMEOUT - Duration::from_millis(1))
-                .is_empty()
-        );
-        assert_eq!(peers.handle_timeout(now + READY_TIMEOUT).len(), 1);
-        assert_eq!(peers.next_ready_deadline(), None);
+        assert_eq!(peers.next_deadline(), Some(now + FIRST_RETRY));
+        let due = peers.handle_timeout(now + FIRST_RETRY);
+        assert_eq!(due, [ready], "the handshake is repeated");
+        assert_eq!(peers.next_deadline(), Some(now + FIRST_RETRY * 3));
+        for retry in [3, 7, 15] {
+            assert_eq!(peers.handle_timeout(now + FIRST_RETRY * retry), [ready]);
+        }
+        let waiting = peers.by_id(id(12)).unwrap();
+        assert!(!peers.get(waiting).unwrap().is_active());
+        assert_eq!(peers.next_deadline(), Some(now + READY_TIMEOUT));
+        let due = peers.handle_timeout(now + READY_TIMEOUT);
+        assert_eq!(due, [waiting]);
+        assert!(peers.get(waiting).unwrap().is_active());
     }
 
     #[test]

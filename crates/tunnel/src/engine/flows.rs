@@ -63,12 +63,21 @@ impl Flows {
 
     /// True while any connection has written bytes that were not acknowledged.
     pub(crate) fn is_sending(&self) -> bool {
-        self.table.iter().flatten().any(|entry| entry.flow.is_sending())
+        self.table
+            .iter()
+            .flatten()
+            .any(|entry| entry.flow.is_sending())
     }
 
     fn insert(&mut self, flow: Flow, owned: bool, accepted: Option<Accepted>) -> FlowId {
         let key = flow.key;
-        let entry = Box::new(Entry { flow, dirty: false, owned, accepted, timer: None });
+        let entry = Box::new(Entry {
+            flow,
+            dirty: false,
+            owned,
+            accepted,
+            timer: None,
+        });
         let id = if let Some(id) = self.free.pop() {
             self.table[id] = Some(entry);
             id
@@ -114,14 +123,21 @@ impl Flows {
 
 impl Engine {
     /// Begins a connection to `remote`. `None` if there are too many or it cannot be addressed.
-    pub(crate) fn connect(&mut self, remote: SocketAddrV6, now: Instant) -> Option<(FlowId, FlowKey)> {
+    pub(crate) fn connect(
+        &mut self,
+        remote: SocketAddrV6,
+        now: Instant,
+    ) -> Option<(FlowId, FlowKey)> {
         if self.flows.count() >= MAX_FLOWS {
             return None;
         }
         let source = *self.addresses.first()?;
         // Only addresses and port tell connections apart.
         let remote = SocketAddrV6::new(*remote.ip(), remote.port(), 0, 0);
-        let key = FlowKey { local: self.flows.free_port(source, remote)?, remote };
+        let key = FlowKey {
+            local: self.flows.free_port(source, remote)?,
+            remote,
+        };
         let flow = Flow::connect(key, rand::random(), self.stack_time(now))?;
         let id = self.flows.insert(flow, true, None);
         self.traffic.tcp_opened += 1;
@@ -251,7 +267,11 @@ impl Engine {
                 self.traffic.tcp_opened += 1;
                 self.actions.push(Action::Accepted(id, accepted));
             }
-        } else if !entry.owned && entry.accepted.is_none() && entry.flow.has_unread() && entry.flow.is_open() {
+        } else if !entry.owned
+            && entry.accepted.is_none()
+            && entry.flow.has_unread()
+            && entry.flow.is_open()
+        {
             entry.flow.abort();
             self.mark_dirty(id);
             return;
@@ -274,7 +294,10 @@ impl Engine {
             return;
         };
         // Whatever is due now was just sent: give the clock a chance to move.
-        let wait = due.total_micros().saturating_sub(time.total_micros()).max(1000);
+        let wait = due
+            .total_micros()
+            .saturating_sub(time.total_micros())
+            .max(1000);
         let due = now + std::time::Duration::from_micros(wait.unsigned_abs());
         if entry.timer.is_none_or(|timer| due < timer) {
             entry.timer = Some(due);

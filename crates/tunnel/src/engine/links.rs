@@ -53,7 +53,11 @@ impl Links {
 impl Engine {
     /// The queue of `region`, and a task for its connection if it is new.
     pub(crate) fn link(&mut self, region: u16, now: Instant) -> &mut Link {
-        let known = self.links.list.iter().position(|link| link.region == region);
+        let known = self
+            .links
+            .list
+            .iter()
+            .position(|link| link.region == region);
         let at = known.unwrap_or_else(|| {
             self.actions.push(Action::StartLink(region));
             self.links.list.push(Link {
@@ -115,7 +119,11 @@ impl Engine {
 
     /// True (and `flow` is kept for later) if the way to the peer is full.
     pub(super) fn block_if_full(&mut self, index: PeerIndex, flow: FlowId, now: Instant) -> bool {
-        let Some(region) = self.peers.get(index).and_then(|peer| peer.path.route(now).relay) else {
+        let Some(region) = self
+            .peers
+            .get(index)
+            .and_then(|peer| peer.path.route(now).relay)
+        else {
             return false;
         };
         match self.links.get_mut(region) {
@@ -136,12 +144,19 @@ impl Engine {
         let now = Instant::now();
         let route = self.peers.get(index)?.path.route(now);
         // Direct addresses come into play with the UDP socket; without one, the relay is the way.
-        let Route { relay: Some(region), .. } = route else {
+        let Route {
+            relay: Some(region),
+            ..
+        } = route
+        else {
             return None;
         };
         let link = self.link(region, now);
         link.used = now;
-        let mut out = RelayOutput { queue: std::mem::take(&mut link.queue), to: NodePublic::default() };
+        let mut out = RelayOutput {
+            queue: std::mem::take(&mut link.queue),
+            to: NodePublic::default(),
+        };
         let peer = self.peers.get_mut(index)?;
         out.to = peer.node.key;
         let result = f(&mut peer.session, &mut out);
@@ -150,7 +165,13 @@ impl Engine {
     }
 
     /// Queues a packet for `to` by `region`, unless there is no room.
-    pub(super) fn send_by_relay(&mut self, region: u16, to: &NodePublic, packet: &[u8], now: Instant) {
+    pub(super) fn send_by_relay(
+        &mut self,
+        region: u16,
+        to: &NodePublic,
+        packet: &[u8],
+        now: Instant,
+    ) {
         let link = self.link(region, now);
         link.used = now;
         if link.queue.len() < HARD_LIMIT {

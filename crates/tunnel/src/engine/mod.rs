@@ -58,7 +58,7 @@ pub(crate) struct Engine {
     pub(crate) armed: Option<Instant>,
     pub(crate) closed: bool,
     tick_at: Option<Instant>,
-    ready_at: Option<Instant>,
+    peers_at: Option<Instant>,
     flow_timers: BinaryHeap<timers::FlowTimer>,
     dirty: VecDeque<FlowId>,
     packets: Packets,
@@ -81,7 +81,7 @@ impl Engine {
             armed: None,
             closed: false,
             tick_at: None,
-            ready_at: None,
+            peers_at: None,
             flow_timers: BinaryHeap::new(),
             dirty: VecDeque::new(),
             packets: Packets::default(),
@@ -113,18 +113,22 @@ impl Engine {
 
     /// To be called after any change of the peers.
     pub(crate) fn peers_changed(&mut self, now: Instant) {
-        self.ready_at = self.peers.next_ready_deadline();
+        self.peers_at = self.peers.next_deadline();
         if self.peers.is_empty() {
             self.tick_at = None;
         } else {
-            self.tick_at.get_or_insert(now + tunnel_proto::wireguard::TICK);
+            self.tick_at
+                .get_or_insert(now + tunnel_proto::wireguard::TICK);
         }
         self.actions.push(Action::PeersChanged);
     }
 
     /// A dialled peer can be used from now on: the handshake need not wait for the first packet.
     fn activated(&mut self, index: PeerIndex) {
-        if self.peers.get(index).is_some_and(|peer| self.peers.is_destination(peer.id)) {
+        let Some(peer) = self.peers.get(index) else {
+            return;
+        };
+        if self.peers.is_destination(peer.id) && peer.session.since_handshake().is_none() {
             self.with_session(index, |session, out| session.initiate(out));
         }
     }

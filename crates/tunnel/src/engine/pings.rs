@@ -56,15 +56,31 @@ impl Engine {
         }
         let transaction = rand::random();
         let node = self.peers.identity().node.public();
-        let ping = Message::Ping { transaction, node: Some(node) };
+        let ping = Message::Ping {
+            transaction,
+            node: Some(node),
+        };
         let region = self.peers.get(index)?.path.route(now).relay?;
         self.send_disco(index, region, &ping, now);
-        self.pings.disco.insert(transaction, Waiting { peer: index, sent: now, answer });
+        self.pings.disco.insert(
+            transaction,
+            Waiting {
+                peer: index,
+                sent: now,
+                answer,
+            },
+        );
         Some(transaction)
     }
 
     /// Sends a disco message to a peer by `region`.
-    pub(super) fn send_disco(&mut self, index: PeerIndex, region: u16, message: &Message, now: Instant) {
+    pub(super) fn send_disco(
+        &mut self,
+        index: PeerIndex,
+        region: u16,
+        message: &Message,
+        now: Instant,
+    ) {
         let ours = self.peers.identity().disco.public();
         if let Some(peer) = self.peers.get(index) {
             let packet = peer.disco.seal(&ours, rand::random(), message);
@@ -82,7 +98,12 @@ impl Engine {
         now: Instant,
     ) {
         // A pong counts only from the peer that was asked.
-        if self.pings.disco.get(transaction).is_none_or(|waiting| waiting.peer != index) {
+        if self
+            .pings
+            .disco
+            .get(transaction)
+            .is_none_or(|waiting| waiting.peer != index)
+        {
             return;
         }
         let Some(waiting) = self.pings.disco.remove(transaction) else {
@@ -93,7 +114,10 @@ impl Engine {
             peer.path.pong(PathVia::Relay(region), latency, now);
         }
         // Whoever asked may have given up.
-        let _ = waiting.answer.send(Pong { latency, via: Via::Relay(region) });
+        let _ = waiting.answer.send(Pong {
+            latency,
+            via: Via::Relay(region),
+        });
     }
 
     /// Sends a TSMP ping to `peer`. `None` if it is not in use yet.

@@ -41,11 +41,16 @@ impl Engine {
                 self.accept(key, packet, accepted, now);
             }
         } else if self.ports.fallback.is_some() {
-            if self.ports.undecided.contains_key(&key) || self.ports.undecided.len() >= MAX_UNDECIDED {
+            if self.ports.undecided.contains_key(&key)
+                || self.ports.undecided.len() >= MAX_UNDECIDED
+            {
                 return;
             }
             self.ports.undecided.insert(key, packet.to_vec());
-            let inbound = Inbound { remote: key.remote, local: key.local };
+            let inbound = Inbound {
+                remote: key.remote,
+                local: key.local,
+            };
             self.actions.push(Action::Decide(inbound));
         } else {
             self.refuse(segment);
@@ -53,8 +58,16 @@ impl Engine {
     }
 
     /// The fallback decided about a request.
-    pub(crate) fn decided(&mut self, inbound: Inbound, decision: std::io::Result<Serve>, now: Instant) {
-        let key = FlowKey { local: inbound.local, remote: inbound.remote };
+    pub(crate) fn decided(
+        &mut self,
+        inbound: Inbound,
+        decision: std::io::Result<Serve>,
+        now: Instant,
+    ) {
+        let key = FlowKey {
+            local: inbound.local,
+            remote: inbound.remote,
+        };
         let Some(syn) = self.ports.undecided.remove(&key) else {
             return;
         };

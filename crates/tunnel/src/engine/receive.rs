@@ -54,13 +54,15 @@ impl Engine {
             return;
         }
         let mut scratch = self.scratch.take().unwrap_or_default();
-        let opened = self.with_session(index, |session, out| session.open(datagram, &mut scratch, out));
+        let opened = self.with_session(index, |session, out| {
+            session.open(datagram, &mut scratch, out)
+        });
         if let Some(Some(packet)) = opened {
             if let Some(peer) = self.peers.get_mut(index) {
                 peer.path.heard_on_relay(region);
             }
             // A peer that sends through the tunnel knows us: no reason to wait any longer.
-            if self.peers.activate(index) {
+            if self.peers.activate(index, now) {
                 self.peers_changed(now);
             }
             self.receive_ip(index, packet, now);
@@ -74,7 +76,9 @@ impl Engine {
             return;
         };
         // A peer speaks only for its own addresses, and only to ours.
-        if self.peers.by_address(&ip.source) != Some(index) || !self.addresses.contains(&ip.destination) {
+        if self.peers.by_address(&ip.source) != Some(index)
+            || !self.addresses.contains(&ip.destination)
+        {
             return;
         }
         self.traffic.rx_packets += 1;
@@ -116,7 +120,10 @@ impl Engine {
         }
         match peer.disco.open(datagram) {
             Some(Message::Ping { transaction, .. }) => {
-                let pong = Message::Pong { transaction, source: disco::relay_source(region) };
+                let pong = Message::Pong {
+                    transaction,
+                    source: disco::relay_source(region),
+                };
                 self.send_disco(index, region, &pong, now);
             }
             Some(Message::Pong { transaction, .. }) => {

@@ -33,7 +33,10 @@ impl Engine {
     /// When [`Engine::handle_timeout`] is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let flow = self.flow_timers.peek().map(|timer| timer.due);
-        [flow, self.tick_at, self.ready_at].into_iter().flatten().min()
+        [flow, self.tick_at, self.peers_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due.
@@ -45,21 +48,27 @@ impl Engine {
                 self.flow_due(&timer);
             }
         }
-        if self.ready_at.is_some_and(|at| at <= now) || self.tick_at.is_some_and(|at| at <= now) {
-            self.tick(now);
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick_at = Some(now + TICK);
+            self.tick_sessions();
+            self.tick_peers(now);
+        } else if self.peers_at.is_some_and(|at| at <= now) {
+            self.tick_peers(now);
         }
     }
 
-    fn tick(&mut self, now: Instant) {
+    fn tick_peers(&mut self, now: Instant) {
         for index in self.peers.handle_timeout(now) {
             self.activated(index);
         }
+        self.peers_changed(now);
+    }
+
+    fn tick_sessions(&mut self) {
         let active = self.peers.iter().filter(|(_, peer)| peer.is_active());
         let active: Vec<PeerIndex> = active.map(|(index, _)| index).collect();
         for index in active {
             self.with_session(index, |session, out| session.tick(out));
         }
-        self.tick_at = Some(now + TICK);
-        self.peers_changed(now);
     }
 }

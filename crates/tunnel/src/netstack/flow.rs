@@ -67,7 +67,9 @@ impl Flow {
         let mut flow = Self::new(key, seed, now);
         let socket = flow.sockets.get_mut::<Socket>(flow.handle);
         let (remote, local) = (endpoint(key.remote), endpoint(key.local));
-        socket.connect(flow.interface.context(), remote, local).ok()?;
+        socket
+            .connect(flow.interface.context(), remote, local)
+            .ok()?;
         Some(flow)
     }
 
@@ -75,7 +77,10 @@ impl Flow {
     pub(crate) fn accept(key: FlowKey, seed: u64, now: Instant) -> Option<Self> {
         let mut flow = Self::new(key, seed, now);
         let local = endpoint(key.local);
-        let listen = IpListenEndpoint { addr: Some(local.addr), port: local.port };
+        let listen = IpListenEndpoint {
+            addr: Some(local.addr),
+            port: local.port,
+        };
         flow.socket_mut().listen(listen).ok()?;
         Some(flow)
     }
@@ -84,7 +89,10 @@ impl Flow {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let mut none = Packets::default();
-        let mut wire = Wire { incoming: None, outgoing: &mut none };
+        let mut wire = Wire {
+            incoming: None,
+            outgoing: &mut none,
+        };
         let mut interface = Interface::new(config, &mut wire, now);
         interface.update_ip_addrs(|addresses| {
             // One address always fits into an empty list of two.
@@ -100,7 +108,14 @@ impl Flow {
         socket.set_timeout(Some(OPEN_TIMEOUT));
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
-        Self { key, interface, sockets, handle, ended: false, established: false }
+        Self {
+            key,
+            interface,
+            sockets,
+            handle,
+            ended: false,
+            established: false,
+        }
     }
 
     fn socket(&self) -> &Socket<'static> {
@@ -114,10 +129,16 @@ impl Flow {
     /// Takes a packet of this connection. Immediate answers go to `out`; call [`Flow::egress`]
     /// after the last packet of a bundle.
     pub(crate) fn ingress(&mut self, packet: &[u8], out: &mut Packets, now: Instant) {
-        let mut wire = Wire { incoming: Some(packet), outgoing: out };
-        self.interface.poll_ingress_single(now, &mut wire, &mut self.sockets);
+        let mut wire = Wire {
+            incoming: Some(packet),
+            outgoing: out,
+        };
+        self.interface
+            .poll_ingress_single(now, &mut wire, &mut self.sockets);
         match self.socket().state() {
-            State::CloseWait | State::LastAck | State::Closing | State::TimeWait => self.ended = true,
+            State::CloseWait | State::LastAck | State::Closing | State::TimeWait => {
+                self.ended = true
+            }
             _ => {}
         }
         if !self.established && self.is_established() {
@@ -134,8 +155,13 @@ impl Flow {
             // The time-wait timer would throw unread bytes away. One poll sends an owed
             // acknowledgement before it looks at the timer.
             let last = self.holds_unread();
-            let mut wire = Wire { incoming: None, outgoing: out };
-            let sent = self.interface.poll_egress(now, &mut wire, &mut self.sockets);
+            let mut wire = Wire {
+                incoming: None,
+                outgoing: out,
+            };
+            let sent = self
+                .interface
+                .poll_egress(now, &mut wire, &mut self.sockets);
             if sent == PollResult::None || last {
                 return false;
             }
@@ -175,14 +201,20 @@ impl Flow {
 
     /// True when nothing is left to do but wait for stray packets.
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.socket().state(), State::Closed | State::Listen | State::TimeWait)
+        matches!(
+            self.socket().state(),
+            State::Closed | State::Listen | State::TimeWait
+        )
     }
 
     /// True when written bytes (or our FIN) are not acknowledged yet.
     pub(crate) fn is_sending(&self) -> bool {
         let socket = self.socket();
         socket.send_queue() > 0
-            || matches!(socket.state(), State::FinWait1 | State::Closing | State::LastAck)
+            || matches!(
+                socket.state(),
+                State::FinWait1 | State::Closing | State::LastAck
+            )
     }
 
     /// Copies received bytes.
@@ -252,5 +284,8 @@ impl Flow {
 }
 
 fn endpoint(address: SocketAddrV6) -> IpEndpoint {
-    IpEndpoint { addr: (*address.ip()).into(), port: address.port() }
+    IpEndpoint {
+        addr: (*address.ip()).into(),
+        port: address.port(),
+    }
 }

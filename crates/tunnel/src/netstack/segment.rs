@@ -31,7 +31,23 @@ impl Segment {
     /// Reads the TCP header in `ip`; `None` if it is cut short.
     pub(crate) fn parse(ip: &Ipv6<'_>) -> Option<Self> {
         let header = ip.payload.first_chunk::<HEADER_LEN>()?;
-        let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, ..] = *header;
+        let [
+            s0,
+            s1,
+            d0,
+            d1,
+            q0,
+            q1,
+            q2,
+            q3,
+            a0,
+            a1,
+            a2,
+            a3,
+            offset,
+            flags,
+            ..,
+        ] = *header;
         let data = ip.payload.len().checked_sub(usize::from(offset >> 4) * 4)? as u32;
         Some(Self {
             key: FlowKey {
@@ -77,7 +93,13 @@ pub(crate) fn reset_for(segment: &Segment) -> Option<Vec<u8>> {
     let sum = packet::checksum(*local.ip(), *remote.ip(), packet::TCP, &tcp);
     tcp[16..18].copy_from_slice(&sum.to_be_bytes());
     let mut out = Vec::with_capacity(packet::IPV6_HEADER_LEN + HEADER_LEN);
-    packet::put_ipv6(&mut out, *local.ip(), *remote.ip(), packet::TCP, HEADER_LEN as u16);
+    packet::put_ipv6(
+        &mut out,
+        *local.ip(),
+        *remote.ip(),
+        packet::TCP,
+        HEADER_LEN as u16,
+    );
     out.extend_from_slice(&tcp);
     Some(out)
 }
@@ -90,8 +112,16 @@ mod tests {
     fn segment(flags: u8, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let len = (HEADER_LEN + data.len()) as u16;
-        packet::put_ipv6(&mut out, Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, packet::TCP, len);
-        out.extend([0, 1, 0, 2, 0, 0, 0, 10, 0, 0, 0, 20, 0x50, flags, 0, 0, 0, 0, 0, 0]);
+        packet::put_ipv6(
+            &mut out,
+            Ipv6Addr::LOCALHOST,
+            Ipv6Addr::LOCALHOST,
+            packet::TCP,
+            len,
+        );
+        out.extend([
+            0, 1, 0, 2, 0, 0, 0, 10, 0, 0, 0, 20, 0x50, flags, 0, 0, 0, 0, 0, 0,
+        ]);
         out.extend(data);
         out
     }
@@ -106,9 +136,15 @@ mod tests {
         assert!(syn.opens());
         let reset = reset_for(&syn).unwrap();
         let ip = Ipv6::parse(&reset).unwrap();
-        assert_eq!(packet::checksum(ip.source, ip.destination, packet::TCP, ip.payload), 0);
+        assert_eq!(
+            packet::checksum(ip.source, ip.destination, packet::TCP, ip.payload),
+            0
+        );
         let reset = Segment::parse(&ip).unwrap();
-        assert_eq!((reset.flags, reset.sequence, reset.acknowledgement), (RST | ACK, 0, 11));
+        assert_eq!(
+            (reset.flags, reset.sequence, reset.acknowledgement),
+            (RST | ACK, 0, 11)
+        );
         assert_eq!((reset.key.local.port(), reset.key.remote.port()), (1, 2));
     }
 
@@ -125,7 +161,13 @@ mod tests {
         let whole = segment(SYN, b"");
         let ip = Ipv6::parse(&whole).unwrap();
         for cut in 0..HEADER_LEN {
-            assert!(Segment::parse(&Ipv6 { payload: &ip.payload[..cut], ..ip }).is_none());
+            assert!(
+                Segment::parse(&Ipv6 {
+                    payload: &ip.payload[..cut],
+                    ..ip
+                })
+                .is_none()
+            );
         }
         let mut lying = whole.clone();
         lying[packet::IPV6_HEADER_LEN + 12] = 0xf0;

@@ -59,7 +59,11 @@ async fn connect_node(relays: &Relays, region: u16, node: &DerpNode) -> io::Resu
         check_upgrade(relays, region, head.status)?;
         let received = greet(relays, &mut tcp, head.rest).await?;
         let (reader, writer) = tcp.into_split();
-        return Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), received });
+        return Ok(Connection {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            received,
+        });
     }
     let mut tls = wrap_tls(relays, node, tcp).await?;
     let head = http::get(&mut tls, node, "/derp", extra, &relays.headers).await?;
@@ -91,10 +95,15 @@ pub(super) async fn stream(relays: &Relays, node: &DerpNode) -> io::Result<Box<d
 async fn dial_tcp(node: &DerpNode) -> io::Result<TcpStream> {
     let port = http::port(node);
     let fixed = [&node.ipv4, &node.ipv6];
-    let mut addresses: Vec<_> =
-        fixed.into_iter().filter_map(|text| text.parse::<IpAddr>().ok()).map(|ip| (ip, port).into()).collect();
+    let mut addresses: Vec<_> = fixed
+        .into_iter()
+        .filter_map(|text| text.parse::<IpAddr>().ok())
+        .map(|ip| (ip, port).into())
+        .collect();
     if addresses.is_empty() {
-        addresses = tokio::net::lookup_host((node.host_name.as_str(), port)).await?.collect();
+        addresses = tokio::net::lookup_host((node.host_name.as_str(), port))
+            .await?
+            .collect();
     }
     let tcp = TcpStream::connect(addresses.as_slice()).await?;
     tcp.set_nodelay(true)?;
@@ -110,10 +119,20 @@ async fn wrap_tls(
         let text = "the relay needs TLS, and no TLS settings were given";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     };
-    let name = if node.cert_name.is_empty() { &node.host_name } else { &node.cert_name };
-    let name = ServerName::try_from(name.clone())
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the relay's host name is not a DNS name"))?;
-    tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, tcp).await
+    let name = if node.cert_name.is_empty() {
+        &node.host_name
+    } else {
+        &node.cert_name
+    };
+    let name = ServerName::try_from(name.clone()).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the relay's host name is not a DNS name",
+        )
+    })?;
+    tokio_rustls::TlsConnector::from(Arc::clone(config))
+        .connect(name, tcp)
+        .await
 }
 
 async fn websocket(relays: &Relays, node: &DerpNode) -> io::Result<impl Io + 'static> {
@@ -122,24 +141,41 @@ async fn websocket(relays: &Relays, node: &DerpNode) -> io::Result<impl Io + 'st
     let url = format!("{scheme}://{}/derp", http::authority(node));
     let mut request = url.into_client_request().map_err(io::Error::other)?;
     let headers = request.headers_mut();
-    headers.insert(::http::header::SEC_WEBSOCKET_PROTOCOL, ::http::HeaderValue::from_static("derp"));
+    headers.insert(
+        ::http::header::SEC_WEBSOCKET_PROTOCOL,
+        ::http::HeaderValue::from_static("derp"),
+    );
     headers.extend(relays.headers.clone());
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
     let (socket, _) = tokio_tungstenite::client_async_with_config(request, io, Some(config))
         .await
         .map_err(io::Error::other)?;
     Ok(WebSocketIo::new(socket))
 }
 
-async fn greet_boxed(relays: &Relays, mut io: Box<dyn Io>, received: Vec<u8>) -> io::Result<Connection> {
+async fn greet_boxed(
+    relays: &Relays,
+    mut io: Box<dyn Io>,
+    received: Vec<u8>,
+) -> io::Result<Connection> {
     let received = greet(relays, &mut io, received).await?;
     let (reader, writer) = tokio::io::split(io);
-    Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), received })
+    Ok(Connection {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        received,
+    })
 }
 
 /// Waits for the server's key and introduces this client. The server's confirmation is not waited
 /// for: packets may follow at once. Gives the bytes after the greeting.
-async fn greet(relays: &Relays, io: &mut (impl Io + ?Sized), mut received: Vec<u8>) -> io::Result<Vec<u8>> {
+async fn greet(
+    relays: &Relays,
+    io: &mut (impl Io + ?Sized),
+    mut received: Vec<u8>,
+) -> io::Result<Vec<u8>> {
     let mut decoder = Decoder::default();
     let server = loop {
         if let Some(key) = server_key(&mut decoder, &mut received)? {
@@ -161,7 +197,9 @@ async fn greet(relays: &Relays, io: &mut (impl Io + ?Sized), mut received: Vec<u
 /// Takes the server's key from the front of `received`, if it is complete.
 fn server_key(decoder: &mut Decoder, received: &mut Vec<u8>) -> io::Result<Option<NodePublic>> {
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let step = decoder.step(received).map_err(|error| invalid(error.to_string()))?;
+    let step = decoder
+        .step(received)
+        .map_err(|error| invalid(error.to_string()))?;
     let key = match step.frame {
         Some(Frame::ServerKey(key)) => Some(key),
         None if step.consumed == 0 => return Ok(None),

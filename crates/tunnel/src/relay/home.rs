@@ -60,17 +60,29 @@ fn choose(
     latencies: &BTreeMap<u16, Duration>,
 ) -> Option<u16> {
     let current = current.filter(|region| candidates.contains(region));
-    let weighed = |region: u16| latencies.get(&region).map(|latency| latency.mul_f64(map.score(region)));
+    let weighed = |region: u16| {
+        latencies
+            .get(&region)
+            .map(|latency| latency.mul_f64(map.score(region)))
+    };
     let best = candidates
         .iter()
         .filter_map(|&region| weighed(region).map(|latency| (latency, region)))
         .min();
     let Some((best_latency, best)) = best else {
-        return current.or_else(|| candidates.get(rand::random_range(0..candidates.len().max(1))).copied());
+        return current.or_else(|| {
+            candidates
+                .get(rand::random_range(0..candidates.len().max(1)))
+                .copied()
+        });
     };
     match current.and_then(|region| weighed(region).map(|latency| (latency, region))) {
         // … and by a third.
-        Some((latency, region)) if best_latency + MIN_GAIN > latency || best_latency * 3 > latency * 2 => Some(region),
+        Some((latency, region))
+            if best_latency + MIN_GAIN > latency || best_latency * 3 > latency * 2 =>
+        {
+            Some(region)
+        }
         _ => Some(best),
     }
 }
@@ -95,7 +107,10 @@ mod tests {
     use super::*;
 
     fn pick(current: Option<u16>, latencies: &[(u16, u64)]) -> Option<u16> {
-        let latencies = latencies.iter().map(|&(region, ms)| (region, Duration::from_millis(ms))).collect();
+        let latencies = latencies
+            .iter()
+            .map(|&(region, ms)| (region, Duration::from_millis(ms)))
+            .collect();
         choose(&DerpMap::default(), &[1, 2, 3], current, &latencies)
     }
 
@@ -104,15 +119,30 @@ mod tests {
         assert_eq!(pick(None, &[(1, 50), (2, 40)]), Some(2));
         assert_eq!(pick(Some(1), &[(1, 50), (2, 40)]), Some(1));
         assert_eq!(pick(Some(1), &[(1, 50), (2, 30)]), Some(2));
-        assert_eq!(pick(Some(1), &[(1, 12), (2, 3)]), Some(1), "less than 10 ms");
-        assert_eq!(pick(Some(1), &[(2, 300)]), Some(2), "the current does not answer");
-        assert_eq!(pick(Some(9), &[(2, 300)]), Some(2), "the current is not in the map");
+        assert_eq!(
+            pick(Some(1), &[(1, 12), (2, 3)]),
+            Some(1),
+            "less than 10 ms"
+        );
+        assert_eq!(
+            pick(Some(1), &[(2, 300)]),
+            Some(2),
+            "the current does not answer"
+        );
+        assert_eq!(
+            pick(Some(9), &[(2, 300)]),
+            Some(2),
+            "the current is not in the map"
+        );
     }
 
     #[test]
     fn without_answers_any_candidate_will_do() {
         assert_eq!(pick(Some(3), &[]), Some(3));
         assert!([1, 2, 3].contains(&pick(None, &[]).unwrap()));
-        assert_eq!(choose(&DerpMap::default(), &[], None, &BTreeMap::new()), None);
+        assert_eq!(
+            choose(&DerpMap::default(), &[], None, &BTreeMap::new()),
+            None
+        );
     }
 }

@@ -46,7 +46,11 @@ pub(super) async fn get(
     extra: &str,
     headers: &HeaderMap,
 ) -> io::Result<Head> {
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{extra}", authority(node)).into_bytes();
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\n{extra}",
+        authority(node)
+    )
+    .into_bytes();
     for (name, value) in headers {
         request.extend_from_slice(name.as_str().as_bytes());
         request.extend_from_slice(b": ");
@@ -67,18 +71,25 @@ async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Head> {
         }
         if let Some(end) = find_end(&buffer) {
             let rest = buffer.split_off(end);
-            let status = parse_status(&buffer)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the relay's answer is not HTTP"))?;
+            let status = parse_status(&buffer).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "the relay's answer is not HTTP")
+            })?;
             return Ok(Head { status, rest });
         }
         if buffer.len() > MAX_HEAD {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the relay's answer has an endless head"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the relay's answer has an endless head",
+            ));
         }
     }
 }
 
 fn find_end(buffer: &[u8]) -> Option<usize> {
-    buffer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
+    buffer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|at| at + 4)
 }
 
 /// Status of a head that begins like `HTTP/1.1 101 …`.
@@ -95,23 +106,40 @@ mod tests {
 
     #[tokio::test]
     async fn reads_a_head_in_pieces_and_keeps_the_rest() {
-        let io = tokio_test_pieces(&[b"HTTP/1.1 101 Switch", b"ing\r\nUpgrade: DERP\r\n\r", b"\n\x01\x02"]);
+        let io = tokio_test_pieces(&[
+            b"HTTP/1.1 101 Switch",
+            b"ing\r\nUpgrade: DERP\r\n\r",
+            b"\n\x01\x02",
+        ]);
         let head = read_head(&mut Box::pin(io)).await.unwrap();
-        assert_eq!((head.status, head.rest.as_slice()), (101, b"\x01\x02".as_slice()));
+        assert_eq!(
+            (head.status, head.rest.as_slice()),
+            (101, b"\x01\x02".as_slice())
+        );
     }
 
     #[tokio::test]
     async fn bad_heads_are_errors() {
-        for bytes in [b"SSH-2.0-x\r\n\r\n".to_vec(), b"HTTP/1.1 abc\r\n\r\n".to_vec(), b"HTTP".to_vec()] {
+        for bytes in [
+            b"SSH-2.0-x\r\n\r\n".to_vec(),
+            b"HTTP/1.1 abc\r\n\r\n".to_vec(),
+            b"HTTP".to_vec(),
+        ] {
             assert!(read_head(&mut bytes.as_slice()).await.is_err());
         }
-        assert!(read_head(&mut vec![b'x'; 1 << 20].as_slice()).await.is_err());
+        assert!(
+            read_head(&mut vec![b'x'; 1 << 20].as_slice())
+                .await
+                .is_err()
+        );
     }
 
     /// A reader that gives one piece per read.
     fn tokio_test_pieces(pieces: &'static [&'static [u8]]) -> impl AsyncRead {
         tokio_util::io::StreamReader::new(futures::stream::iter(
-            pieces.iter().map(|piece| Ok::<_, io::Error>(bytes::Bytes::from_static(piece))),
+            pieces
+                .iter()
+                .map(|piece| Ok::<_, io::Error>(bytes::Bytes::from_static(piece))),
         ))
     }
 

@@ -18,11 +18,18 @@ const MIN_GRACE: Duration = Duration::from_millis(20);
 
 /// Measures `regions` at the same time. Returns when all answered, or when any answer still missing
 /// would be more than twice as slow as the first.
-pub(super) async fn measure(shared: &Arc<Shared>, map: &Arc<DerpMap>, regions: &[u16]) -> BTreeMap<u16, Duration> {
+pub(super) async fn measure(
+    shared: &Arc<Shared>,
+    map: &Arc<DerpMap>,
+    regions: &[u16],
+) -> BTreeMap<u16, Duration> {
     let begun = Instant::now();
     let mut requests = JoinSet::new();
     for &region in regions {
-        let node = map.regions.get(&region).and_then(|region| region.relays().next().cloned());
+        let node = map
+            .regions
+            .get(&region)
+            .and_then(|region| region.relays().next().cloned());
         if let Some(node) = node {
             let shared = shared.clone();
             requests.spawn(async move { (region, request(&shared, &node).await) });
@@ -36,7 +43,8 @@ pub(super) async fn measure(shared: &Arc<Shared>, map: &Arc<DerpMap>, regions: &
         match result {
             Ok(latency) => {
                 if latencies.is_empty() {
-                    until = until.min(begun + (begun.elapsed() * 2).max(begun.elapsed() + MIN_GRACE));
+                    until =
+                        until.min(begun + (begun.elapsed() * 2).max(begun.elapsed() + MIN_GRACE));
                 }
                 latencies.insert(region, latency);
             }
@@ -50,7 +58,14 @@ pub(super) async fn measure(shared: &Arc<Shared>, map: &Arc<DerpMap>, regions: &
 async fn request(shared: &Arc<Shared>, node: &DerpNode) -> io::Result<Duration> {
     let mut io = dial::stream(&shared.relays, node).await?;
     let begun = Instant::now();
-    let head = http::get(&mut io, node, "/derp/latency-check", "Connection: close\r\n", &shared.relays.headers).await?;
+    let head = http::get(
+        &mut io,
+        node,
+        "/derp/latency-check",
+        "Connection: close\r\n",
+        &shared.relays.headers,
+    )
+    .await?;
     if head.status != 200 {
         return Err(io::Error::other(format!("HTTP {}", head.status)));
     }

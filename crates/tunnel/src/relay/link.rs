@@ -60,10 +60,14 @@ async fn keep_connected(shared: &Arc<Shared>, region: u16) {
 async fn connect_and_run(shared: &Arc<Shared>, region: u16) -> io::Result<()> {
     let description = shared.derp_map.borrow().regions.get(&region).cloned();
     let Some(description) = description else {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the region is not in the relay map"));
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the region is not in the relay map",
+        ));
     };
     let connection = dial::connect(&shared.relays, &description).await?;
     tracing::debug!(region, "connected to relay");
+    let _connected = Connected::note(shared, region);
     let stop = CancellationToken::new();
     let _stop_writer = stop.clone().drop_guard();
     let mut writer = tokio::spawn(write(shared.clone(), region, connection.writer, stop));
@@ -80,6 +84,26 @@ async fn connect_and_run(shared: &Arc<Shared>, region: u16) -> io::Result<()> {
                 }
             }
         }
+    }
+}
+
+/// Notes for as long as it lives that a region's relay is connected.
+struct Connected<'a>(&'a Shared, u16);
+
+impl<'a> Connected<'a> {
+    fn note(shared: &'a Shared, region: u16) -> Self {
+        shared
+            .connected
+            .send_if_modified(|regions| regions.insert(region));
+        Self(shared, region)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0
+            .connected
+            .send_if_modified(|regions| regions.remove(&self.1));
     }
 }
 

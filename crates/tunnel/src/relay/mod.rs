@@ -59,7 +59,8 @@ impl Relays {
     }
 
     fn uses_websocket(&self, region: u16) -> bool {
-        self.force_websocket.load(Ordering::Relaxed) || self.websocket_regions.lock().contains(&region)
+        self.force_websocket.load(Ordering::Relaxed)
+            || self.websocket_regions.lock().contains(&region)
     }
 
     fn remember_websocket(&self, region: u16) {
@@ -80,7 +81,9 @@ fn base_address(url: &Url) -> Option<BaseAddress> {
         url::Host::Ipv6(ip) => ip.to_string(),
     };
     let plain = matches!(url.scheme(), "http" | "ws");
-    let port = url.port_or_known_default().unwrap_or(if plain { 80 } else { 443 });
+    let port = url
+        .port_or_known_default()
+        .unwrap_or(if plain { 80 } else { 443 });
     Some(BaseAddress { host, port, plain })
 }
 
@@ -91,9 +94,18 @@ mod tests {
     #[test]
     fn base_addresses() {
         let of = |text: &str| base_address(&text.parse().unwrap());
-        let base = |host: &str, port, plain| Some(BaseAddress { host: host.into(), port, plain });
+        let base = |host: &str, port, plain| {
+            Some(BaseAddress {
+                host: host.into(),
+                port,
+                plain,
+            })
+        };
         assert_eq!(of("http://127.0.0.1:3000"), base("127.0.0.1", 3000, true));
-        assert_eq!(of("https://dev.example.com/x"), base("dev.example.com", 443, false));
+        assert_eq!(
+            of("https://dev.example.com/x"),
+            base("dev.example.com", 443, false)
+        );
         assert_eq!(of("http://[::1]"), base("::1", 80, true));
         assert_eq!(of("data:text"), None);
     }

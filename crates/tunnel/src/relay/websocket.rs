@@ -18,7 +18,10 @@ pub(super) struct WebSocketIo<S> {
 
 impl<S> WebSocketIo<S> {
     pub(super) fn new(socket: WebSocketStream<S>) -> Self {
-        Self { socket, received: Bytes::new() }
+        Self {
+            socket,
+            received: Bytes::new(),
+        }
     }
 }
 
@@ -31,11 +34,17 @@ fn io_error(error: Error) -> io::Error {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketIo<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.received.is_empty() {
             match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.received = bytes,
-                Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) | None => return Poll::Ready(Ok(())),
+                Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) | None => {
+                    return Poll::Ready(Ok(()));
+                }
                 Some(Ok(Message::Text(_))) => {
                     let text = "the relay sent text where bytes were expected";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
@@ -53,10 +62,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketIo<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let mut socket = Pin::new(&mut self.socket);
         ready!(socket.as_mut().poll_ready(cx)).map_err(io_error)?;
-        socket.start_send(Message::Binary(Bytes::copy_from_slice(data))).map_err(io_error)?;
+        socket
+            .start_send(Message::Binary(Bytes::copy_from_slice(data)))
+            .map_err(io_error)?;
         Poll::Ready(Ok(data.len()))
     }
 

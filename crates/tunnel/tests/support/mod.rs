@@ -44,7 +44,11 @@ impl Relay {
                 connections.spawn(serve(io, table.clone(), key.clone()));
             }
         });
-        Self { address, clients, task }
+        Self {
+            address,
+            clients,
+            task,
+        }
     }
 
     /// Stops and drops all connections.
@@ -62,8 +66,15 @@ impl Relay {
             force_http: true,
             ..DerpNode::default()
         };
-        let region = Region { region_id: REGION, nodes: vec![node], ..Region::default() };
-        DerpMap { home_params: None, regions: [(REGION, region)].into() }
+        let region = Region {
+            region_id: REGION,
+            nodes: vec![node],
+            ..Region::default()
+        };
+        DerpMap {
+            home_params: None,
+            regions: [(REGION, region)].into(),
+        }
     }
 
     /// Sends raw bytes to every client, as a broken relay would.
@@ -88,7 +99,9 @@ async fn serve(mut io: TcpStream, clients: Clients, key: NodePrivate) -> io::Res
         head.push(io.read_u8().await?);
     }
     if head.starts_with(b"GET /derp/latency-check ") {
-        return io.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        return io
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await;
     }
     let mut hello = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n".to_vec();
     derp::server_key(&mut hello, &key.public());
@@ -110,7 +123,11 @@ async fn serve(mut io: TcpStream, clients: Clients, key: NodePrivate) -> io::Res
         loop {
             let step = decoder.step(&buffer[used..]).map_err(io::Error::other)?;
             match step.frame {
-                Some(Frame::ClientInfo { key: client, nonce, sealed }) => {
+                Some(Frame::ClientInfo {
+                    key: client,
+                    nonce,
+                    sealed,
+                }) => {
                     derp::open_client_info(&key, &client, nonce, sealed).unwrap();
                     ours = client;
                     let mut out = Vec::new();
@@ -119,7 +136,10 @@ async fn serve(mut io: TcpStream, clients: Clients, key: NodePrivate) -> io::Res
                     sender.send(out).await.unwrap();
                     clients.lock().unwrap().insert(client, sender.clone());
                 }
-                Some(Frame::SendPacket { destination, packet }) => {
+                Some(Frame::SendPacket {
+                    destination,
+                    packet,
+                }) => {
                     let target = clients.lock().unwrap().get(&destination).cloned();
                     if let Some(target) = target {
                         let mut out = Vec::new();
@@ -148,8 +168,11 @@ pub struct Pair {
 
 pub fn config(relay: &Relay, agent: bool) -> Config {
     let url = format!("http://{}", relay.address).parse().unwrap();
-    let mut config =
-        if agent { Config::agent(uuid::Uuid::new_v4(), url) } else { Config::client(url) };
+    let mut config = if agent {
+        Config::agent(uuid::Uuid::new_v4(), url)
+    } else {
+        Config::client(url)
+    };
     config.derp_map = relay.map();
     config
 }
@@ -160,7 +183,10 @@ pub fn pair(relay: &Relay) -> Pair {
     client.add_destination(agent.id());
     introduce(&agent, &client);
     introduce(&client, &agent);
-    let ready = PeerUpdate { id: agent.id(), kind: PeerUpdateKind::ReadyForHandshake };
+    let ready = PeerUpdate {
+        id: agent.id(),
+        kind: PeerUpdateKind::ReadyForHandshake,
+    };
     client.apply_peer_updates(vec![ready]);
     Pair { client, agent }
 }
