@@ -60,8 +60,13 @@ resource "coder_agent" "main" {
 # The home directory lives as long as the workspace.
 resource "terraform_data" "home" {
   input = {
-    home = local.home
+    path = local.home
     user = var.user
+  }
+
+  # Another `directory` or `user` is for new workspaces; existing ones stay where, and whose, their files are.
+  lifecycle {
+    ignore_changes = [input]
   }
 
   provisioner "local-exec" {
@@ -72,7 +77,7 @@ resource "terraform_data" "home" {
       if [ -n "$WORKSPACE_USER" ]; then chown "$WORKSPACE_USER" "$WORKSPACE_HOME"; fi
     EOT
     environment = {
-      WORKSPACE_HOME = self.input.home
+      WORKSPACE_HOME = self.input.path
       WORKSPACE_USER = self.input.user
     }
   }
@@ -81,7 +86,7 @@ resource "terraform_data" "home" {
     when    = destroy
     command = "rm -rf -- \"$WORKSPACE_HOME\""
     environment = {
-      WORKSPACE_HOME = self.input.home
+      WORKSPACE_HOME = self.input.path
     }
   }
 }
@@ -90,15 +95,15 @@ resource "terraform_data" "home" {
 resource "terraform_data" "process" {
   count = data.coder_workspace.me.start_count
 
-  input = terraform_data.home.output.home
+  input = terraform_data.home.output
   # Each build hands the agent a new token, so a running process is replaced.
   triggers_replace = sha256(coder_agent.main.token)
 
   provisioner "local-exec" {
-    command = file("${path.module}/start.sh")
+    command = "sh '${path.module}/start.sh'"
     environment = {
-      WORKSPACE_HOME  = self.input
-      WORKSPACE_USER  = var.user
+      WORKSPACE_HOME  = self.input.path
+      WORKSPACE_USER  = self.input.user
       WORKSPACE_TOKEN = coder_agent.main.token
       WORKSPACE_INIT  = coder_agent.main.init_script
     }
@@ -107,9 +112,10 @@ resource "terraform_data" "process" {
   # Of the configuration, only the resource itself can be seen when it is destroyed.
   provisioner "local-exec" {
     when    = destroy
-    command = file("${path.module}/stop.sh")
+    command = "sh '${path.module}/stop.sh'"
     environment = {
-      WORKSPACE_HOME = self.input
+      WORKSPACE_HOME = self.input.path
+      WORKSPACE_USER = self.input.user
     }
   }
 }
@@ -120,6 +126,6 @@ resource "coder_metadata" "process" {
 
   item {
     key   = "home"
-    value = local.home
+    value = terraform_data.home.output.path
   }
 }
