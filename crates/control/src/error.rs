@@ -19,6 +19,8 @@ pub enum Kind {
     NotFound,
     /// 405: never possible on this thing.
     NotAllowed,
+    /// 406: not ready for use yet.
+    NotAcceptable,
     /// 409: something stands in the way.
     Conflict,
     /// 410: deleted.
@@ -56,6 +58,7 @@ impl Kind {
             Kind::Forbidden => 403,
             Kind::NotFound => 404,
             Kind::NotAllowed => 405,
+            Kind::NotAcceptable => 406,
             Kind::Conflict => 409,
             Kind::Gone => 410,
             Kind::PreconditionFailed => 412,

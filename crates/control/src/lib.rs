@@ -4,13 +4,24 @@
 //! and the query have. No HTTP (errors carry a class, not a status line) and no
 //! SQL (that is `store`'s). [`Control`] holds the services that the rules need.
 
+pub mod agents;
+mod builds;
 mod error;
+mod files;
+pub mod jobs;
 mod organizations;
+mod schedule;
+mod search;
 pub mod sessions;
 mod settings;
+mod templates;
+mod workspaces;
 
 pub use error::{Error, Kind, NOT_FOUND};
+pub use files::{MAX_UPLOAD, TAR, ZIP};
 pub use settings::Settings;
+pub use templates::DryRun;
+pub use workspaces::Owner;
 
 use std::sync::Arc;
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api_types::{ProvisionerJob, ProvisionerJobInput, ProvisionerJobStatus};
+use api_types::{
+    ProvisionerJob, ProvisionerJobInput, ProvisionerJobMetadata, ProvisionerJobStatus,
+};
 use authz::{Action, Object, ResourceType, Subject, authorize};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -164,6 +166,57 @@ fn object(organization: Uuid) -> Object {
     Object::new(ResourceType::ProvisionerJobs).org(organization)
 }
 
+/// Which jobs of an organization to list.
+#[derive(Debug, Clone, Default)]
+pub struct ProvisionerJobFilter {
+    /// Only these.
+    pub ids: Vec<Uuid>,
+    /// Only those of these states.
+    pub status: Vec<String>,
+    /// Only those started by this user.
+    pub initiator: Option<Uuid>,
+    /// How many.
+    pub limit: i64,
+}
+
+/// A job with what it works for.
+macro_rules! described_job {
+    () => {
+        concat!(
+            "SELECT ",
+            job_columns!(),
+            ", coalesce(tv.name, ''), t.id, coalesce(t.name, ''), coalesce(t.display_name, ''), \
+              coalesce(t.icon, ''), w.id, coalesce(w.name, ''), coalesce(b.transition, ''), \
+              ARRAY(SELECT p.id FROM provisioner_daemons p \
+                    WHERE j.job_status = 'pending' AND p.organization_id = j.organization_id \
+                      AND p.last_seen_at > now() - interval '90 seconds' AND p.tags @> j.tags) \
+             FROM provisioner_jobs j LEFT JOIN provisioner_daemons d ON d.id = j.worker_id \
+             LEFT JOIN workspace_builds b ON b.job_id = j.id \
+             LEFT JOIN workspaces w ON w.id = b.workspace_id \
+             LEFT JOIN template_versions tv ON tv.id = coalesce(b.template_version_id, \
+                  (j.input ->> 'template_version_id')::uuid) \
+             LEFT JOIN templates t ON t.id = tv.template_id "
+        )
+    };
+}
+
+fn described(row: &tokio_postgres::Row) -> Result<ProvisionerJob, StoreError> {
+    let mut cols = Cols::new(row);
+    let mut job = job(&mut cols)?;
+    job.metadata = ProvisionerJobMetadata {
+        template_version_name: cols.next()?,
+        template_id: cols.next::<Option<Uuid>>()?.unwrap_or_default(),
+        template_name: cols.next()?,
+        template_display_name: cols.next()?,
+        template_icon: cols.next()?,
+        workspace_id: cols.next()?,
+        workspace_name: cols.next()?,
+        workspace_build_transition: cols.text()?,
+    };
+    job.available_workers = cols.next()?;
+    Ok(job)
+}
+
 impl Conn {
     /// One job of an organization.
     pub async fn provisioner_job_read(
@@ -173,18 +226,30 @@ impl Conn {
         id: Uuid,
     ) -> Result<ProvisionerJob, StoreError> {
         authorize(who, Action::Read, &object(organization)).map_err(|_| StoreError::NotFound)?;
-        let row = self
-            .query_opt(
-                concat!(
-                    "SELECT ", job_columns!(),
-                    " FROM provisioner_jobs j LEFT JOIN provisioner_daemons d ON d.id = j.worker_id \
-                      WHERE j.id = $1 AND j.organization_id = $2"
-                ),
-                &[&id, &organization],
-            )
-            .await?
-            .ok_or(StoreError::NotFound)?;
-        job(&mut Cols::new(&row))
+        let sql = concat!(described_job!(), "WHERE j.id = $1 AND j.organization_id = $2");
+        let row = self.query_opt(sql, &[&id, &organization]).await?.ok_or(StoreError::NotFound)?;
+        described(&row)
+    }
+
+    /// Jobs of an organization, newest first.
+    pub async fn provisioner_job_list(
+        &self,
+        who: &Subject,
+        organization: Uuid,
+        by: &ProvisionerJobFilter,
+    ) -> Result<Vec<ProvisionerJob>, StoreError> {
+        authorize(who, Action::Read, &object(organization)).map_err(|_| StoreError::NotFound)?;
+        let sql = concat!(
+            described_job!(),
+            "WHERE j.organization_id = $1 AND (cardinality($2::uuid[]) = 0 OR j.id = ANY($2)) \
+               AND (cardinality($3::text[]) = 0 OR j.job_status = ANY($3)) \
+               AND ($4::uuid IS NULL OR j.initiator_id = $4) \
+             ORDER BY j.created_at DESC, j.id LIMIT $5"
+        );
+        let rows = self
+            .query(sql, &[&organization, &by.ids, &by.status, &by.initiator, &by.limit])
+            .await?;
+        rows.iter().map(described).collect()
     }
 
     /// How a job stands, for following its log. The caller has already been allowed to see

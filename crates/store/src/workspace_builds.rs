@@ -348,6 +348,14 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// What a build costs a day, for whoever runs jobs.
+    pub async fn workspace_build_cost(&self, id: Uuid) -> Result<i32, StoreError> {
+        let sql = "SELECT daily_cost FROM workspace_builds WHERE id = $1";
+        Ok(self.query_one(sql, &[&id]).await?.try_get(0)?)
+    }
+}
+
 /// The action on a workspace that a transition needs.
 pub fn transition_action(transition: &str) -> Action {
     match transition {
