@@ -5,10 +5,14 @@
 //! Knows neither the database nor HTTP.
 
 pub mod archive;
+pub mod convert;
+pub mod daemon;
 pub mod hcl;
 pub mod job;
 pub mod log;
 pub mod session;
+pub mod starters;
 pub mod tofu;
 
+pub use daemon::{Config, Daemon, ToolOptions, Tools};
 pub use job::{FileKind, JobSource, SourceError};

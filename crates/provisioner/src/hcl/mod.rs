@@ -15,7 +15,9 @@ pub mod refs;
 mod source;
 pub mod variables;
 
-pub use configuration::Configuration;
+pub use configuration::{
+    Configuration, INSTALLED_MODULES, InstalledModule, installed as installed_modules,
+};
 pub use error::HclError;
 pub use module::{Module, ModuleCall, RequiredProvider, Resource};
 pub use source::{Files, SourceFile};

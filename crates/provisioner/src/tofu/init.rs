@@ -166,6 +166,11 @@ impl InitCache {
         Ok(Initialised::Ran)
     }
 
+    /// Whether [`prepare`](Self::prepare) would have to run `init`.
+    pub fn is_missing(&self, job: &Job<'_>, configuration: &Configuration) -> bool {
+        needs_init(configuration) && !self.directory.join(self.key(job)).is_dir()
+    }
+
     fn key(&self, job: &Job<'_>) -> String {
         let mut hash = Sha256::new();
         hash.update(Sha256::digest(job.archive));

@@ -1,0 +1,54 @@
+//! Ends jobs that an earlier process of this machine left behind when it was killed.
+
+use std::sync::Arc;
+
+use rpc::proto::provisionerd::{FailedJob, failed_job};
+
+use crate::job::{JobSource, SourceError};
+use crate::session::{Kind, Left};
+
+use super::Tools;
+use super::reporter::deliver;
+
+/// Looks for leftovers once per process and ends each in the background.
+pub(super) fn recover<S: JobSource>(source: &Arc<S>, tools: &Arc<Tools>) {
+    if !tools.recovers_now() {
+        return;
+    }
+    for left in tools.workshop.left_behind() {
+        let source = Arc::clone(source);
+        tokio::spawn(async move { end(&*source, left).await });
+    }
+}
+
+async fn end<S: JobSource>(source: &S, left: Left) {
+    let job_id = left.job_id.clone();
+    tracing::info!(job_id, "a job was left behind by a process that was killed");
+    let kind = match left.kind {
+        Kind::Build => match left.state().await {
+            Ok(state) => failed_job::Type::WorkspaceBuild(failed_job::WorkspaceBuild {
+                state,
+                ..failed_job::WorkspaceBuild::default()
+            }),
+            Err(error) => {
+                tracing::error!(
+                    job_id,
+                    "its state cannot be read and stays where it is: {error}"
+                );
+                return;
+            }
+        },
+        Kind::Import => failed_job::Type::TemplateImport(failed_job::TemplateImport {}),
+        Kind::DryRun => failed_job::Type::TemplateDryRun(failed_job::TemplateDryRun {}),
+    };
+    let failed = FailedJob {
+        job_id: job_id.clone(),
+        error: "the server was stopped by force while this job ran; what Terraform did until then is kept in the state, so it is safe to try again".to_owned(),
+        r#type: Some(kind),
+        ..FailedJob::default()
+    };
+    match deliver(|| source.fail(failed.clone())).await {
+        Ok(()) | Err(SourceError::Gone(_)) => left.done(),
+        Err(error) => tracing::error!(job_id, "its state cannot be handed in: {error}"),
+    }
+}

@@ -1,0 +1,121 @@
+//! Whole jobs with real OpenTofu and the original provider.
+
+mod support;
+
+use std::path::PathBuf;
+
+use support::{Rig, archive};
+
+const START: i32 = 0;
+const STOP: i32 = 1;
+const DESTROY: i32 = 2;
+
+const TEMPLATE: &str = r#"
+terraform {
+  required_providers { coder = { source = "coder/coder" } }
+}
+data "coder_workspace" "me" {}
+data "coder_parameter" "size" {
+  name    = "size"
+  type    = "number"
+  default = 3
+  validation {
+    min = 1
+    max = 9
+  }
+}
+resource "coder_agent" "main" {
+  os   = "linux"
+  arch = "amd64"
+}
+resource "coder_app" "web" {
+  agent_id = coder_agent.main.id
+  slug     = "web"
+  url      = "http://localhost:1"
+}
+resource "terraform_data" "host" {
+  count = data.coder_workspace.me.start_count
+  input = { token = coder_agent.main.token, script = coder_agent.main.init_script, size = data.coder_parameter.size.value }
+}
+"#;
+
+fn programs() -> Option<(PathBuf, PathBuf)> {
+    let Some(peers) = std::env::var_os("CODER_TEST_PEERS") else {
+        eprintln!("skipped: CODER_TEST_PEERS is not set");
+        return None;
+    };
+    let Some(tofu) = support::tofu() else {
+        eprintln!("skipped: neither CODER_TEST_TOFU is set nor tofu or terraform on PATH");
+        return None;
+    };
+    let provider = PathBuf::from(peers).join(
+        "providers-go/registry.terraform.io/coder/coder/2.18.0/linux_amd64/terraform-provider-coder_v2.18.0",
+    );
+    Some((tofu, provider))
+}
+
+#[tokio::test]
+async fn imports_starts_stops_and_destroys() {
+    let Some((tofu, provider)) = programs() else {
+        return;
+    };
+    let rig = Rig::new(&tofu, &provider, |_| {});
+    let template = archive(&[("main.tf", TEMPLATE), ("README.md", "# Hi")]);
+    let import = rig.import(template.clone()).await.unwrap();
+    assert_eq!(import.rich_parameters[0].name, "size");
+    assert_eq!(import.rich_parameters[0].validation_max, Some(9));
+    let agent = &import.start_resources[0].agents[0];
+    assert_eq!((agent.name.as_str(), agent.apps.len()), ("main", 1));
+    assert!(
+        import.stop_resources.is_empty(),
+        "{:?}",
+        import.stop_resources
+    );
+    assert!(import.plan.starts_with(b"{"));
+
+    let begin = std::time::Instant::now();
+    let started = rig
+        .build(template.clone(), START, vec![], &[("size", "7")])
+        .await
+        .unwrap();
+    eprintln!("start build: {:?}", begin.elapsed());
+    let agent = &started.resources[0].agents[0];
+    assert!(uuid::Uuid::parse_str(&agent.id).is_ok());
+    assert_eq!(agent.apps[0].slug, "web");
+    let state = String::from_utf8(started.state.clone()).unwrap();
+    assert!(
+        state.contains("run http://127.0.0.1:3000/") && state.contains("\"7\""),
+        "{state}"
+    );
+    let stages: Vec<_> = started
+        .timings
+        .iter()
+        .filter(|t| t.resource.starts_with("coder_stage"))
+        .map(|t| t.stage.as_str())
+        .collect();
+    assert_eq!(stages, ["init", "plan", "apply", "graph"]);
+
+    let stopped = rig
+        .build(template.clone(), STOP, started.state, &[])
+        .await
+        .unwrap();
+    assert!(stopped.resources.is_empty(), "{:?}", stopped.resources);
+    let destroyed = rig
+        .build(template, DESTROY, stopped.state, &[])
+        .await
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&destroyed.state).contains("coder_agent"));
+    let log = rig.source.log_text();
+    for stage in [
+        "Setting up",
+        "Planning Infrastructure",
+        "Starting workspace",
+        "Cleaning Up",
+    ] {
+        assert!(
+            log.contains(&format!("[{stage}]")),
+            "{stage} is not in\n{log}"
+        );
+    }
+    assert!(!log.contains("development overrides"), "{log}");
+}
