@@ -119,3 +119,137 @@ async fn imports_starts_stops_and_destroys() {
     }
     assert!(!log.contains("development overrides"), "{log}");
 }
+
+/// A template that needs another provider, a module, and pins the original provider's hashes.
+const PINNED: &str = r#"
+provider "registry.terraform.io/coder/coder" {
+  version     = "2.1.0"
+  constraints = "~> 2.1.0"
+  hashes = [
+    "h1:aLbEKQcxY4Phl2GbzBBQvNKtH4HWXQsXCg9hEcKnPCE=",
+  ]
+}
+provider "registry.opentofu.org/coder/coder" {
+  version     = "2.1.0"
+  constraints = "~> 2.1.0"
+  hashes = [
+    "h1:aLbEKQcxY4Phl2GbzBBQvNKtH4HWXQsXCg9hEcKnPCE=",
+  ]
+}
+"#;
+
+const WITH_DOCKER: &str = r#"
+terraform {
+  required_providers {
+    coder  = { source = "coder/coder", version = "~> 2.1.0" }
+    docker = { source = "kreuzwerker/docker" }
+  }
+}
+resource "coder_agent" "main" {
+  os   = "linux"
+  arch = "amd64"
+}
+module "app" {
+  count    = 2
+  source   = "./app"
+  agent_id = coder_agent.main.id
+  slug     = "web-${count.index}"
+}
+resource "terraform_data" "host" {
+  input = coder_agent.main.token
+}
+"#;
+
+const APP: &str = r#"
+terraform {
+  required_providers {
+    coder = { source = "coder/coder", version = ">= 0.17, < 2.1.5" }
+  }
+}
+variable "agent_id" {}
+variable "slug" {}
+resource "coder_app" "app" {
+  agent_id = var.agent_id
+  slug     = var.slug
+  url      = "http://localhost"
+}
+"#;
+
+#[tokio::test]
+async fn init_runs_once_and_several_builds_share_it_without_network() {
+    let Some((tofu, provider)) = programs() else {
+        return;
+    };
+    let peers = PathBuf::from(std::env::var_os("CODER_TEST_PEERS").unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let rc = dir.path().join("tofurc");
+    // Only the mirror: whatever is not in it would have to come from a network that is not there.
+    let mirror = format!(
+        "provider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n}}\n",
+        peers.join("providers")
+    );
+    std::fs::write(&rc, mirror).unwrap();
+    let rig = Rig::with_options(
+        &tofu,
+        &provider,
+        |o| {
+            o.env.insert("TF_CLI_CONFIG_FILE".into(), rc.clone().into());
+        },
+        |_| {},
+    );
+    let template = archive(&[
+        ("main.tf", WITH_DOCKER),
+        ("app/main.tf", APP),
+        (".terraform.lock.hcl", PINNED),
+    ]);
+    let import = rig.import(template.clone()).await.unwrap();
+    let agents = &import
+        .start_resources
+        .iter()
+        .find(|r| r.name == "host")
+        .unwrap()
+        .agents;
+    assert_eq!(agents[0].apps.len(), 2, "{agents:?}");
+    assert!(import.start_modules.iter().any(|m| m.key == "app"));
+    let log = rig.source.log_text();
+    assert!(log.contains("kreuzwerker/docker"), "{log}");
+    // From here on not even the mirror is there.
+    std::fs::write(&rc, "provider_installation {\n}\n").unwrap();
+    let more: Vec<_> = (0..2)
+        .map(|n| {
+            let mut config = provisioner::Config::new(format!("more-{n}"), rig.tools.clone());
+            config.update_interval = std::time::Duration::from_millis(100);
+            tokio::spawn(provisioner::Daemon::run(
+                rig.source.clone(),
+                config,
+                rig.stop.clone(),
+            ))
+        })
+        .collect();
+    for n in 0..3 {
+        rig.source.give(rpc::proto::provisionerd::AcquiredJob {
+            job_id: format!("b{n}"),
+            template_source_archive: template.clone(),
+            r#type: Some(
+                rpc::proto::provisionerd::acquired_job::Type::WorkspaceBuild(support::build(
+                    START,
+                    vec![],
+                    &[],
+                )),
+            ),
+            ..Default::default()
+        });
+    }
+    for n in 0..3 {
+        match rig.source.ended(&format!("b{n}")).await {
+            support::End::Completed(_) => {}
+            support::End::Failed(failed) => panic!("{failed:?}\n{}", rig.source.log_text()),
+        }
+    }
+    let log = rig.source.log_text();
+    assert_eq!(log.matches("those of an earlier run").count(), 3, "{log}");
+    rig.stop.cancel();
+    for daemon in more {
+        daemon.await.unwrap();
+    }
+}
