@@ -62,6 +62,20 @@ impl Conn {
 }
 
 impl Tx {
+    /// The most open level at which the template lets apps be shared.
+    pub async fn sub_agent_share_limit(
+        &self,
+        who: &Subject,
+        parent: &AgentSession,
+    ) -> Result<String> {
+        may_serve(who)?;
+        let sql = "SELECT max_port_share_level FROM templates WHERE id = $1";
+        Ok(self
+            .query_one(sql, &[&parent.template_id])
+            .await?
+            .try_get(0)?)
+    }
+
     /// Adds an agent under another one.
     pub async fn sub_agent_insert(
         &self,
