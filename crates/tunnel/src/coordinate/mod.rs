@@ -89,13 +89,9 @@ async fn coordinate(
     // The description and the first tunnel travel in one message.
     let mut update_self = self_update(&mut ours);
     if role == Role::Client {
-        ask_for_tunnels(
-            &mut sender,
-            &mut tunnels,
-            &wanted.borrow_and_update().clone(),
-            update_self.take(),
-        )
-        .await?;
+        let now = wanted.borrow_and_update().clone();
+        let update_self = update_self.take();
+        ask_for_tunnels(&mut sender, &mut tunnels, &now, update_self).await?;
     }
     if update_self.is_some() {
         let request = CoordinateRequest {
