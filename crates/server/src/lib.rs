@@ -6,8 +6,10 @@ mod auth;
 mod error;
 mod extract;
 mod middleware;
+pub mod options;
 mod router;
 mod routes;
+mod socket;
 mod state;
 
 pub use auth::{Actor, CookiePolicy, MaybeActor};
