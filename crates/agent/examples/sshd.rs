@@ -18,10 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let workspace = Workspace::new(Config::new(
+    let workspace = Workspace::new(Config::new(client::Client::new(
         "http://localhost".parse()?,
         String::new().into(),
-    ));
+    )?));
     let manifest = rpc::proto::agent::Manifest {
         agent_id: vec![1; 16].into(),
         workspace_id: vec![2; 16].into(),

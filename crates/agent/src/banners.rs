@@ -89,12 +89,11 @@ pub async fn refresh(workspace: &Workspace, client: &AgentClient) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::testing;
 
     #[test]
     fn announcements_come_with_terminal_line_ends() {
-        let config = Config::new("http://x".parse().unwrap(), String::new().into());
-        let workspace = Workspace::new(config);
+        let workspace = testing::workspace();
         let banner = |enabled, message: &str| Banner {
             enabled,
             message: message.into(),

@@ -3,20 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api_types::Secret;
-use http::HeaderMap;
+use client::Client;
 use rpc::proto::agent::startup::Subsystem;
-use url::Url;
 
 /// Settings of one agent process.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The control plane.
-    pub url: Url,
-    /// The agent's token.
-    pub token: Secret<String>,
-    /// Headers for every request (values may be secrets).
-    pub headers: HeaderMap,
+    /// The way to the control plane, with the agent's token.
+    pub client: Client,
     /// Our version, semver with a leading `v`.
     pub version: String,
     /// This program, for the helpers that sessions call.
@@ -40,14 +34,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Settings for `url` and `token` with the defaults of everything else.
-    pub fn new(url: Url, token: Secret<String>) -> Self {
+    /// Settings for this control plane with the defaults of everything else.
+    pub fn new(client: Client) -> Self {
         let temp = std::env::temp_dir();
         Self {
-            url,
-            token,
-            headers: HeaderMap::new(),
-            version: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
+            client,
+            version: api_types::VERSION.to_owned(),
             executable: std::env::current_exe().unwrap_or_else(|_| "coder".into()),
             log_dir: temp.clone(),
             script_data_dir: temp,

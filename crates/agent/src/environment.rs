@@ -61,7 +61,7 @@ pub fn environment(
         manifest.workspace_id.to_string().into(),
     );
     // Commands of this program inside the workspace act as the agent.
-    set("CODER_AGENT_TOKEN", config.token.expose().into());
+    set("CODER_AGENT_TOKEN", config.client.token().expose().into());
     let mut git_ssh = config.executable.clone().into_os_string();
     git_ssh.push(" gitssh --");
     set("GIT_SSH_COMMAND", git_ssh);
@@ -159,6 +159,7 @@ impl CommandLine {
 mod tests {
     use super::*;
     use crate::manifest::WorkspaceSecret;
+    use crate::testing;
 
     fn account() -> Account {
         Account {
@@ -190,7 +191,7 @@ mod tests {
     }
 
     fn config() -> Config {
-        let mut config = Config::new("http://x".parse().unwrap(), "token".to_owned().into());
+        let mut config = testing::config();
         config.script_data_dir = "/data".into();
         config.executable = "/bin/coder".into();
         config

@@ -3,17 +3,38 @@
 //! through the tunnel: SSH, terminals, files and forwarded ports.
 
 pub mod account;
-pub mod banners;
-pub mod config;
+mod agent;
+mod api;
+mod apps;
+mod banners;
+mod config;
+mod connection;
+mod dial;
 mod environment;
-pub mod expand;
+mod expand;
 mod jetbrains;
+mod lifecycle;
 mod listening;
+mod logs;
 pub mod manifest;
+mod metadata;
+mod network;
+mod outbox;
 mod process;
 mod pty;
+pub mod reap;
+mod reconnecting;
+mod resources;
+mod scripts;
+mod secrets;
 pub mod sessions;
+mod speedtest;
 pub mod ssh;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod vscode;
 pub mod workspace;
 
+pub use agent::run;
 pub use config::Config;

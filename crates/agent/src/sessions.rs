@@ -2,15 +2,15 @@
 //! connect and disconnect for the connection log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
 use rpc::proto::agent::{self as proto, connection};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::outbox::Outbox;
+
 /// Reports that may wait for the server; later ones are dropped.
-const REPORT_QUEUE: usize = 2048;
+const MAX_REPORTS: usize = 2048;
 
 /// What a session is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,19 +65,18 @@ impl Kind {
 #[derive(Debug)]
 pub struct Sessions {
     counts: [AtomicI64; 4],
-    reports: mpsc::Sender<proto::Connection>,
-    /// Taken by the task that sends the reports; put back when it fails.
-    queue: Mutex<Option<mpsc::Receiver<proto::Connection>>>,
+    open: AtomicUsize,
+    reports: Outbox<proto::Connection>,
 }
 
 impl Sessions {
     /// Nobody is connected.
     pub fn new() -> Arc<Self> {
-        let (reports, queue) = mpsc::channel(REPORT_QUEUE);
+        let reports = Outbox::new("connection reports", MAX_REPORTS);
         Arc::new(Self {
             counts: Default::default(),
+            open: AtomicUsize::new(0),
             reports,
-            queue: Mutex::new(Some(queue)),
         })
     }
 
@@ -86,12 +85,18 @@ impl Sessions {
         self.counts[kind as usize].load(Ordering::Relaxed)
     }
 
+    /// How many sessions there are, counted kinds or not.
+    pub fn total(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Counts a session until the guard is dropped. A kind that is unknown is
     /// reported as SSH and not counted.
     pub fn begin(self: &Arc<Self>, kind: Option<Kind>, ip: String) -> Session {
         if let Some(kind) = kind {
             self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
         }
+        self.open.fetch_add(1, Ordering::Relaxed);
         let session = Session {
             sessions: self.clone(),
             kind,
@@ -104,14 +109,9 @@ impl Sessions {
         session
     }
 
-    /// The queue of reports, for the one task that sends them.
-    pub fn take_reports(&self) -> Option<mpsc::Receiver<proto::Connection>> {
-        self.queue.lock().take()
-    }
-
-    /// Gives the queue back.
-    pub fn return_reports(&self, queue: mpsc::Receiver<proto::Connection>) {
-        *self.queue.lock() = Some(queue);
+    /// Reports that the server has yet to get.
+    pub fn reports(&self) -> &Outbox<proto::Connection> {
+        &self.reports
     }
 }
 
@@ -144,9 +144,7 @@ impl Session {
             reason: self.reason.clone(),
             ..Default::default()
         };
-        if self.sessions.reports.try_send(report).is_err() {
-            tracing::warn!("too many connection reports wait for the server; one is dropped");
-        }
+        self.sessions.reports.push(report);
     }
 }
 
@@ -155,6 +153,7 @@ impl Drop for Session {
         if let Some(kind) = self.kind {
             self.sessions.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
         }
+        self.sessions.open.fetch_sub(1, Ordering::Relaxed);
         self.report(connection::Action::Disconnect);
     }
 }
@@ -166,13 +165,14 @@ mod tests {
     #[test]
     fn sessions_are_counted_and_reported() {
         let sessions = Sessions::new();
-        let mut queue = sessions.take_reports().unwrap();
         let mut session = sessions.begin(Kind::from_client("VSCode"), "fd7a::1".into());
         assert_eq!(sessions.count(Kind::VsCode), 1);
         session.finish(3, "exit");
         drop(session);
         assert_eq!(sessions.count(Kind::VsCode), 0);
-        let (start, end) = (queue.try_recv().unwrap(), queue.try_recv().unwrap());
+        let [start, end] = &sessions.reports.waiting()[..] else {
+            panic!()
+        };
         assert_eq!(start.id, end.id);
         assert_eq!((start.status_code, end.status_code), (0, 3));
         assert_eq!(start.r#type, i32::from(connection::Type::Vscode));

@@ -23,10 +23,9 @@ pub fn host_with(change: impl FnOnce(&mut Config)) -> Host {
         .enable_all()
         .build()
         .unwrap();
-    let mut config = Config::new(
-        "http://localhost".parse().unwrap(),
-        "the-token".to_owned().into(),
-    );
+    let url = "http://localhost".parse().unwrap();
+    let client = client::Client::new(url, "the-token".to_owned().into()).unwrap();
+    let mut config = Config::new(client);
     change(&mut config);
     let workspace = Workspace::new(config);
     let manifest = rpc::proto::agent::Manifest {
