@@ -264,7 +264,7 @@ impl Conn {
             return false;
         };
         let answered = tokio::time::timeout(timeout, answer).await;
-        shared.turn(|engine, _| engine.pings.forget_tsmp(&data));
+        shared.turn(|engine, _| engine.pings.forget_tsmp(data));
         matches!(answered, Ok(Ok(())))
     }
 

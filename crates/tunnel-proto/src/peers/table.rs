@@ -46,6 +46,7 @@ pub struct Peers {
     destinations: HashSet<Uuid>,
     /// Peers that were ready before they were described.
     ready_early: HashSet<Uuid>,
+    departed: Vec<Ipv6Addr>,
 }
 
 impl Peers {
@@ -61,6 +62,7 @@ impl Peers {
             by_address: HashMap::new(),
             destinations: HashSet::new(),
             ready_early: HashSet::new(),
+            departed: Vec::new(),
         }
     }
 
@@ -136,7 +138,8 @@ impl Peers {
         let wait = destination && !self.ready_early.remove(&id);
         self.remove(id);
         if let Some(&holder) = self.by_node.get(&node.key) {
-            self.remove(self.superseded(holder, &node)?);
+            // The same process: its connections go on.
+            self.take_out(self.superseded(holder, &node)?);
         }
         if self.table.len() >= MAX_PEERS {
             return None;
@@ -199,17 +202,29 @@ impl Peers {
         }
     }
 
+    /// Forgets a peer; whoever had its addresses is not coming back.
     fn remove(&mut self, id: Uuid) {
-        self.ready_early.remove(&id);
-        if let Some(index) = self.by_id.remove(&id) {
-            if let Some(peer) = self.table.remove(&index) {
-                self.by_node.remove(&peer.node.key);
-                if self.by_disco.get(&peer.node.disco) == Some(&index) {
-                    self.by_disco.remove(&peer.node.disco);
-                }
-                release(&mut self.by_address, index, &peer.node.allowed_ips);
-            }
+        if let Some(peer) = self.take_out(id) {
+            self.departed.extend(peer.node.allowed_ips);
         }
+    }
+
+    fn take_out(&mut self, id: Uuid) -> Option<Peer> {
+        self.ready_early.remove(&id);
+        let index = self.by_id.remove(&id)?;
+        let peer = self.table.remove(&index)?;
+        self.by_node.remove(&peer.node.key);
+        if self.by_disco.get(&peer.node.disco) == Some(&index) {
+            self.by_disco.remove(&peer.node.disco);
+        }
+        release(&mut self.by_address, index, &peer.node.allowed_ips);
+        Some(peer)
+    }
+
+    /// Addresses whose owners left or began anew since the last call: connections with them are
+    /// dead.
+    pub fn take_departed(&mut self) -> Vec<Ipv6Addr> {
+        std::mem::take(&mut self.departed)
     }
 
     /// Forgets lost peers. Gives those to send a handshake to, now: their time to get ready is
@@ -414,13 +429,15 @@ mod tests {
             peers.apply(id(n), PeerUpdateKind::Lost, now);
         }
         peers.apply(id(11), described(11), now);
-        peers.handle_timeout(now + LOST_TIMEOUT - Duration::from_secs(1));
+        peers.handle_timeout(now + Duration::from_mins(14));
         assert!(peers.by_id(id(10)).is_some());
         peers.handle_timeout(now + LOST_TIMEOUT);
         assert_eq!(peers.by_id(id(10)), None);
         assert!(peers.by_id(id(11)).is_some());
         peers.apply(id(11), PeerUpdateKind::Disconnected, now);
         assert!(peers.is_empty() && peers.by_address(&address(11)).is_none());
+        assert_eq!(peers.take_departed(), [address(10), address(11)]);
+        assert!(peers.take_departed().is_empty());
     }
 
     #[test]
@@ -436,6 +453,7 @@ mod tests {
         let second = peers.by_id(id(10)).unwrap();
         assert_ne!(first, second);
         assert!(!peers.get(second).unwrap().is_active(), "waits again");
+        assert_eq!(peers.take_departed(), [address(10)]);
         assert_eq!(peers.by_node(&NodePublic([10; 32])), None);
     }
 
@@ -459,6 +477,7 @@ mod tests {
         // A lost peer may come back under another identifier.
         peers.apply(id(10), PeerUpdateKind::Lost, now);
         assert!(peers.apply(id(12), claim, now).is_some());
+        assert!(peers.take_departed().is_empty());
         assert_eq!(peers.by_id(id(10)), None);
     }
 

@@ -22,7 +22,7 @@ const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// The first token is asked for only after so long: short commands never need one.
 const FIRST_REFRESH: Duration = Duration::from_secs(2);
 /// Next refresh when the server does not say when, or the refresh failed.
-const REFRESH_RETRY: Duration = Duration::from_secs(30 * 60);
+const REFRESH_RETRY: Duration = Duration::from_mins(30);
 
 /// Proves to the coordinator that a reconnecting client is the same peer. Does not print.
 #[derive(Clone, PartialEq, Eq)]

@@ -205,6 +205,16 @@ impl Engine {
         }
     }
 
+    /// Resets the connections with peers that are gone.
+    pub(super) fn abort_flows_with(&mut self, addresses: &[Ipv6Addr]) {
+        for id in 0..self.flows.table.len() {
+            let entry = self.flows.entry(id);
+            if entry.is_some_and(|entry| addresses.contains(entry.flow.key.remote.ip())) {
+                self.with_flow(id, Flow::abort);
+            }
+        }
+    }
+
     /// The stream is gone.
     pub(crate) fn detach(&mut self, id: FlowId) {
         if let Some(entry) = self.flows.entry(id) {

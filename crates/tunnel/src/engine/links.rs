@@ -17,7 +17,7 @@ const SOFT_LIMIT: usize = 256 << 10;
 /// Beyond this, handshakes and answers to pings are dropped too.
 const HARD_LIMIT: usize = 512 << 10;
 /// A region that is not the home is left after so long without packets.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
+pub(crate) const IDLE: Duration = Duration::from_mins(1);
 
 /// Frames for one region's relay.
 pub(crate) struct Link {

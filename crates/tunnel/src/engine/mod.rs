@@ -120,6 +120,10 @@ impl Engine {
             self.tick_at
                 .get_or_insert(now + tunnel_proto::wireguard::TICK);
         }
+        let departed = self.peers.take_departed();
+        if !departed.is_empty() {
+            self.abort_flows_with(&departed);
+        }
         self.actions.push(Action::PeersChanged);
     }
 

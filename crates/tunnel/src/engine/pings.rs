@@ -37,8 +37,8 @@ impl Pings {
     }
 
     /// Nobody waits for this answer any more.
-    pub(crate) fn forget_tsmp(&mut self, data: &[u8; 8]) {
-        self.tsmp.remove(data);
+    pub(crate) fn forget_tsmp(&mut self, data: [u8; 8]) {
+        self.tsmp.remove(&data);
     }
 }
 
@@ -136,8 +136,8 @@ impl Engine {
     }
 
     /// A TSMP pong came.
-    pub(super) fn tsmp_pong(&mut self, data: &[u8; 8]) {
-        if let Some(answer) = self.pings.tsmp.remove(data) {
+    pub(super) fn tsmp_pong(&mut self, data: [u8; 8]) {
+        if let Some(answer) = self.pings.tsmp.remove(&data) {
             // Whoever asked may have given up.
             let _ = answer.send(());
         }

@@ -71,14 +71,13 @@ impl Engine {
         let Some(syn) = self.ports.undecided.remove(&key) else {
             return;
         };
-        match decision {
-            Ok(serve) => self.accept(key, &syn, Accepted::Serve(serve), now),
-            Err(_) => {
-                let ip = tunnel_proto::packet::Ipv6::parse(&syn);
-                if let Some(segment) = ip.and_then(|ip| Segment::parse(&ip)) {
-                    self.refuse(&segment);
-                }
-            }
+        if let Ok(serve) = decision {
+            self.accept(key, &syn, Accepted::Serve(serve), now);
+            return;
+        }
+        let ip = tunnel_proto::packet::Ipv6::parse(&syn);
+        if let Some(segment) = ip.and_then(|ip| Segment::parse(&ip)) {
+            self.refuse(&segment);
         }
     }
 

@@ -35,10 +35,9 @@ impl Engine {
                         peer.path.gone_from_relay(region);
                     }
                 }
-                // Health, restarts and types of later versions change nothing here.
-                Some(_) => {}
                 None if step.consumed == 0 => return Ok(used),
-                None => {}
+                // Health, restarts and types of later versions change nothing here.
+                Some(_) | None => {}
             }
             used += step.consumed;
         }
@@ -90,7 +89,7 @@ impl Engine {
                     let pong = Tsmp::Pong(data).packet(ip.destination, ip.source);
                     self.send_ip(index, &pong);
                 }
-                Some(Tsmp::Pong(data)) => self.tsmp_pong(&data),
+                Some(Tsmp::Pong(data)) => self.tsmp_pong(data),
                 None => {}
             },
             _ => {}

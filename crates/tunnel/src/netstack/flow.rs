@@ -137,7 +137,7 @@ impl Flow {
             .poll_ingress_single(now, &mut wire, &mut self.sockets);
         match self.socket().state() {
             State::CloseWait | State::LastAck | State::Closing | State::TimeWait => {
-                self.ended = true
+                self.ended = true;
             }
             _ => {}
         }

@@ -11,7 +11,7 @@ use super::latency;
 use crate::shared::Shared;
 
 /// How often regions are measured again.
-const REMEASURE: Duration = Duration::from_secs(5 * 60);
+const REMEASURE: Duration = Duration::from_mins(5);
 /// A new home must be faster by at least this …
 const MIN_GAIN: Duration = Duration::from_millis(10);
 

@@ -18,7 +18,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 /// A connection that held so long was good: the next failure begins with the shortest wait.
 const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// Servers send something at least every 65 s.
-const READ_TIMEOUT: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often a region that is not the home is checked for being idle.
 const IDLE_CHECK: Duration = Duration::from_secs(15);
 /// Most bytes taken in one read: a bundle of packets.

@@ -1,6 +1,7 @@
 //! A relay for tests: enough of the protocol to carry packets between clients of one process.
 
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::collections::HashMap;
 use std::io;
