@@ -437,8 +437,8 @@ mod tests {
     fn garbage_and_unknown_names_are_answered_with_an_error() {
         let provider = provider();
         for (name, bytes) in [
-            ("coder_agent", &[0xc1][..]),
-            ("coder_agent", &[0xc3]),
+            ("coder_agent", &[0xc3][..]),
+            ("coder_agent", &[0x91]),
             ("coder_nothing", &[0x80]),
             ("", &[]),
         ] {
@@ -461,7 +461,7 @@ mod tests {
         let reply = run(provider.apply_resource_change(Request::new(
             tf::apply_resource_change::Request {
                 type_name: "coder_agent".into(),
-                planned_state: raw(&[0xc1]),
+                planned_state: raw(&[0xc3]),
                 ..Default::default()
             },
         )));

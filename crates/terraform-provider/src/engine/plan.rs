@@ -177,6 +177,7 @@ mod tests {
         ],
         &[],
     );
+    const KEYED: Block = Block::new("", &[Attribute::string("key")], &[]);
     const BLOCK: Block = Block::new(
         "",
         &[
@@ -187,8 +188,8 @@ mod tests {
         ],
         &[
             Nested::list("item", &ITEM),
-            Nested::set("group", &ITEM),
-            Nested::set("auto", &ITEM).computed(),
+            Nested::set("group", &KEYED),
+            Nested::set("auto", &KEYED).computed(),
         ],
     );
 

@@ -191,8 +191,6 @@ mod tests {
         client: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
     ) -> bool {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(identity.certificate.clone()).unwrap();
         let verifier =
             AnyServer(rustls::crypto::ring::default_provider().signature_verification_algorithms);
         let builder = rustls::ClientConfig::builder_with_provider(Arc::new(
@@ -203,9 +201,13 @@ mod tests {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
         let config = match client {
-            Some((certificate, key)) => builder
-                .with_client_auth_cert(vec![certificate], key)
-                .unwrap(),
+            // Built by hand: a key that does not belong to the certificate is among the cases.
+            Some((certificate, key)) => {
+                let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+                let pair = rustls::sign::CertifiedKey::new(vec![certificate], key);
+                builder
+                    .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)))
+            }
             None => builder.with_no_client_auth(),
         };
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
