@@ -311,3 +311,21 @@ pub struct UpdateActiveTemplateVersion {
     /// The version to promote.
     pub id: Uuid,
 }
+
+/// `DAUsResponse` of the API: users a day.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DausResponse {
+    #[serde(deserialize_with = "crate::null_default")]
+    pub entries: Vec<DauEntry>,
+    pub tz_hour_offset: i64,
+}
+
+/// `DAUEntry` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DauEntry {
+    /// `2026-11-25`.
+    pub date: String,
+    pub amount: i64,
+}

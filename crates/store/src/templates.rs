@@ -459,3 +459,32 @@ impl Tx {
         Ok(row.try_get(0)?)
     }
 }
+
+/// How many days back daily users are told.
+const DAYS: i32 = 30;
+
+impl Conn {
+    /// How many users connected to workspaces of a template on each day, as days are where
+    /// the clock is `offset` hours ahead of UTC. The template is one that `who` was allowed
+    /// to look into.
+    pub async fn template_daily_users(
+        &self,
+        id: Uuid,
+        offset: i32,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = self
+            .query(
+                "SELECT to_char(day, 'YYYY-MM-DD'), amount FROM (
+                     SELECT date_trunc('day', (created_at AT TIME ZONE 'UTC')
+                                + make_interval(hours => $2)) AS day,
+                            count(DISTINCT user_id) AS amount
+                     FROM workspace_agent_stats
+                     WHERE template_id = $1 AND connection_count > 0
+                       AND created_at > now() - make_interval(days => $3)
+                     GROUP BY 1) days ORDER BY day",
+                &[&id, &offset, &DAYS],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+}

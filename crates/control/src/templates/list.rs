@@ -1,7 +1,7 @@
 //! Lists of templates and the query they are asked with.
 
-use api_types::Template;
-use authz::Subject;
+use api_types::{DauEntry, DausResponse, Template};
+use authz::{Action, Subject};
 use store::OrganizationRef;
 use store::templates::{TemplateFilter, TemplateRow};
 use uuid::Uuid;
@@ -11,6 +11,26 @@ use crate::search::Query;
 use crate::{Control, Error, Result};
 
 impl Control {
+    /// How many users a template's workspaces had on each of the last days.
+    pub async fn template_daily_users(
+        &self,
+        who: &Subject,
+        id: Uuid,
+        offset: i32,
+    ) -> Result<DausResponse> {
+        let conn = self.store().conn().await?;
+        let row = conn.template_read(who, id).await?;
+        who.may(Action::ViewInsights, &row.object()).map_err(|_| Error::not_found())?;
+        if !(-12..=14).contains(&offset) {
+            return Err(Error::field("tz_offset", "Must be between -12 and 14 hours."));
+        }
+        let days = conn.template_daily_users(id, offset).await?;
+        Ok(DausResponse {
+            entries: days.into_iter().map(|(date, amount)| DauEntry { date, amount }).collect(),
+            tz_hour_offset: offset.into(),
+        })
+    }
+
     /// Templates that may be read, of one organization if given.
     pub async fn template_list(
         &self,

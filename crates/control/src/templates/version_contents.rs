@@ -107,6 +107,11 @@ impl Control {
         Ok(self.store().conn().await?.template_version_read(who, id).await?.api.job.id)
     }
 
+    /// How a job stands that has been allowed to be seen.
+    pub async fn job_status(&self, job: Uuid) -> Result<Status> {
+        Ok(self.store().conn().await?.provisioner_job_status(job).await?)
+    }
+
     /// Lines of a job's log that has been allowed to be seen.
     pub async fn job_logs(
         &self,

@@ -122,3 +122,19 @@ impl Control {
         Ok(conn.workspace_quota(who, organization.id, user).await?)
     }
 }
+
+impl Control {
+    /// The user that a path names as the owner of workspaces. Knowing a name is not seeing
+    /// the user: what is shown of it is up to the workspace.
+    pub async fn workspace_owner(&self, who: &Subject, which: &store::UserRef) -> Result<Owner> {
+        let which = match (which, who.user_id()) {
+            (store::UserRef::Me, Some(id)) => {
+                return Ok(Owner { id, username: who.name().to_owned() });
+            }
+            (which, _) => which,
+        };
+        let core = Subject::system(authz::System::Core);
+        let user = self.store().conn().await?.user_read(&core, which).await?;
+        Ok(Owner { id: user.id, username: user.username })
+    }
+}

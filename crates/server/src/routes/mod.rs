@@ -3,7 +3,17 @@
 //! A handler takes what it needs by extractors ([`crate::Actor`] closes it to
 //! strangers), calls one rule of `control`, and answers with [`crate::Json`].
 
+mod files;
+mod job_logs;
 mod organizations;
+mod provisioners;
+mod template_version_dry_runs;
+mod template_versions;
+mod templates;
+mod workspace_builds;
+mod workspace_settings;
+mod workspace_watch;
+mod workspaces;
 
 use axum::Router;
 
@@ -12,6 +22,15 @@ use crate::{ApiError, AppState};
 /// Everything below `/api/v2`.
 pub(crate) fn api() -> Router<AppState> {
     Router::new()
+        .merge(files::router())
         .merge(organizations::router())
+        .merge(provisioners::router())
+        .merge(template_version_dry_runs::router())
+        .merge(template_versions::router())
+        .merge(templates::router())
+        .merge(workspace_builds::router())
+        .merge(workspace_settings::router())
+        .merge(workspace_watch::router())
+        .merge(workspaces::router())
         .fallback(|| async { ApiError::no_route() })
 }
