@@ -13,7 +13,7 @@ pub const DATA_SOURCE: DataSource = DataSource {
     read: |state, _, context| {
         let id = text(state, "id").to_owned();
         if id.is_empty() {
-            return Err(vec![Diagnostic::error("id is required").at_attribute("id")]);
+            return Err(vec![Diagnostic::error("id is required")]);
         }
         let token = context
             .environment

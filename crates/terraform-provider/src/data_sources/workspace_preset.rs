@@ -21,16 +21,23 @@ const TTL: std::ops::RangeInclusive<i64> = 3600..=31_536_000;
 const BLOCK: Block = Block::new(
     "Values for parameters that belong together and are chosen together. Parameters that it does not name are asked for as usual.",
     &[
-        Attribute::bool("default").about("Whether it is chosen by default. One preset of a template may be.").default(Constant::Bool(false)),
-        Attribute::string("description").about("What it is for. At most 128 characters.").checked(&[Check::MaxLength(128)]),
+        Attribute::bool("default")
+            .about("Whether it is chosen by default. One preset of a template may be.")
+            .default(Constant::Bool(false)),
+        Attribute::string("description")
+            .about("What it is for. At most 128 characters.")
+            .checked(&[Check::MaxLength(128)]),
         Attribute::string("icon")
             .about("URL of an icon, for example `/icon/go.svg`. At most 256 characters.")
             .checked(&[Check::Url, Check::MaxLength(256)]),
         Attribute::string("id").computed().about("Its name."),
-        Attribute::string("name").required().about("Its name, unique within the template.").checked(&[Check::NotEmpty]),
-        Attribute::string_map("parameters")
-            .about("Values by the parameters' names. Names that the template does not have are allowed.")
-            .checked(&[Check::MapValuesNotEmpty]),
+        Attribute::string("name")
+            .required()
+            .about("Its name, unique within the template.")
+            .checked(&[Check::NotEmpty]),
+        Attribute::string_map("parameters").about(
+            "Values by the parameters' names. Names that the template does not have are allowed.",
+        ),
     ],
     &[Nested::set("prebuilds", &PREBUILDS).at_most_one()],
 );

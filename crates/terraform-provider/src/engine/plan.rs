@@ -45,6 +45,8 @@ fn fresh(config: &Object, block: &Block) -> Object {
                 None if attribute.is_computed() => Value::Unknown,
                 None => Value::Null,
             },
+            // An empty map was stored as none by the older kit.
+            Value::Map(entries) if entries.is_empty() => Value::Null,
             given => given.clone(),
         };
         state.insert(attribute.name.to_owned(), value);

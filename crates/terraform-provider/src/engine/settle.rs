@@ -10,8 +10,13 @@ pub fn settle_resource(state: &mut Object, block: &Block) {
     settle(state, block, false);
 }
 
-/// Settles the state of a data source: as for a resource, but blocks that are absent are null.
+/// Settles the state of a data source: as for a resource, but blocks that are absent and texts that are empty are null.
 pub fn settle_data(state: &mut Object, block: &Block) {
+    for value in state.values_mut() {
+        if value.as_str() == Some("") {
+            *value = Value::Null;
+        }
+    }
     for nested in block.blocks {
         if matches!(state.get(nested.name), Some(Value::Sequence(elements)) if elements.is_empty())
         {

@@ -20,8 +20,6 @@ pub enum Check {
     Url,
     /// A UUID.
     Uuid,
-    /// No value of the map is empty.
-    MapValuesNotEmpty,
     /// A rule of its own. It is given the value and the attribute's name.
     Custom(fn(&Value, &str) -> Vec<Finding>),
 }
@@ -72,12 +70,6 @@ impl Check {
                 .as_str()
                 .filter(|text| !uuid::is_uuid(text))
                 .map(|text| format!("expected {name} to be a UUID, got {text:?}")),
-            Self::MapValuesNotEmpty => value.as_object().and_then(|map| {
-                let (key, _) = map.iter().find(|(_, value)| value.as_str() == Some(""))?;
-                Some(format!(
-                    "expected {name}[{key:?}] to be a text that is not empty"
-                ))
-            }),
             Self::Custom(check) => return check(value, name),
         };
         error.map(Finding::Error).into_iter().collect()

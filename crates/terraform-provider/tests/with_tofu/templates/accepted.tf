@@ -276,3 +276,34 @@ resource "coder_agent" "full" {
     }
   }
 }
+data "coder_parameter" "empty" {
+  name         = "empty"
+  default      = ""
+  display_name = ""
+  order        = 0
+  option {
+    name  = "none"
+    value = ""
+  }
+}
+data "coder_workspace_tags" "empty" {
+  tags = {}
+}
+data "coder_workspace_preset" "empty" {
+  name        = "empty"
+  description = ""
+  parameters  = {}
+  prebuilds {
+    instances = 1
+    expiration_policy {
+      ttl = 0
+    }
+    scheduling {
+      timezone = ""
+      schedule {
+        cron      = "* 1 * * MON"
+        instances = 0
+      }
+    }
+  }
+}
