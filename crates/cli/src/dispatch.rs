@@ -16,7 +16,10 @@ use crate::ui::style::Style;
 pub fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     #[cfg(feature = "full")]
-    if args.first().is_some_and(terraform_provider::is_provider_name) {
+    if args
+        .first()
+        .is_some_and(terraform_provider::is_provider_name)
+    {
         return terraform_provider::serve();
     }
     match Root::parse_tree(&args) {
@@ -42,7 +45,7 @@ fn run(root: Root, command: String) -> ExitCode {
     let style = Style::of(&std::io::stderr());
     let fail = |error: anyhow::Error| {
         if let Some(text) = failure::explain(&command, &error, verbose, style) {
-            eprintln!("{text}");
+            crate::ui::output::emit_err(&format!("{text}\n"));
         }
         ExitCode::from(failure::exit_code(&error))
     };
@@ -193,14 +196,24 @@ mod tests {
     fn no_argument_takes_the_place_of_a_global_flag() {
         fn check(command: &clap::Command, globals: &[clap::Id]) {
             for arg in command.get_arguments().filter(|a| !a.is_global_set()) {
-                assert!(!globals.contains(arg.get_id()), "{} of {}", arg.get_id(), command.get_name());
+                assert!(
+                    !globals.contains(arg.get_id()),
+                    "{} of {}",
+                    arg.get_id(),
+                    command.get_name()
+                );
             }
-            command.get_subcommands().for_each(|sub| check(sub, globals));
+            command
+                .get_subcommands()
+                .for_each(|sub| check(sub, globals));
         }
         // Unbuilt: building copies the global flags into every command.
         let tree = Root::command();
-        let globals: Vec<clap::Id> =
-            tree.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().clone()).collect();
+        let globals: Vec<clap::Id> = tree
+            .get_arguments()
+            .filter(|a| a.is_global_set())
+            .map(|a| a.get_id().clone())
+            .collect();
         assert!(!globals.is_empty());
         check(&tree, &globals);
     }

@@ -7,6 +7,7 @@
 
 mod commands;
 mod config_dir;
+mod connect;
 mod csv;
 mod dispatch;
 mod failure;

@@ -1,6 +1,6 @@
 //! What every command works with: settings, the client, what a person sees.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
@@ -28,6 +28,7 @@ pub struct Session {
     /// Full name of the command, such as `coder templates push`.
     pub command: String,
     client: OnceCell<Client>,
+    progress_on_stderr: Cell<bool>,
 }
 
 impl Session {
@@ -40,6 +41,7 @@ impl Session {
             style_err: Style::of(&std::io::stderr()),
             command,
             client: OnceCell::new(),
+            progress_on_stderr: Cell::new(false),
         })
     }
 
@@ -138,15 +140,39 @@ impl Session {
         })
     }
 
+    /// Sends the progress of builds to standard error from now on, for commands
+    /// whose standard output belongs to something else.
+    pub fn keep_stdout_clean(&self) {
+        self.progress_on_stderr.set(true);
+    }
+
+    /// Prints `text` as it is where progress goes.
+    pub fn progress(&self, text: &str) -> Result<()> {
+        if !self.progress_on_stderr.get() {
+            return crate::ui::output::emit(text);
+        }
+        crate::ui::output::emit_err(text);
+        Ok(())
+    }
+
+    /// Colours of the stream where progress goes.
+    pub fn progress_style(&self) -> Style {
+        if self.progress_on_stderr.get() {
+            self.style_err
+        } else {
+            self.style
+        }
+    }
+
     /// Prints one line to standard error, for information beside the output.
     pub fn note(&self, text: &str) {
-        eprintln!("{text}");
+        crate::ui::output::emit_err(&format!("{text}\n"));
     }
 
     /// Prints a line only with `--verbose`.
     pub fn verbose(&self, text: impl FnOnce() -> String) {
         if self.globals.verbose {
-            eprintln!("{}", text());
+            self.note(&text());
         }
     }
 
@@ -182,7 +208,7 @@ impl Session {
             "version mismatch: client {}, server {server}\n{how}",
             api_types::VERSION
         );
-        eprintln!("{}", self.style_err.warn(&text));
+        self.note(&self.style_err.warn(&text));
     }
 }
 

@@ -11,7 +11,6 @@ use http::StatusCode;
 use crate::follow;
 use crate::parameters::flags::Given;
 use crate::parameters::{self, Action, Request};
-use crate::say;
 use crate::session::Session;
 
 /// Flags about the build itself.
@@ -71,9 +70,9 @@ pub async fn start(
     match start_version(session, workspace, start).await {
         // The template may insist on its active version.
         Err(error) if !start.update && is_forbidden(&error) => {
-            say!(
+            session.progress(
                 "The workspace cannot be started with the template version of its last build. \
-                 Trying again with the active version."
+                 Trying again with the active version.\n",
             )?;
             start_version(
                 session,
@@ -142,7 +141,7 @@ async fn start_version(
         .await?;
     }
     if workspace.dormant_at.is_some() {
-        say!("Activating dormant workspace...")?;
+        session.progress("Activating dormant workspace...\n")?;
         client
             .workspace_dormant(workspace.id, false)
             .await
@@ -158,7 +157,7 @@ pub async fn clean_failed_start(session: &Session, workspace: &Workspace) -> Res
     if build.status != WorkspaceStatus::Failed || build.transition != WorkspaceTransition::Start {
         return Ok(false);
     }
-    say!("The last start build failed. Cleaning up before retrying...")?;
+    session.progress("The last start build failed. Cleaning up before retrying...\n")?;
     stop(session, workspace, &BuildFlags::default())
         .await
         .context("clean up after the failed start")?;

@@ -1,7 +1,7 @@
 //! Every command, one file each, and the tree that holds them.
 
 mod autoupdate;
-mod building;
+pub mod building;
 mod create;
 mod delete;
 mod favorite;
@@ -9,14 +9,16 @@ mod list;
 mod login;
 mod logout;
 mod logs;
-mod lookup;
+pub mod lookup;
 mod organizations;
+mod ping;
 mod publickey;
 mod rename;
 mod resources;
 mod restart;
 mod schedule;
 mod show;
+mod ssh;
 mod start;
 mod state;
 mod stop;
@@ -83,6 +85,8 @@ pub enum Command {
     /// Show organizations and their members.
     #[command(visible_aliases = ["organization", "org", "orgs"])]
     Organizations(organizations::Args),
+    /// Measure how long a workspace takes to answer.
+    Ping(ping::Args),
     /// Print the public key with which your workspaces reach Git servers.
     #[command(visible_alias = "pubkey")]
     Publickey(publickey::Args),
@@ -94,6 +98,8 @@ pub enum Command {
     Schedule(schedule::Args),
     /// Show a workspace's resources and agents.
     Show(show::Args),
+    /// Open a shell in a workspace, or run a command in it.
+    Ssh(ssh::Args),
     /// Start a workspace.
     Start(start::Args),
     /// Read and replace the Terraform state of workspaces.
@@ -143,11 +149,13 @@ impl Command {
             Self::Logout(args) => logout::run(args, session).await,
             Self::Logs(args) => logs::run(args, session).await,
             Self::Organizations(args) => organizations::run(args, session).await,
+            Self::Ping(args) => ping::run(args, session).await,
             Self::Publickey(args) => publickey::run(args, session).await,
             Self::Rename(args) => rename::run(args, session).await,
             Self::Restart(args) => restart::run(args, session).await,
             Self::Schedule(args) => schedule::run(args, session).await,
             Self::Show(args) => show::run(args, session).await,
+            Self::Ssh(args) => ssh::run(args, session).await,
             Self::Start(args) => start::run(args, session).await,
             Self::State(args) => state::run(args, session).await,
             Self::Stop(args) => stop::run(args, session).await,

@@ -8,10 +8,8 @@ use chrono::Utc;
 use client::{Client, Error, JsonSocket};
 use uuid::Uuid;
 
-use crate::failure::Canceled;
 use crate::follow::stages::Stages;
 use crate::session::Session;
-use crate::ui::output::emit;
 
 /// A job that shows no log line for so long is waiting in the queue: say so.
 const QUEUE_NOTICE: Duration = Duration::from_millis(500);
@@ -53,10 +51,14 @@ impl JobOf {
 
     /// Interrupting the command stops imports; a build goes on, since half a
     /// workspace is worse than a whole one.
-    async fn cancel(self, client: &Client) -> Result<bool, Error> {
+    fn is_canceled_by_interrupt(self) -> bool {
+        matches!(self, Self::TemplateVersion(_))
+    }
+
+    async fn cancel(self, client: &Client) -> Result<(), Error> {
         match self {
-            Self::Build(_) => Ok(false),
-            Self::TemplateVersion(id) => client.template_version_cancel(id).await.map(|()| true),
+            Self::Build(id) => client.build_cancel(id).await,
+            Self::TemplateVersion(id) => client.template_version_cancel(id).await,
         }
     }
 }
@@ -91,13 +93,13 @@ pub async fn to_the_end(
     first: &ProvisionerJob,
 ) -> Result<ProvisionerJob> {
     let client = session.client()?;
-    let mut stages = Stages::new(session.style, session.globals.verbose);
+    let mut stages = Stages::new(session.progress_style(), session.globals.verbose);
     let mut after = 0;
     let mut failures = 0;
     let mut canceled = false;
     let mut waiting = first.status == ProvisionerJobStatus::Pending;
     if waiting && first.queue_position > 0 {
-        emit(&stages.begin(&queued(first), first.created_at))?;
+        session.progress(&stages.begin(&queued(first), first.created_at))?;
     }
     loop {
         match which.logs(client, after).await {
@@ -111,7 +113,7 @@ pub async fn to_the_end(
                         log = logs.next() => match log {
                             Some(Ok(log)) => {
                                 (after, waiting, failures) = (log.id, false, 0);
-                                emit(&stages.log(&log))?;
+                                session.progress(&stages.log(&log))?;
                             }
                             Some(Err(error)) => {
                                 tracing::debug!(%error, "log broke off");
@@ -124,13 +126,11 @@ pub async fn to_the_end(
                             if job.status != ProvisionerJobStatus::Pending {
                                 waiting = false;
                             } else {
-                                emit(&stages.begin(&queued(&job), Utc::now()))?;
+                                session.progress(&stages.begin(&queued(&job), Utc::now()))?;
                             }
                         }
-                        _ = tokio::signal::ctrl_c(), if !canceled => {
-                            if !which.cancel(client).await? {
-                                return Err(Canceled.into());
-                            }
+                        _ = tokio::signal::ctrl_c(), if which.is_canceled_by_interrupt() && !canceled => {
+                            which.cancel(client).await.context("cancel the job")?;
                             canceled = true;
                             session.note("Canceling; press ctrl-C again to leave it to itself.");
                         }
@@ -143,7 +143,7 @@ pub async fn to_the_end(
         match which.job(client).await {
             Ok(job) if is_over(&job) => {
                 let well = job.status == ProvisionerJobStatus::Succeeded;
-                emit(&stages.end(job.completed_at.unwrap_or_else(Utc::now), well))?;
+                session.progress(&stages.end(job.completed_at.unwrap_or_else(Utc::now), well))?;
                 return Ok(job);
             }
             Ok(_) => failures = 0,

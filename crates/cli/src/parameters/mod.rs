@@ -76,7 +76,10 @@ pub async fn resolve(
         };
         let answer = match resolver.default_for(question, session.interactive()) {
             Some(value) => {
-                crate::say!("Using the default of {}: '{value}'", question.title())?;
+                session.progress(&format!(
+                    "Using the default of {}: '{value}'\n",
+                    question.title()
+                ))?;
                 value
             }
             None => ask::ask(question, resolver.suggestion(question))?,

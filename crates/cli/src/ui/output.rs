@@ -172,6 +172,13 @@ pub fn emit(text: &str) -> Result<()> {
     }
 }
 
+/// Writes `text` to standard error; a closed one is nothing to fail for.
+pub fn emit_err(text: &str) {
+    use std::io::Write;
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
 /// Prints a line to standard output like `println!`, but ends the program
 /// quietly when nobody reads it.
 #[macro_export]
