@@ -193,7 +193,7 @@ async fn connections_survive_a_relay_that_restarts() {
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         };
-        let _relay = Relay::on(listener);
+        let _relay = Relay::on(listener, support::Form::Plain);
         let mut got = [0; 31];
         accepted.read_exact(&mut got).await.unwrap();
         assert_eq!(&got, b"written while the relay is away");

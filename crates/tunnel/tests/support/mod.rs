@@ -8,10 +8,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role as WsRole;
+use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 use tunnel::{Config, Conn, DerpMap, DerpNode, Node, PeerUpdate, PeerUpdateKind, Region};
 use tunnel_proto::derp::{self, Decoder, Frame, ServerInfo};
 use tunnel_proto::key::{NodePrivate, NodePublic};
@@ -20,20 +24,37 @@ pub const REGION: u16 = 999;
 
 type Clients = Arc<Mutex<HashMap<NodePublic, mpsc::Sender<Vec<u8>>>>>;
 
+/// How a relay lets itself be reached.
+#[derive(Clone)]
+pub enum Form {
+    /// Plain HTTP and the relay's own upgrade.
+    Plain,
+    /// Refuses the upgrade (as a proxy would) and takes only WebSockets.
+    WebSocketOnly,
+    /// TLS.
+    Tls(Arc<rustls::ServerConfig>),
+}
+
 /// A relay on a port of its own.
 pub struct Relay {
     pub address: SocketAddr,
+    tls: bool,
     clients: Clients,
     task: JoinHandle<()>,
 }
 
 impl Relay {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::on(listener)
+        Self::start_as(Form::Plain).await
     }
 
-    pub fn on(listener: TcpListener) -> Self {
+    pub async fn start_as(form: Form) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, form)
+    }
+
+    pub fn on(listener: TcpListener, form: Form) -> Self {
+        let tls = matches!(form, Form::Tls(_));
         let address = listener.local_addr().unwrap();
         let clients = Clients::default();
         let table = clients.clone();
@@ -42,11 +63,23 @@ impl Relay {
             let key = NodePrivate::generate(&mut rand::rng());
             loop {
                 let (io, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(io, table.clone(), key.clone()));
+                io.set_nodelay(true).unwrap();
+                let (table, key, form) = (table.clone(), key.clone(), form.clone());
+                connections.spawn(async move {
+                    match form {
+                        Form::Plain => serve(io, table, key).await,
+                        Form::WebSocketOnly => serve_websocket(io, table, key).await,
+                        Form::Tls(config) => {
+                            let io = tokio_rustls::TlsAcceptor::from(config).accept(io).await?;
+                            serve(io, table, key).await
+                        }
+                    }
+                });
             }
         });
         Self {
             address,
+            tls,
             clients,
             task,
         }
@@ -61,10 +94,14 @@ impl Relay {
         let node = DerpNode {
             name: "test".into(),
             region_id: REGION,
-            host_name: self.address.ip().to_string(),
+            host_name: if self.tls {
+                "localhost".into()
+            } else {
+                self.address.ip().to_string()
+            },
             derp_port: i32::from(self.address.port()),
             stun_port: -1,
-            force_http: true,
+            force_http: !self.tls,
             ..DerpNode::default()
         };
         let region = Region {
@@ -93,25 +130,78 @@ impl Relay {
     }
 }
 
-async fn serve(mut io: TcpStream, clients: Clients, key: NodePrivate) -> io::Result<()> {
-    io.set_nodelay(true)?;
+async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(io.read_u8().await?);
     }
-    if head.starts_with(b"GET /derp/latency-check ") {
+    Ok(String::from_utf8(head).unwrap())
+}
+
+async fn serve(mut io: impl Io, clients: Clients, key: NodePrivate) -> io::Result<()> {
+    let head = read_head(&mut io).await?;
+    if head.starts_with("GET /derp/latency-check ") {
         return io
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             .await;
     }
-    let mut hello = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n".to_vec();
+    assert!(
+        head.contains("Upgrade: DERP\r\n") && head.contains("Host: "),
+        "{head}"
+    );
+    io.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n")
+        .await?;
+    relay(io, clients, key).await
+}
+
+async fn serve_websocket(mut io: TcpStream, clients: Clients, key: NodePrivate) -> io::Result<()> {
+    let head = read_head(&mut io).await?;
+    let field = |name: &str| {
+        let line = head
+            .lines()
+            .find(|line| line.to_lowercase().starts_with(name))?;
+        Some(line.split_once(": ")?.1.to_owned())
+    };
+    let Some(challenge) = field("sec-websocket-key:") else {
+        return io
+            .write_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    };
+    assert_eq!(field("sec-websocket-protocol:").as_deref(), Some("derp"));
+    let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(challenge.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: derp\r\n\r\n"
+    );
+    io.write_all(answer.as_bytes()).await?;
+    let socket =
+        tokio_tungstenite::WebSocketStream::from_raw_socket(io, WsRole::Server, None).await;
+    // Frames are cut into messages where they fit worst.
+    let (sink, stream) = socket.split();
+    let bytes = stream.map(|message| message.map(Message::into_data).map_err(io::Error::other));
+    let sink = sink
+        .with(|bytes: bytes::Bytes| std::future::ready(Ok(Message::Binary(bytes))))
+        .sink_map_err(|error: tokio_tungstenite::tungstenite::Error| io::Error::other(error));
+    let io = tokio::io::join(
+        StreamReader::new(bytes),
+        SinkWriter::new(CopyToBytes::new(sink)),
+    );
+    relay(io, clients, key).await
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+async fn relay(mut io: impl Io, clients: Clients, key: NodePrivate) -> io::Result<()> {
+    let mut hello = Vec::new();
     derp::server_key(&mut hello, &key.public());
     io.write_all(&hello).await?;
-    let (mut reader, mut writer) = io.into_split();
+    io.flush().await?;
+    let (mut reader, mut writer) = tokio::io::split(io);
     let (sender, mut queue) = mpsc::channel::<Vec<u8>>(512);
     tokio::spawn(async move {
         while let Some(frame) = queue.recv().await {
-            if writer.write_all(&frame).await.is_err() {
+            if writer.write_all(&frame).await.is_err() || writer.flush().await.is_err() {
                 return;
             }
         }

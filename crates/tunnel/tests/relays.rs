@@ -1,0 +1,163 @@
+//! The ways to a relay: plain upgrade, WebSocket when that is refused, TLS, several regions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed step fails the test"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::{Form, Relay, address, config, introduce, node, pair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tunnel::{Config, Conn, DerpMap, PeerUpdate, PeerUpdateKind};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .expect("the test hangs")
+}
+
+/// Carries `len` bytes from `client` to `agent`.
+async fn carry(client: &Conn, agent: &Conn, len: usize) {
+    let mut listener = agent.listen_tcp(7).unwrap();
+    let (dialled, accepted) = tokio::join!(client.dial_tcp(address(agent, 7)), listener.accept());
+    let (mut dialled, mut accepted) = (dialled.unwrap(), accepted.unwrap());
+    let data: Vec<u8> = (0..len).map(|n| (n * n / 7) as u8).collect();
+    let mut got = Vec::new();
+    let ((), read) = tokio::join!(
+        async {
+            dialled.write_all(&data).await.unwrap();
+            dialled.shutdown().await.unwrap();
+        },
+        accepted.read_to_end(&mut got),
+    );
+    read.unwrap();
+    assert!(got == data);
+}
+
+/// Two ends with these settings that know each other.
+fn introduced(client: Config, agent: Config) -> (Conn, Conn) {
+    let (client, agent) = (Conn::new(client), Conn::new(agent));
+    acquaint(&client, &agent);
+    (client, agent)
+}
+
+fn acquaint(client: &Conn, agent: &Conn) {
+    client.add_destination(agent.id());
+    introduce(agent, client);
+    introduce(client, agent);
+    let ready = PeerUpdate {
+        id: agent.id(),
+        kind: PeerUpdateKind::ReadyForHandshake,
+    };
+    client.apply_peer_updates(vec![ready]);
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_leads_to_websocket() {
+    let relay = Relay::start_as(Form::WebSocketOnly).await;
+    let tunnel = pair(&relay);
+    within(carry(&tunnel.client, &tunnel.agent, 3 << 20)).await;
+}
+
+#[tokio::test]
+async fn websocket_can_be_forced() {
+    let relay = Relay::start_as(Form::WebSocketOnly).await;
+    let [mut client, mut agent] = [config(&relay, false), config(&relay, true)];
+    client.derp_force_websockets = true;
+    agent.derp_force_websockets = true;
+    let (client, agent) = introduced(client, agent);
+    within(carry(&client, &agent, 1 << 20)).await;
+}
+
+#[tokio::test]
+async fn relays_are_reached_by_tls() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let relay = Relay::start_as(Form::Tls(Arc::new(server))).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let trusting = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let [mut client, mut agent] = [config(&relay, false), config(&relay, true)];
+    client.tls = Some(Arc::new(trusting));
+    agent.tls = client.tls.clone();
+    let (client, agent) = introduced(client, agent);
+    within(carry(&client, &agent, 1 << 20)).await;
+}
+
+#[tokio::test]
+async fn peers_with_different_homes_meet_at_the_home_of_the_other() {
+    let (here, there) = (Relay::start().await, Relay::start().await);
+    let mut map = here.map();
+    let mut region = there.map().regions.remove(&support::REGION).unwrap();
+    region.region_id = 5;
+    map.regions.insert(5, region);
+    // The agent's map has one region, so its home is certain; the client knows both.
+    let mut agent = config(&there, true);
+    agent.derp_map = DerpMap {
+        regions: map
+            .regions
+            .iter()
+            .filter(|(id, _)| **id == 5)
+            .map(|(id, region)| (*id, region.clone()))
+            .collect(),
+        home_params: None,
+    };
+    let mut client = config(&here, false);
+    client.derp_map = here.map();
+    let (client, agent) = (Conn::new(client), Conn::new(agent));
+    assert_eq!(
+        (node(&client).preferred_derp, node(&agent).preferred_derp),
+        (999, 5)
+    );
+    client.set_derp_map(map.clone());
+    agent.set_derp_map(map);
+    acquaint(&client, &agent);
+    within(carry(&client, &agent, 1 << 20)).await;
+}
+
+#[tokio::test]
+async fn of_several_regions_the_one_that_answers_is_home() {
+    let relay = Relay::start().await;
+    let mut map = relay.map();
+    // A region whose relay is gone.
+    let gone = Relay::start().await;
+    let mut region = gone.map().regions.remove(&support::REGION).unwrap();
+    region.region_id = 5;
+    map.regions.insert(5, region);
+    gone.stop();
+    let mut settings = config(&relay, false);
+    settings.derp_map = map;
+    let conn = Conn::new(settings);
+    let mut published = conn.self_node();
+    within(async {
+        let node = published
+            .wait_for(Option::is_some)
+            .await
+            .unwrap()
+            .clone()
+            .unwrap();
+        assert_eq!(node.preferred_derp, support::REGION);
+        assert!(node.derp_latency.contains_key("999-v4"));
+        conn.home_connected().await;
+    })
+    .await;
+}
