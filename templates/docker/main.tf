@@ -105,9 +105,9 @@ resource "docker_container" "workspace" {
   hostname     = local.loopback ? null : lower(data.coder_workspace.me.name)
   image        = data.coder_parameter.image.value
   network_mode = local.loopback ? "host" : "bridge"
-  # Ends the agent's children, too, and gives shutdown scripts time.
-  init         = true
-  stop_timeout = 60
+  # Signals reach the agent and its children, and shutdown scripts have a minute to end.
+  init                  = true
+  destroy_grace_seconds = 60
 
   entrypoint = ["sh", "-c", coder_agent.main.init_script]
   env        = ["CODER_AGENT_TOKEN=${coder_agent.main.token}"]
