@@ -6,8 +6,10 @@
 
 pub mod agents;
 mod builds;
+mod crypto_keys;
 mod error;
 mod files;
+pub mod init_scripts;
 pub mod jobs;
 mod organizations;
 mod schedule;
@@ -17,6 +19,7 @@ mod settings;
 mod templates;
 mod workspaces;
 
+pub use crypto_keys::CryptoKey;
 pub use error::{Error, Kind, NOT_FOUND};
 pub use files::{MAX_UPLOAD, TAR, ZIP};
 pub use settings::Settings;

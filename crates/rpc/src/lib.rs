@@ -7,7 +7,6 @@ pub mod drpc;
 pub mod mux;
 pub mod proto;
 pub mod version;
-pub mod ws;
 
 pub use proto::agent::{AgentClient, AgentServer, AgentService};
 pub use proto::agentsocket::{AgentSocketClient, AgentSocketServer, AgentSocketService};

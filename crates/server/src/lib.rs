@@ -2,7 +2,9 @@
 //! of options, and `run`, which is `coder server`. No rules of its own: a
 //! handler translates and calls `control`.
 
+mod agent_rpc;
 mod auth;
+mod binaries;
 mod error;
 mod extract;
 mod middleware;
@@ -11,10 +13,15 @@ mod router;
 mod routes;
 mod socket;
 mod state;
+mod tailnet;
+mod ws;
 
+pub use agent_rpc::LiveAgents;
 pub use auth::{Actor, CookiePolicy, MaybeActor};
+pub use binaries::{Binaries, BinarySource};
 pub use error::ApiError;
 pub use extract::{Json, MAX_JSON_BODY, Pagination, Path, Query, QueryParams, read_body};
 pub use middleware::{RateLimits, TrustedProxies};
 pub use router::router;
 pub use state::{AppState, HttpSettings};
+pub use tailnet::{Tailnet, TailnetSettings};

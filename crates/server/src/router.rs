@@ -21,6 +21,10 @@ pub fn router(state: AppState) -> Router {
             )
         })
         .layer(gate)
+        // Without accounts: peers prove themselves by their keys, and agents have to be fetched
+        // before they can sign in.
+        .merge(routes::derp::router())
+        .merge(routes::binaries::router())
         // Asked by load balancers, every second: nothing stands before it.
         .route("/healthz", get(|| async { "OK" }))
         .layer(from_fn_with_state(state.clone(), outer))

@@ -16,6 +16,12 @@ pub struct AppState {
     pub http: Arc<HttpSettings>,
     /// Counters of requests.
     pub limits: Arc<RateLimits>,
+    /// The server's part in the tunnel.
+    pub tailnet: crate::Tailnet,
+    /// Agents connected to this process.
+    pub live_agents: crate::LiveAgents,
+    /// Programs to hand out.
+    pub binaries: crate::Binaries,
 }
 
 /// What the HTTP side takes from the options.

@@ -1,5 +1,6 @@
 //! Who an agent's token stands for.
 
+use api_types::Secret;
 use store::StoreError;
 use uuid::Uuid;
 
@@ -38,5 +39,16 @@ impl Control {
             ));
         }
         Ok(session)
+    }
+
+    /// The key with which an agent's owner signs in to git servers: public and private.
+    pub async fn agent_git_ssh_key(
+        &self,
+        agent: &AgentSession,
+    ) -> Result<(String, Secret<String>)> {
+        let conn = self.store().conn().await?;
+        conn.agent_git_ssh_key(&agent_subject(), agent.owner_id)
+            .await?
+            .ok_or_else(Error::not_found)
     }
 }

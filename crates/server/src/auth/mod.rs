@@ -4,10 +4,12 @@
 //! request, and the extractors [`Actor`] and [`MaybeActor`] hand it to handlers.
 
 mod actor;
+mod agent;
 mod cookie;
 mod token;
 
 pub use actor::{Actor, MaybeActor};
+pub(crate) use agent::AgentActor;
 pub(crate) use actor::{Identity, identify};
 pub(crate) use cookie::get as cookie_value;
 pub use cookie::{CookiePolicy, SESSION_COOKIE};

@@ -3,10 +3,16 @@
 //! A handler takes what it needs by extractors ([`crate::Actor`] closes it to
 //! strangers), calls one rule of `control`, and answers with [`crate::Json`].
 
+mod agents;
+mod agents_me;
+pub(crate) mod binaries;
+pub(crate) mod derp;
 mod files;
+mod init_script;
 mod job_logs;
 mod organizations;
 mod provisioners;
+mod tailnet;
 mod template_version_dry_runs;
 mod template_versions;
 mod templates;
@@ -22,9 +28,13 @@ use crate::{ApiError, AppState};
 /// Everything below `/api/v2`.
 pub(crate) fn api() -> Router<AppState> {
     Router::new()
+        .merge(agents::router())
+        .merge(agents_me::router())
         .merge(files::router())
+        .merge(init_script::router())
         .merge(organizations::router())
         .merge(provisioners::router())
+        .merge(tailnet::router())
         .merge(template_version_dry_runs::router())
         .merge(template_versions::router())
         .merge(templates::router())

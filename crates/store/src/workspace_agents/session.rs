@@ -1,5 +1,6 @@
 //! Who an agent's token stands for.
 
+use api_types::Secret;
 use authz::Subject;
 use uuid::Uuid;
 
@@ -79,6 +80,20 @@ impl Conn {
         self.fetch_opt(&sql, &[&token])
             .await?
             .ok_or(StoreError::NotFound)
+    }
+
+    /// The owner's key for git, public and private; `None` before it is made.
+    pub async fn agent_git_ssh_key(
+        &self,
+        who: &Subject,
+        owner: Uuid,
+    ) -> Result<Option<(String, Secret<String>)>> {
+        may_serve(who)?;
+        let sql = "SELECT public_key, private_key FROM git_ssh_keys WHERE user_id = $1";
+        let Some(row) = self.query_opt(sql, &[&owner]).await? else {
+            return Ok(None);
+        };
+        Ok(Some((row.try_get(0)?, Secret::new(row.try_get(1)?))))
     }
 
     /// The agents that sign in by the identity of a cloud instance: id, name and token of

@@ -1,0 +1,161 @@
+//! The map of relays that the deployment's options make.
+
+use std::collections::BTreeMap;
+
+use rpc::proto::tailnet::derp_map as proto;
+use tunnel_proto::derp_map::{DerpMap, DerpNode, Region};
+use url::Url;
+
+use super::TailnetSettings;
+
+/// Port of STUN when an address names none.
+const STUN_PORT: u16 = 3478;
+
+/// The map of a deployment reached at `access_url`.
+pub(super) fn build(access_url: &Url, options: &TailnetSettings) -> DerpMap {
+    let mut regions = BTreeMap::new();
+    let id = options.region_id;
+    if options.relay {
+        regions.insert(id, embedded(id, access_url, options));
+    }
+    if !options.block_direct {
+        for (index, address) in options.stun_addresses.iter().enumerate() {
+            let Some(stun_id) = u16::try_from(index + 1)
+                .ok()
+                .and_then(|n| id.checked_add(n))
+            else {
+                break;
+            };
+            regions.insert(stun_id, stun(stun_id, address));
+        }
+    }
+    DerpMap {
+        home_params: None,
+        regions,
+    }
+}
+
+fn embedded(id: u16, access_url: &Url, options: &TailnetSettings) -> Region {
+    Region {
+        embedded_relay: true,
+        region_id: id,
+        region_code: options.region_code.clone(),
+        region_name: options.region_name.clone(),
+        avoid: false,
+        nodes: vec![DerpNode {
+            name: format!("{id}b"),
+            region_id: id,
+            // Clients put in its place the host by which they reach the server.
+            host_name: access_url.host_str().unwrap_or("localhost").to_owned(),
+            derp_port: access_url.port_or_known_default().unwrap_or(443).into(),
+            stun_port: -1,
+            force_http: access_url.scheme() == "http",
+            ..DerpNode::default()
+        }],
+    }
+}
+
+fn stun(id: u16, address: &str) -> Region {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().unwrap_or(STUN_PORT)),
+        None => (address, STUN_PORT),
+    };
+    Region {
+        embedded_relay: false,
+        region_id: id,
+        region_code: format!("coder_stun_{id}"),
+        region_name: format!("Coder STUN {id}"),
+        avoid: false,
+        nodes: vec![DerpNode {
+            name: format!("{id}stun0"),
+            region_id: id,
+            host_name: host.trim_matches(['[', ']']).to_owned(),
+            stun_port: port.into(),
+            stun_only: true,
+            ..DerpNode::default()
+        }],
+    }
+}
+
+/// The map as a message.
+pub(super) fn to_proto(map: &DerpMap) -> rpc::proto::tailnet::DerpMap {
+    let regions = map.regions.iter().map(|(id, region)| {
+        let nodes = region.nodes.iter().map(|node| proto::region::Node {
+            name: node.name.clone(),
+            region_id: node.region_id.into(),
+            host_name: node.host_name.clone(),
+            cert_name: node.cert_name.clone(),
+            ipv4: node.ipv4.clone(),
+            ipv6: node.ipv6.clone(),
+            stun_port: node.stun_port,
+            stun_only: node.stun_only,
+            derp_port: node.derp_port,
+            insecure_for_tests: node.insecure_for_tests,
+            force_http: node.force_http,
+            stun_test_ip: node.stun_test_ip.clone(),
+            can_port_80: node.can_port_80,
+        });
+        let region = proto::Region {
+            region_id: region.region_id.into(),
+            embedded_relay: region.embedded_relay,
+            region_code: region.region_code.clone(),
+            region_name: region.region_name.clone(),
+            avoid: region.avoid,
+            nodes: nodes.collect(),
+        };
+        (i64::from(*id), region)
+    });
+    let scores = map.home_params.iter().flat_map(|home| &home.region_score);
+    rpc::proto::tailnet::DerpMap {
+        // Go peers fail on its absence.
+        home_params: Some(proto::HomeParams {
+            region_score: scores.map(|(id, score)| (i64::from(*id), *score)).collect(),
+        }),
+        regions: regions.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> TailnetSettings {
+        TailnetSettings {
+            stun_addresses: vec!["stun.example.com:19302".to_owned(), "[::1]:3479".to_owned()],
+            ..TailnetSettings::default()
+        }
+    }
+
+    #[test]
+    fn the_embedded_relay_is_where_the_server_is() {
+        let url = "http://127.0.0.1:3000".parse().unwrap();
+        let map = build(&url, &options());
+        let node = &map.regions[&999].nodes[0];
+        assert_eq!(
+            (node.host_name.as_str(), node.derp_port),
+            ("127.0.0.1", 3000)
+        );
+        assert!(node.force_http && map.regions[&999].embedded_relay);
+        assert_eq!(node.stun_port, -1);
+        let url = "https://coder.example.com".parse().unwrap();
+        let node = &build(&url, &options()).regions[&999].nodes[0];
+        assert_eq!((node.derp_port, node.force_http), (443, false));
+    }
+
+    #[test]
+    fn stun_servers_are_regions_unless_direct_paths_are_blocked() {
+        let url = "https://x".parse().unwrap();
+        let map = build(&url, &options());
+        assert_eq!(map.regions[&1000].nodes[0].stun_port, 19302);
+        assert_eq!(map.regions[&1001].nodes[0].host_name, "::1");
+        let mut blocked = options();
+        blocked.block_direct = true;
+        assert_eq!(build(&url, &blocked).regions.len(), 1);
+    }
+
+    #[test]
+    fn messages_always_carry_home_params() {
+        let map = to_proto(&DerpMap::default());
+        assert!(map.home_params.is_some());
+    }
+}

@@ -1,0 +1,35 @@
+//! What the options decide about relays and paths.
+
+/// Relays and paths between peers.
+#[derive(Debug, Clone)]
+pub struct TailnetSettings {
+    /// The embedded relay runs.
+    pub relay: bool,
+    /// Number of its region.
+    pub region_id: u16,
+    /// Short name of its region.
+    pub region_code: String,
+    /// Name of its region.
+    pub region_name: String,
+    /// STUN servers, `host:port`.
+    pub stun_addresses: Vec<String>,
+    /// Relays are reached by WebSocket only.
+    pub force_websockets: bool,
+    /// Peers only meet at relays.
+    pub block_direct: bool,
+}
+
+impl Default for TailnetSettings {
+    /// As the options' defaults.
+    fn default() -> Self {
+        Self {
+            relay: true,
+            region_id: 999,
+            region_code: "coder".to_owned(),
+            region_name: "Coder Embedded Relay".to_owned(),
+            stun_addresses: Vec::new(),
+            force_websockets: false,
+            block_direct: false,
+        }
+    }
+}
