@@ -11,8 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .init();
     let url = std::env::var("CODER_AGENT_URL")?.parse()?;
     let token = std::env::var("CODER_AGENT_TOKEN")?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
@@ -22,7 +24,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 stop.cancel();
             }
         });
-        agent::run(Config::new(client::Client::new(url, token.into())?), shutdown).await;
+        agent::run(
+            Config::new(client::Client::new(url, token.into())?),
+            shutdown,
+        )
+        .await;
         Ok(())
     })
 }

@@ -38,3 +38,4 @@ pub mod workspace;
 
 pub use agent::run;
 pub use config::Config;
+pub use rpc::proto::agent::startup::Subsystem;

@@ -104,7 +104,10 @@ impl Pty {
         let child = Command::from(command).spawn()?;
         let flags = OFlag::from_bits_retain(fcntl(&self.master, FcntlArg::F_GETFL)?);
         fcntl(&self.master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        #[expect(unsafe_code, reason = "registering a descriptor promises that it stays the same")]
+        #[expect(
+            unsafe_code,
+            reason = "registering a descriptor promises that it stays the same"
+        )]
         // SAFETY: the owned descriptor is neither replaced nor closed while it is registered.
         let master = unsafe { AsyncFd::register(self.master)? };
         Ok((child, Controller(Arc::new(master))))

@@ -7,14 +7,20 @@ use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
-use crate::commands::{Root, Runtime};
+use crate::commands::{self, Root, Runtime};
 use crate::failure;
 use crate::session::Session;
 use crate::ui::style::Style;
 
 /// Runs the program that its name and arguments ask for.
 pub fn main() -> ExitCode {
-    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(code) = commands::agent::run_as_init(&args) {
+        return code;
+    }
+    if commands::gitaskpass::is_asked(&args) {
+        args.insert(1, "gitaskpass".into());
+    }
     #[cfg(feature = "full")]
     if args
         .first()
@@ -56,6 +62,11 @@ fn run(root: Root, command: String) -> ExitCode {
     };
     let mut builder = match root.command.runtime() {
         Runtime::Single => tokio::runtime::Builder::new_current_thread(),
+        Runtime::Two => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(2);
+            builder
+        }
         Runtime::Multi => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = match builder.enable_all().build() {

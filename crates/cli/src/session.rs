@@ -82,8 +82,18 @@ impl Session {
 
     /// A client for any address and token, with the transport of this run.
     pub fn client_for(&self, url: Url, token: Secret<String>) -> Result<Client> {
+        self.client_with_headers(url, token, &HeaderMap::new())
+    }
+
+    /// The same with headers beside those of the global flags.
+    pub fn client_with_headers(
+        &self,
+        url: Url,
+        token: Secret<String>,
+        more: &HeaderMap,
+    ) -> Result<Client> {
         let globals = &self.globals;
-        let mut headers = HeaderMap::new();
+        let mut headers = more.clone();
         for pair in crate::csv::split_all(&globals.header) {
             client::parse_header(&pair, &mut headers)?;
         }

@@ -1,10 +1,15 @@
 //! Every command, one file each, and the tree that holds them.
 
+pub mod agent;
 mod autoupdate;
 pub mod building;
+mod config_ssh;
+mod connect;
 mod create;
 mod delete;
 mod favorite;
+pub mod gitaskpass;
+mod gitssh;
 mod list;
 mod login;
 mod logout;
@@ -20,6 +25,7 @@ mod schedule;
 mod show;
 mod ssh;
 mod start;
+mod stat;
 mod state;
 mod stop;
 mod templates;
@@ -56,6 +62,8 @@ pub struct Root {
 pub enum Runtime {
     /// One thread: least memory, quickest start.
     Single,
+    /// Two threads, on machines of any size: one for each direction of a tunnel.
+    Two,
     /// A thread per core.
     Multi,
 }
@@ -63,8 +71,16 @@ pub enum Runtime {
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Run the agent of a workspace.
+    #[command(hide = true)]
+    Agent(agent::Args),
     /// Choose whether a workspace updates with every start.
     Autoupdate(autoupdate::Args),
+    /// Let OpenSSH reach workspaces: writes a section of its configuration.
+    ConfigSsh(config_ssh::Args),
+    /// Ask about Coder Connect.
+    #[command(hide = true)]
+    Connect(connect::Args),
     /// Create a workspace.
     Create(create::Args),
     /// Delete a workspace and everything in it.
@@ -73,6 +89,12 @@ pub enum Command {
     /// List a workspace before the others.
     #[command(visible_aliases = ["fav", "favourite"])]
     Favorite(favorite::Args),
+    /// Answer a question of git.
+    #[command(hide = true)]
+    Gitaskpass(gitaskpass::Args),
+    /// Run ssh with the key of the workspace's owner.
+    #[command(hide = true)]
+    Gitssh(gitssh::Args),
     /// List workspaces.
     #[command(visible_alias = "ls")]
     List(list::Args),
@@ -102,6 +124,8 @@ pub enum Command {
     Ssh(ssh::Args),
     /// Start a workspace.
     Start(start::Args),
+    /// Show resource usage of this workspace.
+    Stat(stat::Args),
     /// Read and replace the Terraform state of workspaces.
     State(state::Args),
     /// Stop a workspace.
@@ -129,21 +153,29 @@ pub enum Command {
 impl Command {
     /// The runtime that the command needs.
     pub fn runtime(&self) -> Runtime {
-        Runtime::Single
+        match self {
+            Self::Agent(_) => Runtime::Two,
+            _ => Runtime::Single,
+        }
     }
 
     /// Whether the command sets up logging by itself.
     pub fn logs_itself(&self) -> bool {
-        false
+        matches!(self, Self::Agent(_))
     }
 
     /// Runs the command.
     pub async fn run(self, session: &Session) -> Result<()> {
         match self {
+            Self::Agent(args) => agent::run(args, session).await,
             Self::Autoupdate(args) => autoupdate::run(args, session).await,
+            Self::ConfigSsh(args) => config_ssh::run(args, session).await,
+            Self::Connect(args) => connect::run(&args),
             Self::Create(args) => create::run(args, session).await,
             Self::Delete(args) => delete::run(args, session).await,
             Self::Favorite(args) => favorite::add(args, session).await,
+            Self::Gitaskpass(args) => gitaskpass::run(args, session).await,
+            Self::Gitssh(args) => gitssh::run(args, session).await,
             Self::List(args) => list::run(args, session).await,
             Self::Login(args) => login::run(args, session).await,
             Self::Logout(args) => logout::run(args, session).await,
@@ -157,6 +189,7 @@ impl Command {
             Self::Show(args) => show::run(args, session).await,
             Self::Ssh(args) => ssh::run(args, session).await,
             Self::Start(args) => start::run(args, session).await,
+            Self::Stat(args) => stat::run(args, session).await,
             Self::State(args) => state::run(args, session).await,
             Self::Stop(args) => stop::run(args, session).await,
             Self::Templates(args) => templates::run(args, session).await,
