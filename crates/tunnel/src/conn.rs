@@ -17,6 +17,7 @@ use crate::engine::{Engine, MAX_FLOWS};
 use crate::listener::BACKLOG;
 use crate::relay::{self, Relays};
 use crate::shared::{self, Shared};
+use crate::udp::{self, UdpSocket};
 use crate::{Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, TcpStream, Traffic, Via};
 
 /// A disco ping without an answer is given up after so long.
@@ -216,6 +217,18 @@ impl Conn {
     pub fn set_fallback_tcp(&self, fallback: impl FallbackTcp) {
         self.shared()
             .turn(|engine, _| engine.ports.fallback = Some(Arc::new(fallback)));
+    }
+
+    /// A UDP socket at `port` inside the tunnel, or at a free port if it is 0. `AddrInUse` if the
+    /// port is taken.
+    pub fn bind_udp(&self, port: u16) -> io::Result<UdpSocket> {
+        UdpSocket::bind(self.shared().clone(), port)
+    }
+
+    /// Forwards datagrams for ports without a socket to the same port on this machine, and the
+    /// answers back. A flow ends after 2 min of silence.
+    pub fn forward_udp_to_localhost(&self) {
+        udp::forward_to_localhost(self.shared());
     }
 
     /// Measures the path to `peer` by a disco ping. Gives up after 5 s.

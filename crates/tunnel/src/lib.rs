@@ -15,6 +15,7 @@ mod relay;
 mod shared;
 mod status;
 mod stream;
+mod udp;
 
 pub use config::Config;
 pub use conn::Conn;
@@ -26,3 +27,4 @@ pub use tunnel_proto::address;
 pub use tunnel_proto::derp_map::{DerpMap, DerpNode, HomeParams, Region};
 pub use tunnel_proto::node::Node;
 pub use tunnel_proto::peers::{PeerUpdate, PeerUpdateKind};
+pub use udp::UdpSocket;

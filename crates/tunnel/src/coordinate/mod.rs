@@ -100,7 +100,7 @@ async fn coordinate(
         };
         sender.send(&request).await?;
     }
-    let mut unready = Vec::new();
+    let mut unready = BTreeSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return leave(sender, &mut receiver).await,
@@ -110,7 +110,8 @@ async fn coordinate(
             }
             // Peers begin as soon as they are told: not before the relay would deliver it.
             () = conn.home_connected(), if !unready.is_empty() => {
-                let ready_for_handshake = std::mem::take(&mut unready);
+                let ready = std::mem::take(&mut unready);
+                let ready_for_handshake = ready.into_iter().map(ready_message).collect();
                 let request = CoordinateRequest { ready_for_handshake, ..CoordinateRequest::default() };
                 sender.send(&request).await?;
             }
@@ -178,7 +179,7 @@ fn take_response(
     conn: &Conn,
     role: Role,
     response: CoordinateResponse,
-) -> Result<Vec<ReadyForHandshake>, Error> {
+) -> Result<BTreeSet<Uuid>, Error> {
     if !response.error.is_empty() {
         if response.error.starts_with(READY_REFUSED) {
             tracing::debug!(
@@ -194,18 +195,21 @@ fn take_response(
         .into_iter()
         .filter_map(convert::peer_update_from_proto)
         .collect();
+    let described = updates
+        .iter()
+        .filter(|update| matches!(update.kind, PeerUpdateKind::Node(_)));
     let ready = match role {
-        Role::Agent => updates
-            .iter()
-            .filter(|update| matches!(update.kind, PeerUpdateKind::Node(_)))
-            .map(|update| ReadyForHandshake {
-                id: update.id.as_bytes().to_vec(),
-            })
-            .collect(),
-        Role::Client => Vec::new(),
+        Role::Agent => described.map(|update| update.id).collect(),
+        Role::Client => BTreeSet::new(),
     };
     conn.apply_peer_updates(updates);
     Ok(ready)
+}
+
+fn ready_message(peer: Uuid) -> ReadyForHandshake {
+    ReadyForHandshake {
+        id: peer.as_bytes().to_vec(),
+    }
 }
 
 /// Says goodbye, so that peers forget this end at once.

@@ -11,6 +11,7 @@ mod pings;
 mod ports;
 mod receive;
 mod timers;
+mod udp;
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::Ipv6Addr;
@@ -27,6 +28,7 @@ pub(crate) use flows::{Flows, MAX_FLOWS};
 pub(crate) use links::Links;
 pub(crate) use pings::Pings;
 pub(crate) use ports::{Accepted, Ports};
+pub(crate) use udp::{Datagram, MAX_PAYLOAD as MAX_UDP_PAYLOAD, Udp};
 
 /// Place of a connection. Valid while its stream exists.
 pub(crate) type FlowId = usize;
@@ -52,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) links: Links,
     pub(crate) ports: Ports,
     pub(crate) pings: Pings,
+    pub(crate) udp: Udp,
     pub(crate) traffic: Traffic,
     pub(crate) actions: Vec<Action>,
     /// When the timer task will wake up.
@@ -76,6 +79,7 @@ impl Engine {
             links: Links::default(),
             ports: Ports::default(),
             pings: Pings::default(),
+            udp: Udp::default(),
             traffic: Traffic::default(),
             actions: Vec::new(),
             armed: None,
@@ -94,6 +98,7 @@ impl Engine {
         self.closed = true;
         self.ports = Ports::default();
         self.pings = Pings::default();
+        self.udp = Udp::default();
         self.abort_all();
     }
 

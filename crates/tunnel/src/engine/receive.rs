@@ -84,6 +84,7 @@ impl Engine {
         self.traffic.rx_bytes += packet.len() as u64;
         match ip.protocol {
             packet::TCP => self.receive_tcp(&ip, packet, now),
+            packet::UDP => self.receive_udp(&ip),
             packet::TSMP => match Tsmp::parse(ip.payload) {
                 Some(Tsmp::Ping(data)) => {
                     let pong = Tsmp::Pong(data).packet(ip.destination, ip.source);
