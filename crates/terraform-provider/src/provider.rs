@@ -46,17 +46,19 @@ impl Provider {
 fn object(value: Option<&tf::DynamicValue>, block: &Block) -> Result<Option<Object>, Diagnostic> {
     let Some(value) = value else { return Ok(None) };
     let value = if value.msgpack.is_empty() && !value.json.is_empty() {
-        from_state_json(&value.json, block).map_err(malformed)?
+        from_state_json(&value.json, block).map_err(|error| malformed(&error))?
     } else {
-        decode(&value.msgpack).map_err(malformed)?
+        decode(&value.msgpack).map_err(|error| malformed(&error))?
     };
     match value {
         Value::Null => Ok(None),
-        value => engine::conform(value, block).map(Some).map_err(malformed),
+        value => engine::conform(value, block)
+            .map(Some)
+            .map_err(|error| malformed(&error)),
     }
 }
 
-fn malformed(error: ValueError) -> Diagnostic {
+fn malformed(error: &ValueError) -> Diagnostic {
     Diagnostic::error("The provider was sent a value that it cannot read").detail(format!(
         "{error}. The state may have been written by a newer version of the provider."
     ))
@@ -206,7 +208,7 @@ impl tf::provider_server::Provider for Provider {
                     "Apply it once with an older version of Terraform, or remove the resource from the state.",
                 ));
             }
-            match from_state_json(raw, block).map_err(malformed)? {
+            match from_state_json(raw, block).map_err(|error| malformed(&error))? {
                 Value::Map(state) => Ok(message(state)),
                 _ => Ok(null()),
             }
@@ -410,6 +412,7 @@ mod tests {
         Provider::new(Environment::given([("CODER_AGENT_URL", "http://h:1")]))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "fields of messages are optional")]
     fn raw(bytes: &[u8]) -> Option<tf::DynamicValue> {
         Some(tf::DynamicValue {
             msgpack: bytes.to_vec(),
@@ -417,6 +420,7 @@ mod tests {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "fields of messages are optional")]
     fn value(entries: &[(&str, Value)]) -> Option<tf::DynamicValue> {
         Some(message(
             entries
@@ -472,7 +476,7 @@ mod tests {
                 version: 0,
                 raw_state: Some(tf::RawState {
                     json: b"{\"env\": 5}".to_vec(),
-                    flatmap: Default::default(),
+                    flatmap: std::collections::HashMap::new(),
                 }),
             },
         )));

@@ -54,8 +54,8 @@ fn typed(value: Value, ty: &Type, path: &str) -> Result<Value, ValueError> {
             .map(Value::Sequence)
     };
     match (ty, value) {
-        (_, value @ (Value::Null | Value::Unknown)) => Ok(value),
-        (Type::String, value @ Value::String(_))
+        (_, value @ (Value::Null | Value::Unknown))
+        | (Type::String, value @ Value::String(_))
         | (Type::Bool, value @ Value::Bool(_))
         | (Type::Number, value @ Value::Number(_)) => Ok(value),
         // Numbers that no machine type holds exactly travel as decimal texts.

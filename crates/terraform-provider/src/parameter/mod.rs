@@ -111,7 +111,7 @@ impl Parameter {
         };
         let judge = || {
             if !choices.is_empty() {
-                self.check_choice(value, form_type, &choices, source)?;
+                Self::check_choice(value, form_type, &choices, source)?;
             }
             if let Some(validation) = &self.validation {
                 validation
@@ -183,7 +183,6 @@ impl Parameter {
     }
 
     fn check_choice(
-        &self,
         value: &str,
         form_type: FormType,
         choices: &BTreeSet<&str>,

@@ -81,7 +81,7 @@ impl Incoming {
                         }
                         Ok(Err(error)) => eprintln!("a connection was refused: {error}"),
                         Err(_) => {
-                            eprintln!("a connection was refused: its TLS handshake took too long")
+                            eprintln!("a connection was refused: its TLS handshake took too long");
                         }
                     }
                 });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long the host may take for its first connection. It normally takes milliseconds.
-const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+const FIRST_CONNECTION: Duration = Duration::from_mins(1);
 /// How long the process outlives its last connection: a host that was killed does not come back.
 const ABANDONED: Duration = Duration::from_secs(10);
 /// How long the end waits for the host to close its connections.
@@ -107,8 +107,8 @@ mod tests {
     fn it_ends_when_nobody_comes() {
         on_virtual_clock(async {
             let lifetime = Lifetime::new(false);
-            assert!(!ends_within(&lifetime, FIRST_CONNECTION - Duration::from_secs(1)).await);
-            assert!(ends_within(&lifetime, Duration::from_secs(2)).await);
+            assert!(!ends_within(&lifetime, FIRST_CONNECTION / 2).await);
+            assert!(ends_within(&lifetime, FIRST_CONNECTION).await);
         });
     }
 

@@ -60,8 +60,7 @@ fn create(state: &mut Object, context: &Context) -> Vec<Diagnostic> {
         let app = field(state, "sidebar_app")
             .elements()
             .iter()
-            .filter_map(Value::as_object)
-            .next();
+            .find_map(Value::as_object);
         match app.map(|app| text(app, "id")) {
             None | Some("") => return vec![Diagnostic::error("'app_id' must be set")],
             Some(id) => {

@@ -81,8 +81,8 @@ mod tests {
     use super::{Check, Finding};
     use crate::value::Value;
 
-    fn fails(check: Check, value: Value) -> bool {
-        match check.apply(&value, "x").as_slice() {
+    fn fails(check: Check, value: impl Into<Value>) -> bool {
+        match check.apply(&value.into(), "x").as_slice() {
             [] => false,
             [Finding::Error(text)] => {
                 assert!(text.contains('x'), "names the attribute: {text}");

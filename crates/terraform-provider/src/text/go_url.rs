@@ -56,28 +56,22 @@ pub fn check(text: &str) -> Result<(), String> {
     check_escapes(fragment)?;
     let (scheme, rest) = split_scheme(before_fragment)?;
     let (rest, _query) = rest.split_once('?').unwrap_or((rest, ""));
-    match authority(rest) {
-        Some(authority) => {
-            let host = authority
-                .rsplit_once('@')
-                .map_or(authority, |(_, host)| host);
-            if let Some(bad) = host
-                .chars()
-                .find(|c| matches!(c, ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '}'))
-            {
-                return Err(format!("its host name contains {bad:?}"));
-            }
-            port(authority)?;
-            check_escapes(&rest[2 + authority.len()..])
+    let Some(authority) = authority(rest) else {
+        let first = rest.split('/').next().unwrap_or_default();
+        if scheme.is_empty() && first.contains(':') {
+            return Err("the first part of its path contains a colon".to_owned());
         }
-        None => {
-            let first = rest.split('/').next().unwrap_or_default();
-            if scheme.is_empty() && first.contains(':') {
-                return Err("the first part of its path contains a colon".to_owned());
-            }
-            check_escapes(rest)
-        }
+        return check_escapes(rest);
+    };
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let never = [' ', '<', '>', '"', '\\', '^', '`', '{', '}'];
+    if let Some(bad) = host.chars().find(|c| never.contains(c)) {
+        return Err(format!("its host name contains {bad:?}"));
     }
+    port(authority)?;
+    check_escapes(&rest[2 + authority.len()..])
 }
 
 fn split_scheme(text: &str) -> Result<(&str, &str), String> {

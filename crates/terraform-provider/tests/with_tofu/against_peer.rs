@@ -22,8 +22,8 @@ fn with_both(test: impl FnOnce(&'static Path, &Path)) {
 fn without_wording(json: &mut Json) {
     match json {
         Json::Object(object) => object.iter_mut().for_each(|(key, value)| match value {
-            Json::String(text) if key == "description" => {
-                *text = String::from(if text.is_empty() { "" } else { "…" })
+            Json::String(text) if key == "description" && !text.is_empty() => {
+                "…".clone_into(text);
             }
             value => without_wording(value),
         }),
@@ -36,10 +36,10 @@ fn without_wording(json: &mut Json) {
 fn without_chance(json: &mut Json) {
     match json {
         Json::String(text) if text.len() == 36 && text.matches('-').count() == 4 => {
-            *text = "<uuid>".to_owned()
+            "<uuid>".clone_into(text);
         }
         Json::String(text) if text.len() == 43 && text.matches('-').count() == 5 => {
-            *text = "<uuid>…".to_owned()
+            "<uuid>…".clone_into(text);
         }
         Json::Object(object) => {
             for key in [
@@ -157,9 +157,7 @@ fn plans_and_states_are_the_same(variables: &[(&str, &str)]) {
         let run = |turn: &dyn Fn(&Workdir)| {
             let mut workdir = Workdir::new(tofu, "");
             workdir.write("main.tf", ACCEPTED);
-            variables
-                .iter()
-                .for_each(|(name, value)| workdir.set(name, value));
+            workdir.set_all(variables);
             turn(&workdir);
             outcome(&workdir)
         };
@@ -227,9 +225,7 @@ fn the_same_plans_fail() {
         let mut workdir = Workdir::ours(tofu);
         workdir.write("main.tf", FAILING);
         // A start build, in which secrets are demanded.
-        BUILD
-            .iter()
-            .for_each(|(name, value)| workdir.set(name, value));
+        workdir.set_all(BUILD);
         workdir.set("CODER_WORKSPACE_TRANSITION", "start");
         let plan = || {
             let output = workdir.run(&["plan", "-json", "-input=false"]);
@@ -254,9 +250,7 @@ fn a_state_of_either_provider_needs_no_change_under_the_other() {
         let mut workdir = Workdir::ours(tofu);
         workdir.write("main.tf", ACCEPTED);
         // With the running agents' token everything that depends on it stays, too.
-        BUILD
-            .iter()
-            .for_each(|(name, value)| workdir.set(name, value));
+        workdir.set_all(BUILD);
         let apply = || {
             let output = workdir.run(&["apply", "-no-color", "-auto-approve", "-input=false"]);
             assert!(output.status.success(), "{}", text(&output));

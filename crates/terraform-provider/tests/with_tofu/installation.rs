@@ -52,7 +52,8 @@ fn a_mirror_is_installed_from_and_several_builds_share_a_cache() {
     .unwrap();
     let config = mirror(&shared.path().join("mirror"));
     let config = format!(
-        "{config}plugin_cache_dir = {cache:?}\nplugin_cache_may_break_dependency_lock_file = true\n"
+        "{config}plugin_cache_dir = \"{}\"\nplugin_cache_may_break_dependency_lock_file = true\n",
+        cache.display()
     );
 
     let build = || {

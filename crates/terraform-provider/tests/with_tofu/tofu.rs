@@ -106,7 +106,8 @@ impl Workdir {
                 .unwrap();
         }
         let config = format!(
-            "provider_installation {{\n dev_overrides {{\n \"coder/coder\" = {overrides:?}\n }}\n direct {{ }}\n}}\n"
+            "provider_installation {{\n dev_overrides {{\n \"coder/coder\" = \"{}\"\n }}\n direct {{ }}\n}}\n",
+            overrides.display()
         );
         std::fs::write(self.path("tofurc"), config).unwrap();
     }
@@ -130,6 +131,13 @@ impl Workdir {
     /// Sets a variable of the build.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Sets several variables of the build.
+    pub(crate) fn set_all(&mut self, variables: &[(&str, &str)]) {
+        for (name, value) in variables {
+            self.set(name, value);
+        }
     }
 
     /// A command, ready to be run.
@@ -167,7 +175,10 @@ impl Workdir {
 
 /// A configuration that takes all providers from a directory.
 pub(crate) fn mirror(path: &Path) -> String {
-    format!("provider_installation {{\n filesystem_mirror {{\n path = {path:?}\n }}\n}}\n")
+    format!(
+        "provider_installation {{\n filesystem_mirror {{\n path = \"{}\"\n }}\n}}\n",
+        path.display()
+    )
 }
 
 /// All that a command said.
