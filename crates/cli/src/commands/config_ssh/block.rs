@@ -1,0 +1,274 @@
+//! The section of an OpenSSH configuration that belongs to us.
+
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+use api_types::SshConfigResponse;
+
+use super::options::Remembered;
+
+/// First line of the section.
+const START: &str = "# ------------START-CODER-----------";
+/// Last line of the section.
+const END: &str = "# ------------END-CODER------------";
+
+/// What the section says.
+pub struct Section<'a> {
+    /// Program that OpenSSH calls.
+    pub binary: &'a str,
+    /// Its settings.
+    pub config_dir: &'a str,
+    /// Options of this run.
+    pub options: &'a Remembered,
+    /// What the deployment wants.
+    pub deployment: &'a SshConfigResponse,
+    /// Workspaces to name one by one; patterns instead when absent.
+    pub hosts: Option<&'a [String]>,
+}
+
+/// Where the section stands in `config`. Half a section or two of them are
+/// left to the person: nobody can tell what belongs to whom.
+pub fn find(config: &str) -> Result<Option<Range<usize>>> {
+    let positions = |token: &str| {
+        config
+            .match_indices(token)
+            .map(|(at, _)| at)
+            .filter(|at| *at == 0 || config.as_bytes()[*at - 1] == b'\n')
+            .collect::<Vec<_>>()
+    };
+    match (positions(START).as_slice(), positions(END).as_slice()) {
+        ([], []) => Ok(None),
+        ([start], [end]) if start < end => {
+            let after = config[*end..]
+                .find('\n')
+                .map_or(config.len(), |n| end + n + 1);
+            Ok(Some(*start..after))
+        }
+        ([_], [_]) => {
+            bail!("its coder section ends before it starts: remove the lines {START:?} and {END:?}")
+        }
+        ([_], []) | ([], [_]) => bail!("it has half a coder section: remove it by hand"),
+        _ => bail!("it has several coder sections: remove all but one by hand"),
+    }
+}
+
+/// `config` with `section` in place of the old one, or at its end.
+pub fn replace(config: &str, old: Option<Range<usize>>, section: &str) -> String {
+    match old {
+        Some(range) => format!(
+            "{}{section}{}",
+            &config[..range.start],
+            &config[range.end..]
+        ),
+        None if config.is_empty() => section.to_owned(),
+        None => format!("{}\n\n{section}", config.trim_end_matches('\n')),
+    }
+}
+
+/// The text of a section.
+pub fn render(section: &Section<'_>) -> Result<String> {
+    let mut out = format!(
+        "{START}\n\
+         # This section is managed by coder. DO NOT EDIT.\n\
+         #\n\
+         # Change it by running \"coder config-ssh\" again; whatever is written\n\
+         # here by hand is lost then.\n\
+         #\n"
+    );
+    let remembered = section.options.lines();
+    if !remembered.is_empty() {
+        out.push_str("# Last config-ssh options:\n");
+        out.push_str(&remembered);
+        out.push_str("#\n");
+    }
+    let settings = settings(section)?;
+    let (prefix, suffix) = section.options.names(section.deployment);
+    if !prefix.is_empty() {
+        let pattern = pattern(section.hosts, |name| format!("{prefix}{name}"));
+        let proxy = proxy_command(section, &format!("--ssh-host-prefix {prefix}"));
+        out.push_str(&format!(
+            "Host {pattern}\n{settings}\tProxyCommand {proxy}\n"
+        ));
+    }
+    if !suffix.is_empty() {
+        let pattern = pattern(section.hosts, |name| format!("{name}.{suffix}"));
+        let proxy = proxy_command(section, &format!("--hostname-suffix {suffix}"));
+        let exists = format!("{} connect exists %h", quoted(section.binary)).replace('"', "\\\"");
+        out.push_str(&format!("\nHost {pattern}\n{settings}\n"));
+        // A VPN that resolves the name needs no help.
+        out.push_str(&format!(
+            "Match host {} !exec \"{exists}\"\n\tProxyCommand {proxy}\n",
+            pattern.replace(' ', ",")
+        ));
+    }
+    out.push_str(END);
+    out.push('\n');
+    Ok(out)
+}
+
+fn pattern(hosts: Option<&[String]>, name: impl Fn(&str) -> String) -> String {
+    match hosts {
+        Some(hosts) if !hosts.is_empty() => {
+            hosts.iter().map(|h| name(h)).collect::<Vec<_>>().join(" ")
+        }
+        _ => name("*"),
+    }
+}
+
+/// The person's options, then the deployment's, then ours; the first of each
+/// name counts, as in OpenSSH itself.
+fn settings(section: &Section<'_>) -> Result<String> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut add = |name: &str, line: String| {
+        if !lines.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
+            lines.push((name.to_owned(), line));
+        }
+    };
+    for option in &section.options.ssh {
+        let Some((name, _)) = option.split_once(['=', ' ']) else {
+            bail!("SSH option {option:?} is not of the form name=value");
+        };
+        if option.contains(['\n', '\r']) {
+            bail!("SSH option {option:?} has more than one line");
+        }
+        add(name.trim(), option.clone());
+    }
+    for (name, value) in &section.deployment.ssh_config_options {
+        add(name, format!("{name} {}", value.replace(['\n', '\r'], " ")));
+    }
+    for (name, line) in [
+        ("ConnectTimeout", "ConnectTimeout=0"),
+        // The tunnel knows the workspace by its key; host keys change with it.
+        ("StrictHostKeyChecking", "StrictHostKeyChecking=no"),
+        ("UserKnownHostsFile", "UserKnownHostsFile=/dev/null"),
+        ("LogLevel", "LogLevel ERROR"),
+    ] {
+        add(name, line.to_owned());
+    }
+    Ok(lines
+        .into_iter()
+        .map(|(_, line)| format!("\t{line}\n"))
+        .collect())
+}
+
+fn proxy_command(section: &Section<'_>, how: &str) -> String {
+    let options = section.options;
+    let mut command = format!(
+        "{} --global-config {}",
+        quoted(section.binary),
+        quoted(section.config_dir)
+    );
+    for header in &options.headers {
+        command.push_str(&format!(" --header {}", quoted(header)));
+    }
+    if !options.header_command.is_empty() {
+        command.push_str(&format!(
+            " --header-command {}",
+            quoted(&options.header_command)
+        ));
+    }
+    command.push_str(" ssh --stdio");
+    if !options.wait.is_empty() {
+        command.push_str(&format!(" --wait={}", options.wait));
+    }
+    if options.disable_autostart {
+        command.push_str(" --disable-autostart=true");
+    }
+    format!("{command} {how} %h")
+}
+
+/// `text` for the shell that OpenSSH starts; `%` is OpenSSH's own.
+fn quoted(text: &str) -> String {
+    let text = text.replace('%', "%%");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=+:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(options: &Remembered, hosts: Option<&[String]>) -> String {
+        let deployment = SshConfigResponse {
+            hostname_prefix: "coder.".into(),
+            hostname_suffix: "coder".into(),
+            ssh_config_options: [("ForwardAgent".to_owned(), "no".to_owned())].into(),
+        };
+        render(&Section {
+            binary: "/opt/my coder",
+            config_dir: "/c",
+            options,
+            deployment: &deployment,
+            hosts,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn sections_are_replaced_in_place() {
+        let text = section(&Remembered::default(), None);
+        let config = format!("Host a\n\tUser x\n\n{text}\nHost b\n");
+        let at = find(&config).unwrap();
+        assert_eq!(replace(&config, at, &text), config);
+        let added = replace("Host a\n", None, &text);
+        assert_eq!(replace(&added, find(&added).unwrap(), ""), "Host a\n\n");
+    }
+
+    #[test]
+    fn damaged_sections_are_left_alone() {
+        for config in [
+            format!("{START}\nHost x\n"),
+            format!("{END}\n"),
+            format!("{END}\n{START}\n"),
+            format!("{START}\n{END}\n{START}\n{END}\n"),
+        ] {
+            assert!(find(&config).is_err(), "{config}");
+        }
+        assert!(find("Host a\n").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_first_option_of_a_name_counts() {
+        let options = Remembered {
+            ssh: vec!["forwardagent=yes".into(), "LogLevel DEBUG".into()],
+            ..Remembered::default()
+        };
+        let text = section(&options, None);
+        assert!(text.contains("\tforwardagent=yes\n") && !text.contains("ForwardAgent no"));
+        assert!(text.contains("\tLogLevel DEBUG\n") && !text.contains("LogLevel ERROR"));
+        let bad = Remembered {
+            ssh: vec!["novalue".into()],
+            ..Remembered::default()
+        };
+        let deployment = SshConfigResponse::default();
+        assert!(
+            render(&Section {
+                binary: "c",
+                config_dir: "/c",
+                options: &bad,
+                deployment: &deployment,
+                hosts: None
+            })
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn commands_are_quoted_for_the_shell() {
+        let options = Remembered {
+            header_command: "echo 'x=%y'".into(),
+            disable_autostart: true,
+            ..Remembered::default()
+        };
+        let text = section(&options, Some(&["dev".to_owned(), "web".to_owned()]));
+        assert!(text.contains("Host coder.dev coder.web\n"));
+        assert!(text.contains(
+            "Match host dev.coder,web.coder !exec \"'/opt/my coder' connect exists %h\"\n"
+        ));
+        assert!(text.contains("ProxyCommand '/opt/my coder' --global-config /c --header-command 'echo '\\''x=%%y'\\''' ssh --stdio --disable-autostart=true --hostname-suffix coder %h"), "{text}");
+    }
+}
