@@ -7,9 +7,11 @@
 pub mod archive;
 pub mod convert;
 pub mod daemon;
+pub mod eval;
 pub mod hcl;
 pub mod job;
 pub mod log;
+pub mod parameters;
 pub mod session;
 pub mod starters;
 pub mod tofu;

@@ -17,6 +17,7 @@ pub mod variables;
 
 pub use configuration::{
     Configuration, INSTALLED_MODULES, InstalledModule, installed as installed_modules,
+    join as joined,
 };
 pub use error::HclError;
 pub use module::{Module, ModuleCall, RequiredProvider, Resource};
