@@ -111,6 +111,13 @@ impl Error {
         Error::new(Kind::Invalid, "Validation failed.").with_field(field, detail)
     }
 
+    /// 400 for a search query with these faults.
+    pub fn query(validations: Vec<ValidationError>) -> Self {
+        let mut error = Error::new(Kind::Invalid, "Query parameters have invalid values.");
+        error.validations = validations;
+        error
+    }
+
     /// 403 with words of its own.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Error::new(Kind::Forbidden, message)

@@ -31,18 +31,31 @@ impl Control {
             TAR => false,
             ZIP | "application/x-zip-compressed" => true,
             other => {
-                return Err(Error::invalid(format!("Unsupported content type header {other:?}."))
-                    .with_detail(format!("Send a template archive as {TAR} or {ZIP}.")));
+                return Err(
+                    Error::invalid(format!("Unsupported content type header {other:?}."))
+                        .with_detail(format!("Send a template archive as {TAR} or {ZIP}.")),
+                );
             }
         };
         if data.len() > MAX_UPLOAD {
             return Err(too_large("Request body too large."));
         }
-        let data = if zipped { blocking(move || archive::zip_to_tar(&data, Limits::TEMPLATE)).await? } else { data };
-        let owner = who.user_id().ok_or_else(|| Error::forbidden("Only users can upload files."))?;
+        let data = if zipped {
+            blocking(move || archive::zip_to_tar(&data, Limits::TEMPLATE)).await?
+        } else {
+            data
+        };
+        let owner = who
+            .user_id()
+            .ok_or_else(|| Error::forbidden("Only users can upload files."))?;
         let hash = hex::encode(Sha256::digest(&data));
         let tx = self.store().begin(who).await?;
-        let file = NewFile { hash: &hash, created_by: owner, mimetype: TAR, data: &data };
+        let file = NewFile {
+            hash: &hash,
+            created_by: owner,
+            mimetype: TAR,
+            data: &data,
+        };
         let (id, created) = tx.file_insert(who, &file).await?;
         tx.commit().await?;
         Ok((UploadResponse { hash: id }, created))
@@ -59,26 +72,36 @@ impl Control {
         match format {
             "" => Ok((file.mimetype, file.data)),
             "zip" if file.mimetype == TAR => {
-                let zip = blocking(move || archive::tar_to_zip(&file.data, Limits::TEMPLATE)).await?;
+                let zip =
+                    blocking(move || archive::tar_to_zip(&file.data, Limits::TEMPLATE)).await?;
                 Ok((ZIP.to_owned(), zip))
             }
-            "zip" => Err(Error::invalid("Only .tar files can be converted to .zip format")),
-            other => Err(Error::invalid("Unsupported conversion format.")
-                .with_detail(format!("{other:?} is not supported; leave it out or use zip."))),
+            "zip" => Err(Error::invalid(
+                "Only .tar files can be converted to .zip format",
+            )),
+            other => Err(
+                Error::invalid("Unsupported conversion format.").with_detail(format!(
+                    "{other:?} is not supported; leave it out or use zip."
+                )),
+            ),
         }
     }
 }
 
 fn too_large(message: &str) -> Error {
-    Error::new(Kind::TooLarge, message)
-        .with_detail(format!("An archive may have {} MiB at most.", MAX_UPLOAD >> 20))
+    Error::new(Kind::TooLarge, message).with_detail(format!(
+        "An archive may have {} MiB at most.",
+        MAX_UPLOAD >> 20
+    ))
 }
 
 /// Runs a conversion off the threads that serve requests.
 async fn blocking(
     work: impl FnOnce() -> Result<Vec<u8>, ArchiveError> + Send + 'static,
 ) -> Result<Vec<u8>> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+    let done = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)?;
     done.map_err(|error| match error {
         error if error.is_too_large() => {
             too_large("Expanded .zip archive exceeds maximum size.").with_detail(error.to_string())

@@ -5,18 +5,27 @@
 //! SQL (that is `store`'s). [`Control`] holds the services that the rules need.
 
 pub mod agents;
+mod api_keys;
+mod audit;
+mod authcheck;
 mod builds;
 mod crypto_keys;
 mod error;
 mod files;
+mod git_ssh_keys;
 pub mod init_scripts;
 pub mod jobs;
+mod members;
+mod names;
 mod organizations;
+mod passwords;
 mod schedule;
 mod search;
 pub mod sessions;
 mod settings;
+mod sign_in;
 mod templates;
+pub mod users;
 mod workspaces;
 
 pub use crypto_keys::CryptoKey;

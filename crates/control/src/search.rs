@@ -30,7 +30,11 @@ impl Query {
             match (parts.len(), parts.pop(), parts.pop()) {
                 (1, Some(word), None) => words.push(unquote(&word)),
                 (2, Some(value), Some(key)) if !key.is_empty() && !value.is_empty() => {
-                    query.values.entry(unquote(&key)).or_default().push(unquote(&value));
+                    query
+                        .values
+                        .entry(unquote(&key))
+                        .or_default()
+                        .push(unquote(&value));
                 }
                 (2, ..) => query.error(
                     "q",
@@ -43,7 +47,11 @@ impl Query {
             }
         }
         if !words.is_empty() {
-            query.values.entry(default_key.to_owned()).or_default().push(words.join(" "));
+            query
+                .values
+                .entry(default_key.to_owned())
+                .or_default()
+                .push(words.join(" "));
         }
         query
     }
@@ -80,7 +88,10 @@ impl Query {
         let text = self.one(key)?;
         let value = parse(&text);
         if value.is_none() {
-            self.error(key, format!("Query param {key:?} must be {expected}, not {text:?}."));
+            self.error(
+                key,
+                format!("Query param {key:?} must be {expected}, not {text:?}."),
+            );
         }
         value
     }
@@ -96,7 +107,10 @@ impl Query {
 
     /// Notes that the value of a key cannot be used.
     pub fn error(&mut self, field: &str, detail: impl Into<String>) {
-        self.errors.push(ValidationError { field: field.to_owned(), detail: detail.into() });
+        self.errors.push(ValidationError {
+            field: field.to_owned(),
+            detail: detail.into(),
+        });
     }
 
     /// What was wrong, unknown keys included: every key not taken by now is unknown.
@@ -105,12 +119,19 @@ impl Query {
         for key in unknown {
             self.error(&key, format!("{key:?} is not a valid query param"));
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(self.errors)
+        }
     }
 }
 
 fn split(text: &str) -> Vec<String> {
-    cut(text, char::is_whitespace).into_iter().filter(|token| !token.is_empty()).collect()
+    cut(text, char::is_whitespace)
+        .into_iter()
+        .filter(|token| !token.is_empty())
+        .collect()
 }
 
 fn split_colon(token: &str) -> Vec<String> {
@@ -165,14 +186,25 @@ mod tests {
 
     #[test]
     fn bad_input_is_named() {
-        for bad in [":x", "x:", "a:b:c", "nope:1", "owner:a owner:b", "flag:maybe"] {
+        for bad in [
+            ":x",
+            "x:",
+            "a:b:c",
+            "nope:1",
+            "owner:a owner:b",
+            "flag:maybe",
+        ] {
             let mut q = Query::parse(bad, "name");
             q.one("owner");
             q.one("name");
             q.flag("flag");
             assert!(q.finish().is_err(), "{bad}");
         }
-        assert!(Query::parse(&"x".repeat(MAX_QUERY + 1), "name").finish().is_err());
+        assert!(
+            Query::parse(&"x".repeat(MAX_QUERY + 1), "name")
+                .finish()
+                .is_err()
+        );
     }
 
     #[test]

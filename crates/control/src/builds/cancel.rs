@@ -37,12 +37,20 @@ impl Control {
         let before = tx.provisioner_job_cancel(row.api.job.id).await?;
         cancelled(before.clone())?;
         if expected.is_some_and(|e| e != before.as_str()) {
-            return Err(Error::new(Kind::PreconditionFailed, "Job is not in the expected state.")
-                .with_detail(format!("The job is {before}.")));
+            return Err(Error::new(
+                Kind::PreconditionFailed,
+                "Job is not in the expected state.",
+            )
+            .with_detail(format!("The job is {before}.")));
         }
         tx.workspace_changed(row.api.workspace_id).await?;
-        tx.audit(AuditEntry::new(AuditAction::Write, "workspace_build", id, ""))
-            .await?;
+        tx.audit(AuditEntry::new(
+            AuditAction::Write,
+            "workspace_build",
+            id,
+            "",
+        ))
+        .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -65,7 +73,13 @@ impl Control {
         let tx = self.store().begin(who).await?;
         let row = tx.workspace_build_read(who, id).await?;
         tx.workspace_build_set_state(who, &row, &state).await?;
-        tx.audit(AuditEntry::new(AuditAction::Write, "workspace_build", id, "")).await?;
+        tx.audit(AuditEntry::new(
+            AuditAction::Write,
+            "workspace_build",
+            id,
+            "",
+        ))
+        .await?;
         tx.commit().await?;
         Ok(())
     }

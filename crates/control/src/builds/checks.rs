@@ -50,17 +50,25 @@ pub(crate) struct Version<'a> {
 
 /// Refuses the first thing that is wrong.
 pub(crate) fn check(s: &Situation<'_>) -> Result<()> {
-    if !matches!(s.transition, Transition::Start | Transition::Stop | Transition::Delete) {
+    if !matches!(
+        s.transition,
+        Transition::Start | Transition::Stop | Transition::Delete
+    ) {
         return Err(Error::field(
             "transition",
             "Validation failed for tag \"oneof\": write start, stop or delete.",
         ));
     }
     if s.deleted && *s.transition != Transition::Delete {
-        return Err(Error::conflict(format!("Cannot {} a deleted workspace!", s.transition)));
+        return Err(Error::conflict(format!(
+            "Cannot {} a deleted workspace!",
+            s.transition
+        )));
     }
     if s.orphan && *s.transition != Transition::Delete {
-        return Err(Error::invalid("Orphan is only permitted when deleting a workspace."));
+        return Err(Error::invalid(
+            "Orphan is only permitted when deleting a workspace.",
+        ));
     }
     if s.orphan && s.has_state {
         return Err(Error::invalid(
@@ -74,11 +82,16 @@ pub(crate) fn check(s: &Situation<'_>) -> Result<()> {
         )));
     }
     if (s.has_state || s.orphan) && !s.may_edit_template {
-        return Err(Error::forbidden("Only template managers may provide custom state"));
+        return Err(Error::forbidden(
+            "Only template managers may provide custom state",
+        ));
     }
     if !s.log_level.is_empty() {
         if s.log_level != "debug" {
-            return Err(Error::field("log_level", "The log level may only be \"debug\"."));
+            return Err(Error::field(
+                "log_level",
+                "The log level may only be \"debug\".",
+            ));
         }
         if !s.may_read_config {
             return Err(Error::invalid(
@@ -90,12 +103,15 @@ pub(crate) fn check(s: &Situation<'_>) -> Result<()> {
         ));
     }
     check_version(s.version.as_ref())?;
-    if s.last_job.is_some_and(|job| {
-        matches!(job, Status::Pending | Status::Running | Status::Canceling)
-    }) {
+    if s.last_job
+        .is_some_and(|job| matches!(job, Status::Pending | Status::Running | Status::Canceling))
+    {
         return Err(Error::conflict("A workspace build is already active."));
     }
-    let required = s.version.as_ref().is_some_and(|v| v.not_active_but_required);
+    let required = s
+        .version
+        .as_ref()
+        .is_some_and(|v| v.not_active_but_required);
     if required && *s.transition == Transition::Start && !s.may_edit_template {
         return Err(Error::forbidden(
             "The template requires its active version: update the workspace, then start it.",
@@ -135,7 +151,9 @@ fn check_version(version: Option<&Version<'_>>) -> Result<()> {
 
 /// Refuses follow-ups other than the start after a stop.
 pub(crate) fn check_on_success(request: &CreateWorkspaceBuildRequest) -> Result<()> {
-    let Some(next) = &request.on_success else { return Ok(()) };
+    let Some(next) = &request.on_success else {
+        return Ok(());
+    };
     let refusal = if request.transition != Transition::Stop {
         "OnSuccess is only permitted when stopping a workspace."
     } else if next.transition != Transition::Start {
@@ -192,50 +210,159 @@ mod tests {
     fn one_thing_wrong_at_a_time() {
         let s = fine();
         assert_eq!(status(&s), 201);
-        assert_eq!(status(&Situation { transition: &Transition::Unset, ..s.clone() }), 400);
-        assert_eq!(status(&Situation { deleted: true, ..s.clone() }), 409);
-        let delete = Situation { deleted: true, transition: &Transition::Delete, ..s.clone() };
+        assert_eq!(
+            status(&Situation {
+                transition: &Transition::Unset,
+                ..s.clone()
+            }),
+            400
+        );
+        assert_eq!(
+            status(&Situation {
+                deleted: true,
+                ..s.clone()
+            }),
+            409
+        );
+        let delete = Situation {
+            deleted: true,
+            transition: &Transition::Delete,
+            ..s.clone()
+        };
         assert_eq!(status(&delete), 201);
-        assert_eq!(status(&Situation { orphan: true, ..s.clone() }), 400);
-        assert_eq!(status(&Situation { may_build: false, ..s.clone() }), 403);
-        assert_eq!(status(&Situation { has_state: true, ..s.clone() }), 403);
-        assert_eq!(status(&Situation { log_level: "debug", ..s.clone() }), 400);
-        assert_eq!(status(&Situation { version: None, ..s.clone() }), 400);
+        assert_eq!(
+            status(&Situation {
+                orphan: true,
+                ..s.clone()
+            }),
+            400
+        );
+        assert_eq!(
+            status(&Situation {
+                may_build: false,
+                ..s.clone()
+            }),
+            403
+        );
+        assert_eq!(
+            status(&Situation {
+                has_state: true,
+                ..s.clone()
+            }),
+            403
+        );
+        assert_eq!(
+            status(&Situation {
+                log_level: "debug",
+                ..s.clone()
+            }),
+            400
+        );
+        assert_eq!(
+            status(&Situation {
+                version: None,
+                ..s.clone()
+            }),
+            400
+        );
         for job in [Status::Pending, Status::Running, Status::Canceling] {
-            assert_eq!(status(&Situation { last_job: Some(&job), ..s.clone() }), 409);
-            let v = Version { import: &job, ..version() };
-            assert_eq!(status(&Situation { version: Some(v), ..s.clone() }), 406);
+            assert_eq!(
+                status(&Situation {
+                    last_job: Some(&job),
+                    ..s.clone()
+                }),
+                409
+            );
+            let v = Version {
+                import: &job,
+                ..version()
+            };
+            assert_eq!(
+                status(&Situation {
+                    version: Some(v),
+                    ..s.clone()
+                }),
+                406
+            );
         }
         for job in [Status::Failed, Status::Canceled] {
-            assert_eq!(status(&Situation { last_job: Some(&job), ..s.clone() }), 201);
-            let v = Version { import: &job, ..version() };
-            assert_eq!(status(&Situation { version: Some(v), ..s.clone() }), 400);
+            assert_eq!(
+                status(&Situation {
+                    last_job: Some(&job),
+                    ..s.clone()
+                }),
+                201
+            );
+            let v = Version {
+                import: &job,
+                ..version()
+            };
+            assert_eq!(
+                status(&Situation {
+                    version: Some(v),
+                    ..s.clone()
+                }),
+                400
+            );
         }
     }
 
     #[test]
     fn the_first_of_two_wrongs_is_told() {
-        let both = Situation { deleted: true, may_build: false, ..fine() };
+        let both = Situation {
+            deleted: true,
+            may_build: false,
+            ..fine()
+        };
         assert_eq!(status(&both), 409);
-        let both = Situation { may_build: false, version: None, ..fine() };
+        let both = Situation {
+            may_build: false,
+            version: None,
+            ..fine()
+        };
         assert_eq!(status(&both), 403);
-        let both = Situation { version: None, last_job: Some(&Status::Running), ..fine() };
+        let both = Situation {
+            version: None,
+            last_job: Some(&Status::Running),
+            ..fine()
+        };
         assert_eq!(status(&both), 400);
     }
 
     #[test]
     fn the_active_version_can_be_required() {
-        let old = Version { not_active_but_required: true, ..version() };
-        let s = Situation { version: Some(old), ..fine() };
+        let old = Version {
+            not_active_but_required: true,
+            ..version()
+        };
+        let s = Situation {
+            version: Some(old),
+            ..fine()
+        };
         assert_eq!(status(&s), 403);
-        assert_eq!(status(&Situation { may_edit_template: true, ..s.clone() }), 201);
-        assert_eq!(status(&Situation { transition: &Transition::Stop, ..s }), 201);
+        assert_eq!(
+            status(&Situation {
+                may_edit_template: true,
+                ..s.clone()
+            }),
+            201
+        );
+        assert_eq!(
+            status(&Situation {
+                transition: &Transition::Stop,
+                ..s
+            }),
+            201
+        );
     }
 
     #[test]
     fn only_a_start_may_follow_a_stop() {
         let next = |transition: Transition| {
-            Some(api_types::CreateWorkspaceBuildOnSuccessRequest { transition, ..Default::default() })
+            Some(api_types::CreateWorkspaceBuildOnSuccessRequest {
+                transition,
+                ..Default::default()
+            })
         };
         let r = |transition: Transition, on_success| CreateWorkspaceBuildRequest {
             transition,

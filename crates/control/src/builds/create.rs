@@ -125,8 +125,15 @@ impl Control {
         }
         let wanted = wanted(&request)?;
         for _ in 0..ATTEMPTS {
-            let row = self.store().conn().await?.workspace_read(who, workspace).await?;
-            let build = self.build_start(who, &row, &wanted, request.on_success.as_ref()).await?;
+            let row = self
+                .store()
+                .conn()
+                .await?
+                .workspace_read(who, workspace)
+                .await?;
+            let build = self
+                .build_start(who, &row, &wanted, request.on_success.as_ref())
+                .await?;
             let Some(id) = build else { continue };
             let conn = self.store().conn().await?;
             // Read as the system: a deletion that has ended took the rights along.
@@ -161,7 +168,11 @@ impl Control {
         if wake {
             tx.workspace_update(who, row, &awake.api).await?;
         }
-        if self.build_write(&tx, who, &base, &plan, wanted).await?.is_none() {
+        if self
+            .build_write(&tx, who, &base, &plan, wanted)
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
         if let Some(then) = then {
@@ -189,9 +200,14 @@ impl Control {
         wanted: &Wanted,
     ) -> Result<Plan> {
         let conn = self.store().conn().await?;
-        let last_version = base.last.as_ref().map_or(base.active_version, |b| b.template_version_id);
+        let last_version = base
+            .last
+            .as_ref()
+            .map_or(base.active_version, |b| b.template_version_id);
         let version_id = wanted.version.unwrap_or(last_version);
-        let version = self.build_version(&conn, who, version_id, wanted.version.is_none()).await?;
+        let version = self
+            .build_version(&conn, who, version_id, wanted.version.is_none())
+            .await?;
         checks::check(&Situation {
             transition: &wanted.transition,
             deleted: base.deleted,
@@ -303,7 +319,11 @@ impl Control {
             after_build: base.last.as_ref().map_or(0, |b| b.build_number),
             transition: transition.clone(),
             initiator_id: plan.job.initiator_id,
-            reason: if wanted.reason.is_empty() { "initiator".to_owned() } else { wanted.reason.clone() },
+            reason: if wanted.reason.is_empty() {
+                "initiator".to_owned()
+            } else {
+                wanted.reason.clone()
+            },
             job_id: plan.job.id,
             state: match (&wanted.state, wanted.orphan) {
                 (Some(state), _) => NewState::Given(state.clone()),
@@ -312,7 +332,10 @@ impl Control {
             },
             parameters: plan.values.clone(),
         };
-        let Some(number) = tx.workspace_build_insert(who, &base.workspace, &build).await? else {
+        let Some(number) = tx
+            .workspace_build_insert(who, &base.workspace, &build)
+            .await?
+        else {
             return Ok(None);
         };
         let action = match wanted.transition {
@@ -337,7 +360,8 @@ impl Control {
         if wanted.orphan {
             // Nothing is to be run: the workspace is forgotten here and now.
             let core = Subject::system(System::Core);
-            tx.provisioner_job_end(&core, plan.job.id, &JobEnd::default()).await?;
+            tx.provisioner_job_end(&core, plan.job.id, &JobEnd::default())
+                .await?;
             tx.workspace_delete(&core, base.workspace_id).await?;
         }
         Ok(Some(number))
@@ -345,21 +369,40 @@ impl Control {
 }
 
 fn may_build(who: &Subject, base: &Base, transition: &WorkspaceTransition) -> bool {
-    who.may(transition_action(transition.as_str()), &base.workspace).is_ok()
+    who.may(transition_action(transition.as_str()), &base.workspace)
+        .is_ok()
 }
 
 fn wanted(request: &CreateWorkspaceBuildRequest) -> Result<Wanted> {
-    let state = if request.state.is_empty() { None } else { Some(decode_state(&request.state)?) };
+    let state = if request.state.is_empty() {
+        None
+    } else {
+        Some(decode_state(&request.state)?)
+    };
     let reason = match (&request.transition, request.reason.as_str()) {
         (WorkspaceTransition::Delete, _) => "",
         (_, "task_resume") => {
-            return Err(Error::field("reason", "Validation failed for tag \"oneof\" with value: \"task_resume\""));
+            return Err(Error::field(
+                "reason",
+                "Validation failed for tag \"oneof\" with value: \"task_resume\"",
+            ));
         }
-        (_, reason @ ("" | "dashboard" | "cli" | "ssh_connection" | "vscode_connection"
-            | "jetbrains_connection" | "task_manual_pause")) => reason,
+        (
+            _,
+            reason @ (""
+            | "dashboard"
+            | "cli"
+            | "ssh_connection"
+            | "vscode_connection"
+            | "jetbrains_connection"
+            | "task_manual_pause"),
+        ) => reason,
         (_, other) => {
             let shown: String = other.chars().take(64).collect();
-            return Err(Error::field("reason", format!("Validation failed for tag \"oneof\" with value: {shown:?}")));
+            return Err(Error::field(
+                "reason",
+                format!("Validation failed for tag \"oneof\" with value: {shown:?}"),
+            ));
         }
     };
     Ok(Wanted {
@@ -380,7 +423,10 @@ pub(crate) fn decode_state(text: &str) -> Result<Vec<u8>> {
         .decode(text)
         .map_err(|_| Error::field("state", "The state must be base64."))?;
     if bytes.len() > MAX_STATE {
-        return Err(Error::new(Kind::TooLarge, format!("A state may have {} MiB at most.", MAX_STATE >> 20)));
+        return Err(Error::new(
+            Kind::TooLarge,
+            format!("A state may have {} MiB at most.", MAX_STATE >> 20),
+        ));
     }
     Ok(bytes)
 }

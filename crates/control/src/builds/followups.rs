@@ -13,11 +13,21 @@ impl Control {
     /// started is marked with the reason.
     pub(crate) async fn workspace_build_followups_run(&self) -> Result<()> {
         let system = Subject::system(System::Provisioner);
-        let due = self.store().conn().await?.workspace_build_followups_due(&system).await?;
+        let due = self
+            .store()
+            .conn()
+            .await?
+            .workspace_build_followups_due(&system)
+            .await?;
         for (workspace, next) in due {
             let outcome = self.followup(workspace, &next).await;
             let (child, error) = match outcome {
-                Ok(child) => (child, child.is_none().then(|| "another build came first".to_owned())),
+                Ok(child) => (
+                    child,
+                    child
+                        .is_none()
+                        .then(|| "another build came first".to_owned()),
+                ),
                 Err(error) => (None, Some(error.to_string())),
             };
             if let Some(error) = &error {
@@ -25,7 +35,8 @@ impl Control {
             }
             let tx = self.store().begin(&system).await?;
             let parent = next.parent_build_id;
-            tx.workspace_build_followup_end(&system, parent, child, error.as_deref()).await?;
+            tx.workspace_build_followup_end(&system, parent, child, error.as_deref())
+                .await?;
             tx.commit().await?;
         }
         Ok(())
@@ -33,9 +44,16 @@ impl Control {
 
     async fn followup(&self, workspace: Uuid, next: &Followup) -> Result<Option<Uuid>> {
         let policy = &self.settings().policy;
-        let who =
-            self.store().subject_read(next.initiator_id, authz::Scope::all(), policy).await?;
-        let row = self.store().conn().await?.workspace_read(&who, workspace).await?;
+        let who = self
+            .store()
+            .subject_read(next.initiator_id, authz::Scope::all(), policy)
+            .await?;
+        let row = self
+            .store()
+            .conn()
+            .await?
+            .workspace_read(&who, workspace)
+            .await?;
         if row.api.latest_build.id != next.parent_build_id {
             return Ok(None);
         }

@@ -37,7 +37,9 @@ pub(crate) async fn shown_waiting(conn: &Conn, row: BuildRow) -> Result<Workspac
     let mut api = shown(row);
     if api.job.status.as_str() == "pending" {
         let (org, tags) = (api.job.organization_id, &api.job.tags);
-        let matched = conn.provisioner_daemons_matching(org, "terraform", tags).await?;
+        let matched = conn
+            .provisioner_daemons_matching(org, "terraform", tags)
+            .await?;
         api.matched_provisioners = Some(matched);
     }
     Ok(api)

@@ -31,7 +31,9 @@ pub(crate) struct Sources<'a> {
 /// Refuses values that no template could take.
 pub(crate) fn check_values(values: &[Value]) -> Result<()> {
     if values.len() > MAX_VALUES {
-        return Err(Error::invalid(format!("More than {MAX_VALUES} parameters.")));
+        return Err(Error::invalid(format!(
+            "More than {MAX_VALUES} parameters."
+        )));
     }
     let mut seen = std::collections::BTreeSet::new();
     for value in values {
@@ -59,10 +61,19 @@ pub(crate) fn resolve(parameters: &[Parameter], from: &Sources<'_>) -> Result<Ve
     let mut wrong = Vec::new();
     for p in parameters {
         let before = last.get(p.name.as_str()).copied();
-        let asked = preset.get(p.name.as_str()).or_else(|| requested.get(p.name.as_str())).copied();
+        let asked = preset
+            .get(p.name.as_str())
+            .or_else(|| requested.get(p.name.as_str()))
+            .copied();
         match one(p, asked, before, from.first_build) {
-            Ok(value) => values.push(Value { name: p.name.clone(), value }),
-            Err(detail) => wrong.push(ValidationError { field: p.name.clone(), detail }),
+            Ok(value) => values.push(Value {
+                name: p.name.clone(),
+                value,
+            }),
+            Err(detail) => wrong.push(ValidationError {
+                field: p.name.clone(),
+                detail,
+            }),
         }
     }
     if wrong.is_empty() {
@@ -86,7 +97,9 @@ fn one(
         && !first_build
         && asked != before
     {
-        return Err(format!("the parameter cannot be changed once set: it is {before:?}"));
+        return Err(format!(
+            "the parameter cannot be changed once set: it is {before:?}"
+        ));
     }
     let value = match asked.or(kept) {
         Some(value) => value,
@@ -110,7 +123,10 @@ pub(crate) fn carry(parameters: &[Parameter], from: &Sources<'_>) -> Vec<Value> 
     values.extend(asked.into_iter().filter(|(name, _)| known(name).is_some()));
     values
         .into_iter()
-        .map(|(name, value)| Value { name: name.to_owned(), value: value.to_owned() })
+        .map(|(name, value)| Value {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
         .collect()
 }
 
@@ -120,19 +136,32 @@ pub(crate) fn matching_preset(presets: &[Preset], values: &[Value]) -> Option<Uu
     let values = by_name(values);
     let has_all = |preset: &&Preset| {
         !preset.parameters.is_empty()
-            && preset.parameters.iter().all(|p| values.get(p.name.as_str()) == Some(&p.value.as_str()))
+            && preset
+                .parameters
+                .iter()
+                .all(|p| values.get(p.name.as_str()) == Some(&p.value.as_str()))
     };
-    presets.iter().filter(has_all).max_by_key(|p| p.parameters.len()).map(|p| p.id)
+    presets
+        .iter()
+        .filter(has_all)
+        .max_by_key(|p| p.parameters.len())
+        .map(|p| p.id)
 }
 
 /// Whether a version needs input that an automatic start cannot give.
 pub(crate) fn needs_input(parameters: &[Parameter], last: &[Value]) -> bool {
-    let from = Sources { last, ..Sources::default() };
+    let from = Sources {
+        last,
+        ..Sources::default()
+    };
     resolve(parameters, &from).is_err()
 }
 
 fn by_name(values: &[Value]) -> BTreeMap<&str, &str> {
-    values.iter().map(|v| (v.name.as_str(), v.value.as_str())).collect()
+    values
+        .iter()
+        .map(|v| (v.name.as_str(), v.value.as_str()))
+        .collect()
 }
 
 fn preset_values(preset: Option<&Preset>) -> BTreeMap<&str, &str> {
@@ -156,15 +185,25 @@ mod tests {
     }
 
     fn v(name: &str, value: &str) -> Value {
-        Value { name: name.into(), value: value.into() }
+        Value {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 
     fn preset(id: u128, values: &[(&str, &str)]) -> Preset {
         let parameters = values
             .iter()
-            .map(|(n, v)| PresetParameter { name: (*n).into(), value: (*v).into() })
+            .map(|(n, v)| PresetParameter {
+                name: (*n).into(),
+                value: (*v).into(),
+            })
             .collect();
-        Preset { id: Uuid::from_u128(id), parameters, ..Default::default() }
+        Preset {
+            id: Uuid::from_u128(id),
+            parameters,
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -186,33 +225,64 @@ mod tests {
     #[test]
     fn required_and_immutable_are_told_together() {
         let ps = [
-            Parameter { required: true, ..p("z") },
-            Parameter { mutable: false, ..p("a") },
+            Parameter {
+                required: true,
+                ..p("z")
+            },
+            Parameter {
+                mutable: false,
+                ..p("a")
+            },
         ];
         let (last, requested) = ([v("a", "1")], [v("a", "2")]);
-        let from = Sources { last: &last, requested: &requested, ..Default::default() };
+        let from = Sources {
+            last: &last,
+            requested: &requested,
+            ..Default::default()
+        };
         let error = resolve(&ps, &from).unwrap_err();
         let fields: Vec<_> = error.validations.iter().map(|v| v.field.as_str()).collect();
         assert_eq!(fields, ["a", "z"]);
         // A newly added immutable parameter may be set once.
-        assert!(resolve(&ps[1..], &Sources { requested: &requested, ..Default::default() }).is_ok());
+        assert!(
+            resolve(
+                &ps[1..],
+                &Sources {
+                    requested: &requested,
+                    ..Default::default()
+                }
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn ephemeral_values_do_not_last() {
-        let ps = [Parameter { ephemeral: true, ..p("a") }];
+        let ps = [Parameter {
+            ephemeral: true,
+            ..p("a")
+        }];
         let last = [v("a", "1")];
-        let from = Sources { last: &last, ..Default::default() };
+        let from = Sources {
+            last: &last,
+            ..Default::default()
+        };
         assert_eq!(resolve(&ps, &from).unwrap(), [v("a", "d")]);
         assert_eq!(carry(&ps, &from), []);
     }
 
     #[test]
     fn a_stop_never_asks() {
-        let ps = [Parameter { required: true, ..p("a") }];
+        let ps = [Parameter {
+            required: true,
+            ..p("a")
+        }];
         assert_eq!(carry(&ps, &Sources::default()), []);
         let last = [v("old", "1")];
-        let from = Sources { last: &last, ..Default::default() };
+        let from = Sources {
+            last: &last,
+            ..Default::default()
+        };
         assert_eq!(carry(&ps, &from), [v("old", "1")]);
     }
 

@@ -1,6 +1,8 @@
 //! Reading builds.
 
-use api_types::{WorkspaceBuild, WorkspaceBuildParameter, WorkspaceBuildTimings, WorkspaceResource};
+use api_types::{
+    WorkspaceBuild, WorkspaceBuildParameter, WorkspaceBuildTimings, WorkspaceResource,
+};
 use authz::Subject;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -24,13 +26,20 @@ impl Control {
         number: i32,
     ) -> Result<WorkspaceBuild> {
         let conn = self.store().conn().await?;
-        let id = conn.workspace_read_by_name(who, owner, workspace, false).await?.api.id;
-        let row = conn.workspace_build_read_by_number(who, id, number).await.map_err(|_| {
-            Error::new(
-                Kind::NotFound,
-                format!("Workspace {workspace:?} Build {number} does not exist."),
-            )
-        })?;
+        let id = conn
+            .workspace_read_by_name(who, owner, workspace, false)
+            .await?
+            .api
+            .id;
+        let row = conn
+            .workspace_build_read_by_number(who, id, number)
+            .await
+            .map_err(|_| {
+                Error::new(
+                    Kind::NotFound,
+                    format!("Workspace {workspace:?} Build {number} does not exist."),
+                )
+            })?;
         shown_waiting(&conn, row).await
     }
 
@@ -53,7 +62,9 @@ impl Control {
                 )));
             }
         }
-        let rows = conn.workspace_build_list(workspace, after, since, limit, offset).await?;
+        let rows = conn
+            .workspace_build_list(workspace, after, since, limit, offset)
+            .await?;
         Ok(rows.into_iter().map(shown).collect())
     }
 
@@ -74,7 +85,12 @@ impl Control {
         who: &Subject,
         id: Uuid,
     ) -> Result<Vec<WorkspaceResource>> {
-        let row = self.store().conn().await?.workspace_build_read(who, id).await?;
+        let row = self
+            .store()
+            .conn()
+            .await?
+            .workspace_build_read(who, id)
+            .await?;
         Ok(shown(row).resources)
     }
 
@@ -96,12 +112,25 @@ impl Control {
         workspace: Uuid,
     ) -> Result<WorkspaceBuildTimings> {
         let conn = self.store().conn().await?;
-        let build = conn.workspace_read(who, workspace).await?.api.latest_build.id;
+        let build = conn
+            .workspace_read(who, workspace)
+            .await?
+            .api
+            .latest_build
+            .id;
         Ok(conn.workspace_build_timings(build).await?)
     }
 
     /// The job of a build, for its log.
     pub async fn workspace_build_job(&self, who: &Subject, id: Uuid) -> Result<Uuid> {
-        Ok(self.store().conn().await?.workspace_build_read(who, id).await?.api.job.id)
+        Ok(self
+            .store()
+            .conn()
+            .await?
+            .workspace_build_read(who, id)
+            .await?
+            .api
+            .job
+            .id)
     }
 }

@@ -30,12 +30,17 @@ fn by_options(p: &Parameter, value: &str) -> Result<(), String> {
             None => Ok(()),
         };
     }
-    if allowed.contains(&value) { Ok(()) } else { Err(unknown(value)) }
+    if allowed.contains(&value) {
+        Ok(())
+    } else {
+        Err(unknown(value))
+    }
 }
 
 fn list(value: &str) -> Result<Vec<String>, String> {
-    serde_json::from_str(value)
-        .map_err(|_| format!("{value:?} is not a list of strings: write JSON such as [\"a\", \"b\"]"))
+    serde_json::from_str(value).map_err(|_| {
+        format!("{value:?} is not a list of strings: write JSON such as [\"a\", \"b\"]")
+    })
 }
 
 fn number(p: &Parameter, value: &str, previous: Option<&str>) -> Result<(), String> {
@@ -50,9 +55,9 @@ fn number(p: &Parameter, value: &str, previous: Option<&str>) -> Result<(), Stri
         return Err(bounds(p, value));
     }
     match (&p.validation_monotonic, previous.and_then(parse)) {
-        (Monotonic::Increasing, Some(before)) if number < before => {
-            Err(format!("the value must not become smaller: it was {before}"))
-        }
+        (Monotonic::Increasing, Some(before)) if number < before => Err(format!(
+            "the value must not become smaller: it was {before}"
+        )),
         (Monotonic::Decreasing, Some(before)) if number > before => {
             Err(format!("the value must not become larger: it was {before}"))
         }
@@ -91,7 +96,10 @@ fn string(p: &Parameter, value: &str) -> Result<(), String> {
         return Ok(());
     }
     let error = p.validation_error.replace("{value}", value);
-    Err(format!("{error} (value {value:?} does not match {:?})", p.validation_regex))
+    Err(format!(
+        "{error} (value {value:?} does not match {:?})",
+        p.validation_regex
+    ))
 }
 
 #[cfg(test)]
@@ -100,7 +108,11 @@ mod tests {
     use api_types::TemplateVersionParameterOption as Choice;
 
     fn of(kind: &str) -> Parameter {
-        Parameter { name: "p".into(), r#type: kind.into(), ..Default::default() }
+        Parameter {
+            name: "p".into(),
+            r#type: kind.into(),
+            ..Default::default()
+        }
     }
 
     fn ok(p: &Parameter, value: &str) -> bool {
@@ -137,7 +149,10 @@ mod tests {
     #[test]
     fn options_and_patterns() {
         let mut p = of("string");
-        p.options = vec![Choice { value: "a".into(), ..Default::default() }];
+        p.options = vec![Choice {
+            value: "a".into(),
+            ..Default::default()
+        }];
         assert!(ok(&p, "a") && !ok(&p, "b"));
         let mut multi = of("list(string)");
         multi.form_type = "multi-select".into();

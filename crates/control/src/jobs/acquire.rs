@@ -5,8 +5,10 @@ use provisioner::SourceError;
 use rpc::proto::provisioner::{
     Metadata, RichParameterValue, Role, VariableValue as Variable, WorkspaceTransition,
 };
-use rpc::proto::provisionerd::acquired_job::{TemplateDryRun, TemplateImport, Type, WorkspaceBuild};
 use rpc::proto::provisionerd::AcquiredJob;
+use rpc::proto::provisionerd::acquired_job::{
+    TemplateDryRun, TemplateImport, Type, WorkspaceBuild,
+};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use store::provisioner_job_facts::BuildFacts;
@@ -44,7 +46,8 @@ pub(super) struct BuildInput {
 
 /// Reads a job's input.
 pub(super) fn input<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> {
-    T::deserialize(value).map_err(|e| Error::internal(format!("a job's input is not as expected: {e}")))
+    T::deserialize(value)
+        .map_err(|e| Error::internal(format!("a job's input is not as expected: {e}")))
 }
 
 impl DatabaseJobs {
@@ -62,7 +65,10 @@ impl DatabaseJobs {
         };
         loop {
             let conn = self.control().store().conn().await.map_err(from_store)?;
-            let row = conn.provisioner_job_acquire(self.who(), &offer).await.map_err(from_store)?;
+            let row = conn
+                .provisioner_job_acquire(self.who(), &offer)
+                .await
+                .map_err(from_store)?;
             drop(conn);
             let Some(row) = row else { return Ok(None) };
             match self.describe(&row).await {
@@ -73,7 +79,9 @@ impl DatabaseJobs {
                 Err(error) if error.kind == crate::Kind::Unavailable => {
                     // Nothing has been begun: somebody else may take it when all is well.
                     if let Ok(conn) = self.control().store().conn().await {
-                        let _ = conn.provisioner_job_release(self.who(), row.id, worker).await;
+                        let _ = conn
+                            .provisioner_job_release(self.who(), row.id, worker)
+                            .await;
                     }
                     return Err(SourceError::Temporary(error.to_string()));
                 }
@@ -84,19 +92,38 @@ impl DatabaseJobs {
 
     /// Tells those who watch the workspace that its build has begun.
     async fn announce(&self, job: &AcquiredJob) {
-        let Some(Type::WorkspaceBuild(build)) = &job.r#type else { return };
-        let Some(metadata) = &build.metadata else { return };
+        let Some(Type::WorkspaceBuild(build)) = &job.r#type else {
+            return;
+        };
+        let Some(metadata) = &build.metadata else {
+            return;
+        };
         let channel = store::workspaces::WORKSPACE_CHANGED;
-        if let Err(error) = self.control().store().notify(channel, &metadata.workspace_id).await {
+        if let Err(error) = self
+            .control()
+            .store()
+            .notify(channel, &metadata.workspace_id)
+            .await
+        {
             tracing::debug!(%error, "cannot announce that a build has begun");
         }
     }
 
     async fn refuse(&self, job: Uuid, error: &Error) -> std::result::Result<(), SourceError> {
         tracing::warn!(%job, %error, "a job cannot be begun");
-        let tx = self.control().store().begin(self.who()).await.map_err(from_store)?;
-        let end = JobEnd { error: Some(format!("prepare the job: {error}")), ..JobEnd::default() };
-        tx.provisioner_job_end(self.who(), job, &end).await.map_err(from_store)?;
+        let tx = self
+            .control()
+            .store()
+            .begin(self.who())
+            .await
+            .map_err(from_store)?;
+        let end = JobEnd {
+            error: Some(format!("prepare the job: {error}")),
+            ..JobEnd::default()
+        };
+        tx.provisioner_job_end(self.who(), job, &end)
+            .await
+            .map_err(from_store)?;
         tx.commit().await.map_err(from_store)
     }
 
@@ -127,14 +154,18 @@ impl DatabaseJobs {
         let input: BuildInput = input(&row.input)?;
         let who = self.who();
         let conn = self.control().store().conn().await?;
-        let facts = conn.provisioner_job_build_facts(who, input.workspace_build_id).await?;
+        let facts = conn
+            .provisioner_job_build_facts(who, input.workspace_build_id)
+            .await?;
         let values = conn.workspace_build_parameters(facts.build_id).await?;
         let previous = match facts.previous_build_id {
             Some(id) => conn.workspace_build_parameters(id).await?,
             None => Vec::new(),
         };
         let variables = conn.template_version_variables(facts.version_id).await?;
-        let state = conn.provisioner_job_build_state(who, facts.build_id).await?;
+        let state = conn
+            .provisioner_job_build_state(who, facts.build_id)
+            .await?;
         drop(conn);
         let token = self.owner_token(&facts).await?;
         Ok(WorkspaceBuild {
@@ -160,20 +191,28 @@ impl DatabaseJobs {
             let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
             let life = self.control().settings().max_token_lifetime.as_secs() as i64;
             let new = Some((id.as_str(), &hash[..], life));
-            tx.workspace_token_replace(self.who(), owner, workspace, new).await?;
+            tx.workspace_token_replace(self.who(), owner, workspace, new)
+                .await?;
             token = format!("{id}-{secret}");
         } else {
-            tx.workspace_token_replace(self.who(), owner, workspace, None).await?;
+            tx.workspace_token_replace(self.who(), owner, workspace, None)
+                .await?;
         }
         tx.commit().await?;
         Ok(token)
     }
 
     fn metadata(&self, facts: &BuildFacts, token: String) -> Metadata {
-        let site = facts.owner_site_roles.iter().map(|name| (name, String::new()));
+        let site = facts
+            .owner_site_roles
+            .iter()
+            .map(|name| (name, String::new()));
         let org = facts.organization_id.to_string();
         let in_org = facts.owner_org_roles.iter().map(|name| (name, org.clone()));
-        let roles = site.chain(in_org).map(|(name, org_id)| Role { name: name.clone(), org_id });
+        let roles = site.chain(in_org).map(|(name, org_id)| Role {
+            name: name.clone(),
+            org_id,
+        });
         let modules = facts.module_files.filter(|_| !facts.disable_module_cache);
         Metadata {
             coder_url: self.access_url(),
@@ -226,7 +265,11 @@ impl DatabaseJobs {
                 template_version_id: version.to_string(),
                 ..Metadata::default()
             }),
-            user_variable_values: input.user_variable_values.into_iter().map(variable).collect(),
+            user_variable_values: input
+                .user_variable_values
+                .into_iter()
+                .map(variable)
+                .collect(),
         })
     }
 
@@ -239,7 +282,10 @@ impl DatabaseJobs {
             conn.provisioner_job_version(who, version).await?;
         let (username, full_name) = conn.provisioner_job_user(who, row.initiator_id).await?;
         let variables = conn.template_version_variables(version).await?;
-        let modules = conn.template_version_source(version).await?.cached_module_files;
+        let modules = conn
+            .template_version_source(version)
+            .await?
+            .cached_module_files;
         Ok(TemplateDryRun {
             rich_parameter_values: rich(input.rich_parameter_values),
             variable_values: given(variables),
@@ -261,11 +307,21 @@ impl DatabaseJobs {
 }
 
 fn rich(values: Vec<WorkspaceBuildParameter>) -> Vec<RichParameterValue> {
-    values.into_iter().map(|v| RichParameterValue { name: v.name, value: v.value }).collect()
+    values
+        .into_iter()
+        .map(|v| RichParameterValue {
+            name: v.name,
+            value: v.value,
+        })
+        .collect()
 }
 
 fn variable(value: VariableValue) -> Variable {
-    Variable { name: value.name, value: value.value, sensitive: false }
+    Variable {
+        name: value.name,
+        value: value.value,
+        sensitive: false,
+    }
 }
 
 /// Variables that Terraform is given; those without a value take Terraform's own default.
@@ -273,7 +329,11 @@ fn given(variables: Vec<TemplateVersionVariable>) -> Vec<Variable> {
     variables
         .into_iter()
         .filter(|v| v.required || !v.value.is_empty() || !v.default_value.is_empty())
-        .map(|v| Variable { name: v.name, value: v.value, sensitive: v.sensitive })
+        .map(|v| Variable {
+            name: v.name,
+            value: v.value,
+            sensitive: v.sensitive,
+        })
         .collect()
 }
 
@@ -281,7 +341,10 @@ fn given(variables: Vec<TemplateVersionVariable>) -> Vec<Variable> {
 fn random(length: usize) -> String {
     use rand::Rng as _;
     let rng = rand::rng();
-    rng.sample_iter(rand::distr::Alphanumeric).take(length).map(char::from).collect()
+    rng.sample_iter(rand::distr::Alphanumeric)
+        .take(length)
+        .map(char::from)
+        .collect()
 }
 
 #[cfg(test)]
@@ -296,7 +359,11 @@ mod tests {
             required,
             ..Default::default()
         };
-        let got = given(vec![v("a", "", false), v("b", "1", false), v("c", "", true)]);
+        let got = given(vec![
+            v("a", "", false),
+            v("b", "1", false),
+            v("c", "", true),
+        ]);
         let names: Vec<_> = got.iter().map(|v| v.name.as_str()).collect();
         assert_eq!(names, ["b", "c"]);
     }

@@ -24,7 +24,12 @@ impl DatabaseJobs {
         done: CompletedJob,
     ) -> std::result::Result<(), SourceError> {
         let id = job_id(&done.job_id)?;
-        let tx = self.control().store().begin(self.who()).await.map_err(from_store)?;
+        let tx = self
+            .control()
+            .store()
+            .begin(self.who())
+            .await
+            .map_err(from_store)?;
         let job = self.lock_own(&tx, id).await?;
         let now = Utc::now();
         let outcome = match (done.r#type, job.kind.as_str()) {
@@ -41,8 +46,13 @@ impl DatabaseJobs {
         };
         outcome.map_err(source_error)?;
         // What has run to its end has succeeded, even if somebody asked to cancel meanwhile.
-        let end = JobEnd { clear_cancel: true, ..JobEnd::default() };
-        tx.provisioner_job_end(self.who(), id, &end).await.map_err(from_store)?;
+        let end = JobEnd {
+            clear_cancel: true,
+            ..JobEnd::default()
+        };
+        tx.provisioner_job_end(self.who(), id, &end)
+            .await
+            .map_err(from_store)?;
         tx.commit().await.map_err(from_store)?;
         if job.kind == "workspace_build" {
             self.followups_soon();
@@ -56,9 +66,18 @@ impl DatabaseJobs {
         tx: &Tx,
         id: Uuid,
     ) -> std::result::Result<OpenJob, SourceError> {
-        let job = tx.provisioner_job_lock(self.who(), id).await.map_err(from_store)?;
-        let own = job.worker_id.is_some_and(|worker| self.workers().contains(&worker));
-        if !own || ended(&job.status) { Err(gone(id)) } else { Ok(job) }
+        let job = tx
+            .provisioner_job_lock(self.who(), id)
+            .await
+            .map_err(from_store)?;
+        let own = job
+            .worker_id
+            .is_some_and(|worker| self.workers().contains(&worker));
+        if !own || ended(&job.status) {
+            Err(gone(id))
+        } else {
+            Ok(job)
+        }
     }
 
     /// Starts what shall follow builds that have just ended, without letting their daemon wait.
@@ -80,30 +99,45 @@ impl DatabaseJobs {
     ) -> Result<()> {
         let who = self.who();
         let input: BuildInput = input(&job.input)?;
-        let facts = tx.provisioner_job_build_facts(who, input.workspace_build_id).await?;
+        let facts = tx
+            .provisioner_job_build_facts(who, input.workspace_build_id)
+            .await?;
         let start = facts.transition == "start";
-        tx.workspace_build_keep_state(who, facts.build_id, &done.state).await?;
-        tx.workspace_agents_retire(who, facts.workspace_id, facts.build_number).await?;
+        tx.workspace_build_keep_state(who, facts.build_id, &done.state)
+            .await?;
+        tx.workspace_agents_retire(who, facts.workspace_id, facts.build_number)
+            .await?;
         let mut by_hand = false;
         for found in done.resources {
             by_hand |= found.r#type == "coder_external_agent";
             let new = resource(found, start).map_err(Error::invalid)?;
-            tx.workspace_resource_insert(who, job.id, &facts.transition, &new, now).await?;
+            tx.workspace_resource_insert(who, job.id, &facts.transition, &new, now)
+                .await?;
         }
         for m in &done.modules {
             let module = (m.source.as_str(), m.version.as_str(), m.key.as_str());
-            tx.workspace_module_insert(job.id, &facts.transition, module, now).await?;
+            tx.workspace_module_insert(job.id, &facts.transition, module, now)
+                .await?;
         }
-        tx.provisioner_job_timings_insert(job.id, &timings(done.timings)).await?;
-        let due = if start { self.due(&facts, now) } else { Deadlines::default() };
+        tx.provisioner_job_timings_insert(job.id, &timings(done.timings))
+            .await?;
+        let due = if start {
+            self.due(&facts, now)
+        } else {
+            Deadlines::default()
+        };
         tx.workspace_build_finish(who, facts.build_id, due.deadline, due.max_deadline, by_hand)
             .await?;
         if facts.transition == "delete" {
             tx.workspace_delete(who, facts.workspace_id).await?;
         } else {
-            let next = facts.autostart_schedule.as_deref().filter(|_| facts.allow_user_autostart);
+            let next = facts
+                .autostart_schedule
+                .as_deref()
+                .filter(|_| facts.allow_user_autostart);
             let next = next.and_then(|text| next_start(text, facts.autostart_block_days, now));
-            tx.workspace_set_next_start(who, facts.workspace_id, next).await?;
+            tx.workspace_set_next_start(who, facts.workspace_id, next)
+                .await?;
         }
         self.audit_build(tx, job, &facts, 200).await?;
         Ok(tx.workspace_changed(facts.workspace_id).await?)
@@ -113,10 +147,17 @@ impl DatabaseJobs {
     fn due(&self, facts: &BuildFacts, now: DateTime<Utc>) -> Deadlines {
         let own = facts.ttl_ms.filter(|_| facts.allow_user_autostop);
         let inherited = (!facts.allow_user_autostop).then_some(facts.template_ttl_ms);
-        let autostart = facts.autostart_schedule.as_deref().filter(|_| facts.allow_user_autostart);
+        let autostart = facts
+            .autostart_schedule
+            .as_deref()
+            .filter(|_| facts.allow_user_autostart);
         let autostart = autostart.and_then(|text| Cron::weekly(text).ok());
         let quiet = match facts.owner_quiet_hours.as_str() {
-            "" => self.control().settings().default_quiet_hours_schedule.as_str(),
+            "" => self
+                .control()
+                .settings()
+                .default_quiet_hours_schedule
+                .as_str(),
             own => own,
         };
         let quiet = Cron::daily(quiet).ok();
@@ -169,11 +210,13 @@ impl DatabaseJobs {
     ) -> Result<()> {
         for found in done.resources {
             let new = resource(found, true).map_err(Error::invalid)?;
-            tx.workspace_resource_insert(self.who(), job.id, "start", &new, now).await?;
+            tx.workspace_resource_insert(self.who(), job.id, "start", &new, now)
+                .await?;
         }
         for m in &done.modules {
             let module = (m.source.as_str(), m.version.as_str(), m.key.as_str());
-            tx.workspace_module_insert(job.id, "start", module, now).await?;
+            tx.workspace_module_insert(job.id, "start", module, now)
+                .await?;
         }
         Ok(())
     }

@@ -30,52 +30,73 @@ impl DatabaseJobs {
                 provider.id
             )));
         }
-        for (transition, resources) in
-            [("start", done.start_resources), ("stop", done.stop_resources)]
-        {
+        for (transition, resources) in [
+            ("start", done.start_resources),
+            ("stop", done.stop_resources),
+        ] {
             for found in resources {
                 let new = resource(found, transition == "start").map_err(Error::invalid)?;
-                tx.workspace_resource_insert(who, job.id, transition, &new, now).await?;
+                tx.workspace_resource_insert(who, job.id, transition, &new, now)
+                    .await?;
             }
         }
         for m in &done.start_modules {
             let module = (m.source.as_str(), m.version.as_str(), m.key.as_str());
-            tx.workspace_module_insert(job.id, "start", module, now).await?;
+            tx.workspace_module_insert(job.id, "start", module, now)
+                .await?;
         }
         let parameters: Vec<_> = done.rich_parameters.into_iter().map(parameter).collect();
-        tx.template_version_set_parameters(who, version, &parameters).await.map_err(|error| {
-            if error.is_conflict("template_version_parameters_pkey") {
-                return Error::invalid("two parameters of the template have the same name");
-            }
-            error.into()
-        })?;
+        tx.template_version_set_parameters(who, version, &parameters)
+            .await
+            .map_err(|error| {
+                if error.is_conflict("template_version_parameters_pkey") {
+                    return Error::invalid("two parameters of the template have the same name");
+                }
+                error.into()
+            })?;
         let presets: Vec<_> = done.presets.into_iter().map(preset).collect();
-        tx.template_version_set_presets(who, version, &presets).await.map_err(|error| {
-            if error.is_conflict("template_version_presets_template_version_id_name_key") {
-                return Error::invalid("two presets of the template have the same name");
-            }
-            error.into()
-        })?;
-        let modules = self.import_modules(tx, &done.module_files, &done.module_files_hash).await?;
+        tx.template_version_set_presets(who, version, &presets)
+            .await
+            .map_err(|error| {
+                if error.is_conflict("template_version_presets_template_version_id_name_key") {
+                    return Error::invalid("two presets of the template have the same name");
+                }
+                error.into()
+            })?;
+        let modules = self
+            .import_modules(tx, &done.module_files, &done.module_files_hash)
+            .await?;
         let result = ImportResult {
             external_auth_providers: json!([]),
             has_external_agent: done.has_external_agents,
             cached_plan: Some(done.plan.to_vec()).filter(|plan| !plan.is_empty()),
             cached_module_files: modules,
         };
-        Ok(tx.template_version_set_result(who, version, &result).await?)
+        Ok(tx
+            .template_version_set_result(who, version, &result)
+            .await?)
     }
 
     /// The archive of modules: sent along, or uploaded before and named by its hash.
-    async fn import_modules(&self, tx: &Tx, data: &[u8], hash: &[u8]) -> Result<Option<uuid::Uuid>> {
+    async fn import_modules(
+        &self,
+        tx: &Tx,
+        data: &[u8],
+        hash: &[u8],
+    ) -> Result<Option<uuid::Uuid>> {
         use sha2::{Digest as _, Sha256};
         if !data.is_empty() {
             let hash = hex::encode(Sha256::digest(data));
-            return Ok(Some(tx.provisioner_job_file_insert(self.who(), &hash, data).await?));
+            return Ok(Some(
+                tx.provisioner_job_file_insert(self.who(), &hash, data)
+                    .await?,
+            ));
         }
         if hash.is_empty() {
             return Ok(None);
         }
-        Ok(tx.provisioner_job_file_by_hash(self.who(), &hex::encode(hash)).await?)
+        Ok(tx
+            .provisioner_job_file_by_hash(self.who(), &hex::encode(hash))
+            .await?)
     }
 }

@@ -50,7 +50,10 @@ fn agent(a: Agent) -> Result<Vec<NewAgent>, String> {
     let (auth_token, auth_instance_id) = match a.auth {
         Some(Auth::Token(token)) => {
             let token = token.parse().map_err(|_| {
-                format!("the token of agent {:?} is no UUID: is its provider up to date?", a.name)
+                format!(
+                    "the token of agent {:?} is no UUID: is its provider up to date?",
+                    a.name
+                )
             })?;
             (token, None)
         }
@@ -187,7 +190,12 @@ fn app(a: App) -> NewApp {
     let level = AppSharingLevel::try_from(a.sharing_level).unwrap_or(AppSharingLevel::Owner);
     let open_in = AppOpenIn::try_from(a.open_in).unwrap_or(AppOpenIn::SlimWindow);
     NewApp {
-        id: a.id.parse().ok().filter(|id: &Uuid| !id.is_nil()).unwrap_or_else(Uuid::new_v4),
+        id: a
+            .id
+            .parse()
+            .ok()
+            .filter(|id: &Uuid| !id.is_nil())
+            .unwrap_or_else(Uuid::new_v4),
         slug: a.slug,
         display_name: a.display_name,
         icon: a.icon,
@@ -201,7 +209,11 @@ fn app(a: App) -> NewApp {
         },
         external: a.external,
         hidden: a.hidden,
-        open_in: if open_in == AppOpenIn::Tab { "tab" } else { "slim-window" },
+        open_in: if open_in == AppOpenIn::Tab {
+            "tab"
+        } else {
+            "slim-window"
+        },
         display_order: order(a.order),
         display_group: a.group,
         tooltip: a.tooltip,
@@ -247,7 +259,11 @@ fn display_apps(apps: Option<&DisplayApps>) -> Vec<&'static str> {
 }
 
 fn scope(text: &str) -> &'static str {
-    if text == "no_user_data" { "no_user_data" } else { "all" }
+    if text == "no_user_data" {
+        "no_user_data"
+    } else {
+        "all"
+    }
 }
 
 fn order(value: i64) -> i32 {
@@ -270,12 +286,15 @@ pub(super) fn parameter(p: RichParameter) -> (TemplateVersionParameter, i32) {
         ParameterFormType::Multiselect => "multi-select",
     };
     let place = p.order;
-    let options = p.options.into_iter().map(|o| TemplateVersionParameterOption {
-        name: o.name,
-        description: o.description,
-        value: o.value,
-        icon: o.icon,
-    });
+    let options = p
+        .options
+        .into_iter()
+        .map(|o| TemplateVersionParameterOption {
+            name: o.name,
+            description: o.description,
+            value: o.value,
+            icon: o.icon,
+        });
     let stored = TemplateVersionParameter {
         name: p.name,
         display_name: p.display_name,
@@ -301,17 +320,24 @@ pub(super) fn parameter(p: RichParameter) -> (TemplateVersionParameter, i32) {
 /// A preset as it is stored.
 pub(super) fn preset(p: Preset) -> NewPreset {
     let prebuild = p.prebuild;
-    let scheduling = prebuild.as_ref().and_then(|b| b.scheduling.as_ref()).map(|s| {
-        let schedule = s.schedule.iter();
-        let schedule = schedule.map(|e| json!({ "cron": e.cron, "instances": e.instances }));
-        json!({ "timezone": s.timezone, "schedule": schedule.collect::<Vec<_>>() })
-    });
+    let scheduling = prebuild
+        .as_ref()
+        .and_then(|b| b.scheduling.as_ref())
+        .map(|s| {
+            let schedule = s.schedule.iter();
+            let schedule = schedule.map(|e| json!({ "cron": e.cron, "instances": e.instances }));
+            json!({ "timezone": s.timezone, "schedule": schedule.collect::<Vec<_>>() })
+        });
     NewPreset {
         name: p.name,
         description: p.description,
         icon: p.icon,
         is_default: p.default,
-        parameters: p.parameters.into_iter().map(|v| (v.name, v.value)).collect(),
+        parameters: p
+            .parameters
+            .into_iter()
+            .map(|v| (v.name, v.value))
+            .collect(),
         desired_instances: prebuild.as_ref().map(|b| b.instances),
         invalidate_after_seconds: prebuild
             .and_then(|b| b.expiration_policy)
@@ -346,7 +372,11 @@ mod tests {
     use super::*;
 
     fn env(name: &str, value: &str, how: &str) -> Env {
-        Env { name: name.into(), value: value.into(), merge_strategy: how.into() }
+        Env {
+            name: name.into(),
+            value: value.into(),
+            merge_strategy: how.into(),
+        }
     }
 
     #[test]
@@ -362,21 +392,42 @@ mod tests {
         let own = BTreeMap::from([("OWN".to_owned(), "kept".to_owned())]);
         let got = environment(&extra, own).unwrap();
         assert_eq!(got, json!({ "PATH": "/c:/a:/b", "X": "2", "OWN": "kept" }));
-        assert!(environment(&[env("A", "1", ""), env("A", "2", "error")], BTreeMap::new()).is_err());
-        assert!(environment(&[env("A", "1", ""), env("A", "2", "magic")], BTreeMap::new()).is_err());
+        assert!(
+            environment(
+                &[env("A", "1", ""), env("A", "2", "error")],
+                BTreeMap::new()
+            )
+            .is_err()
+        );
+        assert!(
+            environment(
+                &[env("A", "1", ""), env("A", "2", "magic")],
+                BTreeMap::new()
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_token_must_be_a_uuid() {
-        let with = |token: &str| Agent { auth: Some(Auth::Token(token.into())), ..Default::default() };
+        let with = |token: &str| Agent {
+            auth: Some(Auth::Token(token.into())),
+            ..Default::default()
+        };
         assert!(agent(with("garbage")).is_err());
         let token = Uuid::new_v4();
-        assert_eq!(agent(with(&token.to_string())).unwrap()[0].auth_token, token);
+        assert_eq!(
+            agent(with(&token.to_string())).unwrap()[0].auth_token,
+            token
+        );
     }
 
     #[test]
     fn a_stopped_workspace_has_no_agents() {
-        let r = || Resource { agents: vec![Agent::default()], ..Default::default() };
+        let r = || Resource {
+            agents: vec![Agent::default()],
+            ..Default::default()
+        };
         assert_eq!(resource(r(), false).unwrap().agents.len(), 0);
         assert_eq!(resource(r(), true).unwrap().agents.len(), 1);
     }
@@ -385,20 +436,42 @@ mod tests {
     fn null_metadata_is_dropped_and_apps_get_ids() {
         use rpc::proto::provisioner::resource::Metadata;
         let r = Resource {
-            metadata: vec![Metadata { key: "a".into(), is_null: true, ..Default::default() }],
+            metadata: vec![Metadata {
+                key: "a".into(),
+                is_null: true,
+                ..Default::default()
+            }],
             ..Default::default()
         };
         assert_eq!(resource(r, true).unwrap().metadata, json!([]));
         assert!(!app(App::default()).id.is_nil());
-        assert_eq!(app(App { sharing_level: 99, ..Default::default() }).sharing_level, "owner");
+        assert_eq!(
+            app(App {
+                sharing_level: 99,
+                ..Default::default()
+            })
+            .sharing_level,
+            "owner"
+        );
     }
 
     #[test]
     fn timings_without_times_are_dropped() {
         let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-        let good = Timing { start: at(1), end: at(2), stage: "plan".into(), ..Default::default() };
-        let bad = Timing { end: None, ..good.clone() };
-        let odd = Timing { stage: "later".into(), ..good.clone() };
+        let good = Timing {
+            start: at(1),
+            end: at(2),
+            stage: "plan".into(),
+            ..Default::default()
+        };
+        let bad = Timing {
+            end: None,
+            ..good.clone()
+        };
+        let odd = Timing {
+            stage: "later".into(),
+            ..good.clone()
+        };
         assert_eq!(timings(vec![good, bad, odd]).len(), 1);
     }
 }

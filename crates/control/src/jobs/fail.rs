@@ -19,8 +19,16 @@ const MAX_ERROR: usize = 64 << 10;
 impl DatabaseJobs {
     pub(super) async fn fail_job(&self, failed: FailedJob) -> std::result::Result<(), SourceError> {
         let id = job_id(&failed.job_id)?;
-        let tx = self.control().store().begin(self.who()).await.map_err(from_store)?;
-        let job = tx.provisioner_job_lock(self.who(), id).await.map_err(from_store)?;
+        let tx = self
+            .control()
+            .store()
+            .begin(self.who())
+            .await
+            .map_err(from_store)?;
+        let job = tx
+            .provisioner_job_lock(self.who(), id)
+            .await
+            .map_err(from_store)?;
         let state = match &failed.r#type {
             Some(Type::WorkspaceBuild(build)) => &build.state[..],
             _ => &[],
@@ -28,23 +36,38 @@ impl DatabaseJobs {
         if ended(&job.status) {
             // Ended meanwhile by the reaper: the state that the run left is still the truth.
             if !state.is_empty() {
-                self.keep_state(&tx, &job, state).await.map_err(source_error)?;
+                self.keep_state(&tx, &job, state)
+                    .await
+                    .map_err(source_error)?;
                 tx.commit().await.map_err(from_store)?;
             }
             return Err(gone(id));
         }
-        if !job.worker_id.is_some_and(|worker| self.workers().contains(&worker)) {
+        if !job
+            .worker_id
+            .is_some_and(|worker| self.workers().contains(&worker))
+        {
             return Err(gone(id));
         }
         if !state.is_empty() {
-            self.keep_state(&tx, &job, state).await.map_err(source_error)?;
+            self.keep_state(&tx, &job, state)
+                .await
+                .map_err(source_error)?;
         }
         if let Some(Type::WorkspaceBuild(build)) = failed.r#type {
             let timings = timings(build.timings);
-            tx.provisioner_job_timings_insert(id, &timings).await.map_err(from_store)?;
+            tx.provisioner_job_timings_insert(id, &timings)
+                .await
+                .map_err(from_store)?;
         }
-        let end = end(job.status.as_str() == "canceling", &failed.error, &failed.error_code);
-        self.end_failed(&tx, &job, &end).await.map_err(source_error)?;
+        let end = end(
+            job.status.as_str() == "canceling",
+            &failed.error,
+            &failed.error_code,
+        );
+        self.end_failed(&tx, &job, &end)
+            .await
+            .map_err(source_error)?;
         tx.commit().await.map_err(from_store)
     }
 
@@ -53,8 +76,9 @@ impl DatabaseJobs {
             return Ok(());
         }
         let input: BuildInput = input(&job.input)?;
-        let kept =
-            tx.workspace_build_keep_state(self.who(), input.workspace_build_id, state).await?;
+        let kept = tx
+            .workspace_build_keep_state(self.who(), input.workspace_build_id, state)
+            .await?;
         if !kept {
             tracing::warn!(job = %job.id, "a state came too late: a later build has begun");
         }
@@ -69,8 +93,11 @@ impl DatabaseJobs {
             return Ok(());
         }
         let input: BuildInput = input(&job.input)?;
-        let facts = tx.provisioner_job_build_facts(who, input.workspace_build_id).await?;
-        tx.workspace_build_followup_cancel(who, facts.build_id).await?;
+        let facts = tx
+            .provisioner_job_build_facts(who, input.workspace_build_id)
+            .await?;
+        tx.workspace_build_followup_cancel(who, facts.build_id)
+            .await?;
         self.audit_build(tx, job, &facts, 500).await?;
         Ok(tx.workspace_changed(facts.workspace_id).await?)
     }
@@ -84,9 +111,16 @@ fn end(canceling: bool, error: &str, code: &str) -> JobEnd {
     }
     let error = error.replace('\0', "");
     let error: String = error.chars().take(MAX_ERROR).collect();
-    let error =
-        if error.is_empty() { "the job failed without a reason".to_owned() } else { error };
-    let derived = if error.contains(REQUIRED_VARIABLES) { "REQUIRED_TEMPLATE_VARIABLES" } else { "" };
+    let error = if error.is_empty() {
+        "the job failed without a reason".to_owned()
+    } else {
+        error
+    };
+    let derived = if error.contains(REQUIRED_VARIABLES) {
+        "REQUIRED_TEMPLATE_VARIABLES"
+    } else {
+        ""
+    };
     let code = if code.is_empty() { derived } else { code };
     JobEnd {
         error: Some(error),
@@ -102,14 +136,24 @@ mod tests {
     #[test]
     fn a_cancelled_job_is_not_failed() {
         assert_eq!(end(true, "signal: interrupt", "").error, None);
-        assert_eq!(end(false, "", "").error.as_deref(), Some("the job failed without a reason"));
+        assert_eq!(
+            end(false, "", "").error.as_deref(),
+            Some("the job failed without a reason")
+        );
     }
 
     #[test]
     fn missing_variables_have_a_code() {
-        let e = end(false, "import: required template variables need values: region", "");
+        let e = end(
+            false,
+            "import: required template variables need values: region",
+            "",
+        );
         assert_eq!(e.error_code.as_deref(), Some("REQUIRED_TEMPLATE_VARIABLES"));
-        assert_eq!(end(false, "x", "INSUFFICIENT_QUOTA").error_code.as_deref(), Some("INSUFFICIENT_QUOTA"));
+        assert_eq!(
+            end(false, "x", "INSUFFICIENT_QUOTA").error_code.as_deref(),
+            Some("INSUFFICIENT_QUOTA")
+        );
         assert_eq!(end(false, "x", "").error_code, None);
     }
 }

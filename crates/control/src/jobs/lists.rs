@@ -40,7 +40,11 @@ pub struct JobFilter {
 }
 
 fn limit(asked: i64) -> i64 {
-    if asked <= 0 { DEFAULT_LIMIT } else { asked.min(MAX_LIMIT) }
+    if asked <= 0 {
+        DEFAULT_LIMIT
+    } else {
+        asked.min(MAX_LIMIT)
+    }
 }
 
 impl Control {
@@ -79,7 +83,9 @@ impl Control {
             initiator: by.initiator,
             limit: limit(by.limit),
         };
-        Ok(conn.provisioner_job_list(who, organization.id, &filter).await?)
+        Ok(conn
+            .provisioner_job_list(who, organization.id, &filter)
+            .await?)
     }
 
     /// A job of an organization.

@@ -68,7 +68,10 @@ impl DatabaseJobs {
     ) -> Result<Self, Error> {
         let who = Subject::system(System::Provisioner);
         let conn = control.store().conn().await?;
-        let organization = conn.organization_read(&who, &OrganizationRef::Default).await?.id;
+        let organization = conn
+            .organization_read(&who, &OrganizationRef::Default)
+            .await?
+            .id;
         let replica_id = Uuid::new_v4();
         let mut daemons = HashMap::new();
         for name in names {
@@ -82,7 +85,10 @@ impl DatabaseJobs {
                 api_version: PROVISIONER_API_VERSION.to_owned(),
                 replica_id,
             };
-            daemons.insert(name.clone(), conn.provisioner_daemon_upsert(&who, &daemon).await?);
+            daemons.insert(
+                name.clone(),
+                conn.provisioner_daemon_upsert(&who, &daemon).await?,
+            );
         }
         let (posted, _) = watch::channel(());
         Ok(DatabaseJobs {
@@ -145,7 +151,8 @@ impl DatabaseJobs {
             tokio::time::sleep(SEEN_EVERY).await;
             let seen = async {
                 let conn = self.control().store().conn().await?;
-                conn.provisioner_daemons_seen(self.who(), &self.workers()).await
+                conn.provisioner_daemons_seen(self.who(), &self.workers())
+                    .await
             };
             if let Err(error) = seen.await {
                 tracing::warn!(%error, "cannot note the provisioner daemons as alive");
@@ -179,11 +186,14 @@ fn from_store(error: StoreError) -> SourceError {
 }
 
 fn gone(job: Uuid) -> SourceError {
-    SourceError::Gone(format!("job {job} has ended or was given to another daemon"))
+    SourceError::Gone(format!(
+        "job {job} has ended or was given to another daemon"
+    ))
 }
 
 fn job_id(text: &str) -> Result<Uuid, SourceError> {
-    text.parse().map_err(|_| SourceError::Refused(format!("{text:?} is no job id")))
+    text.parse()
+        .map_err(|_| SourceError::Refused(format!("{text:?} is no job id")))
 }
 
 impl JobSource for DatabaseJobs {
@@ -193,8 +203,9 @@ impl JobSource for DatabaseJobs {
         cancel: &CancellationToken,
     ) -> Result<Option<AcquiredJob>, SourceError> {
         let worker = self.inner.daemons.read().get(daemon).copied();
-        let worker = worker
-            .ok_or_else(|| SourceError::Refused(format!("no daemon is registered as {daemon:?}")))?;
+        let worker = worker.ok_or_else(|| {
+            SourceError::Refused(format!("no daemon is registered as {daemon:?}"))
+        })?;
         let mut posted = self.inner.posted.subscribe();
         loop {
             posted.mark_unchanged();
@@ -234,8 +245,15 @@ impl JobSource for DatabaseJobs {
     async fn upload(&self, kind: FileKind, data: Vec<u8>) -> Result<(), SourceError> {
         let FileKind::Modules = kind;
         let hash = hex::encode(Sha256::digest(&data));
-        let tx = self.control().store().begin(self.who()).await.map_err(from_store)?;
-        let file = tx.provisioner_job_file_insert(self.who(), &hash, &data).await;
+        let tx = self
+            .control()
+            .store()
+            .begin(self.who())
+            .await
+            .map_err(from_store)?;
+        let file = tx
+            .provisioner_job_file_insert(self.who(), &hash, &data)
+            .await;
         file.map_err(from_store)?;
         tx.commit().await.map_err(from_store)
     }
@@ -246,6 +264,8 @@ impl JobSource for DatabaseJobs {
             .parse()
             .map_err(|_| SourceError::Refused(format!("{file_id:?} is no file id")))?;
         let conn = self.control().store().conn().await.map_err(from_store)?;
-        conn.provisioner_job_file(self.who(), id).await.map_err(from_store)
+        conn.provisioner_job_file(self.who(), id)
+            .await
+            .map_err(from_store)
     }
 }

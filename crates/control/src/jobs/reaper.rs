@@ -95,7 +95,13 @@ impl DatabaseJobs {
     }
 
     async fn reap_once(&self, watch: &mut Watch) -> Result<()> {
-        let jobs = self.control().store().conn().await?.provisioner_jobs_open(self.who()).await?;
+        let jobs = self
+            .control()
+            .store()
+            .conn()
+            .await?
+            .provisioner_jobs_open(self.who())
+            .await?;
         for (job, verdict) in watch.look(&jobs, Instant::now(), Utc::now()) {
             self.reap_job(job, verdict).await?;
         }
@@ -132,7 +138,10 @@ impl DatabaseJobs {
         let lines: Vec<NewLog> = lines.iter().map(line).collect();
         tx.provisioner_job_logs_note(who, id, &lines).await?;
         let canceling = job.status.as_str() == "canceling";
-        let end = JobEnd { error: (!canceling).then(|| error.to_owned()), ..JobEnd::default() };
+        let end = JobEnd {
+            error: (!canceling).then(|| error.to_owned()),
+            ..JobEnd::default()
+        };
         self.end_failed(&tx, &job, &end).await?;
         tx.commit().await?;
         Ok(())
@@ -180,9 +189,16 @@ mod tests {
     #[test]
     fn a_job_may_not_wait_for_ever() {
         let mut watch = Watch::default();
-        let waiting = JobPulse { started: false, ..pulse(1, 0, false) };
+        let waiting = JobPulse {
+            started: false,
+            ..pulse(1, 0, false)
+        };
         let clock = DateTime::from_timestamp(30 * 60, 0).unwrap();
-        assert!(watch.look(std::slice::from_ref(&waiting), Instant::now(), clock).is_empty());
+        assert!(
+            watch
+                .look(std::slice::from_ref(&waiting), Instant::now(), clock)
+                .is_empty()
+        );
         let clock = clock + TimeDelta::seconds(1);
         let got = watch.look(&[waiting], Instant::now(), clock);
         assert_eq!(got, [(Uuid::from_u128(1), Verdict::Unwanted)]);

@@ -7,8 +7,8 @@ use rpc::proto::provisioner::{LogLevel, VariableValue as Variable};
 use rpc::proto::provisionerd::{
     CommitQuotaRequest, CommitQuotaResponse, Log, LogSource, UpdateJobRequest, UpdateJobResponse,
 };
-use store::provisioner_job_logs::NewLog;
 use store::Tx;
+use store::provisioner_job_logs::NewLog;
 use uuid::Uuid;
 
 use super::acquire::{BuildInput, ImportInput, input};
@@ -37,13 +37,25 @@ impl DatabaseJobs {
             && request.workspace_tags.is_empty();
         if request.logs.is_empty() && nothing_found {
             let conn = self.control().store().conn().await.map_err(from_store)?;
-            let alive = conn.provisioner_job_heartbeat(self.who(), job, &workers).await;
+            let alive = conn
+                .provisioner_job_heartbeat(self.who(), job, &workers)
+                .await;
             let canceled = alive.map_err(from_store)?.ok_or_else(|| gone(job))?;
-            return Ok(UpdateJobResponse { canceled, variable_values: Vec::new() });
+            return Ok(UpdateJobResponse {
+                canceled,
+                variable_values: Vec::new(),
+            });
         }
         let logs: Vec<NewLog> = request.logs.iter().take(MAX_LINES).map(line).collect();
-        let tx = self.control().store().begin(self.who()).await.map_err(from_store)?;
-        let alive = tx.provisioner_job_logs_append(self.who(), job, &workers, &logs).await;
+        let tx = self
+            .control()
+            .store()
+            .begin(self.who())
+            .await
+            .map_err(from_store)?;
+        let alive = tx
+            .provisioner_job_logs_append(self.who(), job, &workers, &logs)
+            .await;
         let canceled = alive.map_err(from_store)?.ok_or_else(|| gone(job))?;
         let mut variable_values = Vec::new();
         if !nothing_found {
@@ -62,7 +74,10 @@ impl DatabaseJobs {
                 missing.join(", ")
             )));
         }
-        Ok(UpdateJobResponse { canceled, variable_values })
+        Ok(UpdateJobResponse {
+            canceled,
+            variable_values,
+        })
     }
 
     /// Writes what an import found before it plans; answers the variables to plan with.
@@ -73,7 +88,10 @@ impl DatabaseJobs {
         request: UpdateJobRequest,
     ) -> Result<Vec<Variable>> {
         let who = self.who();
-        let row = tx.provisioner_job_lock(who, job).await.map_err(from_store)?;
+        let row = tx
+            .provisioner_job_lock(who, job)
+            .await
+            .map_err(from_store)?;
         if row.kind != "template_version_import" {
             return Err(SourceError::Refused(
                 "only the import of a template version reports variables, readme and tags".into(),
@@ -84,18 +102,25 @@ impl DatabaseJobs {
         if !request.readme.is_empty() {
             let readme = String::from_utf8_lossy(&request.readme).replace('\0', "");
             let readme: String = cut(&readme, MAX_README).to_owned();
-            tx.template_version_set_readme(who, version, &readme).await.map_err(from_store)?;
+            tx.template_version_set_readme(who, version, &readme)
+                .await
+                .map_err(from_store)?;
         }
         if !request.workspace_tags.is_empty() {
             let tags = serde_json::to_value(&request.workspace_tags).unwrap_or_default();
-            tx.template_version_set_tags(who, version, &tags).await.map_err(from_store)?;
+            tx.template_version_set_tags(who, version, &tags)
+                .await
+                .map_err(from_store)?;
         }
         if request.template_variables.is_empty() {
             return Ok(Vec::new());
         }
         let mut given = import.user_variable_values;
         let also = request.user_variable_values.into_iter();
-        given.extend(also.map(|v| VariableValue { name: v.name, value: v.value }));
+        given.extend(also.map(|v| VariableValue {
+            name: v.name,
+            value: v.value,
+        }));
         let variables: Vec<TemplateVersionVariable> = request
             .template_variables
             .into_iter()
@@ -112,12 +137,18 @@ impl DatabaseJobs {
                 }
             })
             .collect();
-        let set = tx.template_version_set_variables(who, version, &variables).await;
+        let set = tx
+            .template_version_set_variables(who, version, &variables)
+            .await;
         set.map_err(from_store)?;
         Ok(variables
             .into_iter()
             .filter(|v| v.required || !v.value.is_empty())
-            .map(|v| Variable { name: v.name, value: v.value, sensitive: v.sensitive })
+            .map(|v| Variable {
+                name: v.name,
+                value: v.value,
+                sensitive: v.sensitive,
+            })
             .collect())
     }
 
@@ -128,14 +159,28 @@ impl DatabaseJobs {
     ) -> Result<CommitQuotaResponse> {
         let job = job_id(&request.job_id)?;
         let who = self.who();
-        let tx = self.control().store().begin(who).await.map_err(from_store)?;
-        let row = tx.provisioner_job_lock(who, job).await.map_err(from_store)?;
+        let tx = self
+            .control()
+            .store()
+            .begin(who)
+            .await
+            .map_err(from_store)?;
+        let row = tx
+            .provisioner_job_lock(who, job)
+            .await
+            .map_err(from_store)?;
         let build: BuildInput = input(&row.input).map_err(source_error)?;
-        let facts = tx.provisioner_job_build_facts(who, build.workspace_build_id).await;
+        let facts = tx
+            .provisioner_job_build_facts(who, build.workspace_build_id)
+            .await;
         let facts = facts.map_err(from_store)?;
         // Two builds of one owner must not both take the last of the budget.
-        tx.lock(&format!("quota:{}", facts.owner_id)).await.map_err(from_store)?;
-        let quota = tx.workspace_quota(who, facts.organization_id, facts.owner_id).await;
+        tx.lock(&format!("quota:{}", facts.owner_id))
+            .await
+            .map_err(from_store)?;
+        let quota = tx
+            .workspace_quota(who, facts.organization_id, facts.owner_id)
+            .await;
         let quota = quota.map_err(from_store)?;
         let previous = match facts.previous_build_id {
             Some(id) => tx.workspace_build_cost(id).await.map_err(from_store)?,
@@ -147,7 +192,9 @@ impl DatabaseJobs {
         let fits = quota.budget < 0 || cost == 0 || total <= quota.budget;
         let ok = fits || request.daily_cost < previous;
         if ok {
-            let set = tx.workspace_build_set_cost(who, facts.build_id, request.daily_cost).await;
+            let set = tx
+                .workspace_build_set_cost(who, facts.build_id, request.daily_cost)
+                .await;
             set.map_err(from_store)?;
             tx.commit().await.map_err(from_store)?;
         }
@@ -164,7 +211,11 @@ impl DatabaseJobs {
 fn line(log: &Log) -> NewLog {
     let output = log.output.replace('\0', "");
     let shown = cut(&output, MAX_LINE);
-    let output = if shown.len() < output.len() { format!("{shown} […]") } else { output };
+    let output = if shown.len() < output.len() {
+        format!("{shown} […]")
+    } else {
+        output
+    };
     NewLog {
         created_at: DateTime::from_timestamp_millis(log.created_at).unwrap_or_else(Utc::now),
         source: match log.source() {
@@ -201,7 +252,10 @@ mod tests {
 
     #[test]
     fn lines_are_made_storable() {
-        let log = Log { output: format!("a\0{}", "é".repeat(MAX_LINE)), ..Default::default() };
+        let log = Log {
+            output: format!("a\0{}", "é".repeat(MAX_LINE)),
+            ..Default::default()
+        };
         let got = line(&log).output;
         assert!(got.starts_with('a') && !got.contains('\0'));
         assert!(got.ends_with(" […]") && got.len() <= MAX_LINE + 8);

@@ -54,7 +54,11 @@ pub fn deadlines(rules: &Autostop<'_>, now: DateTime<Utc>) -> Deadlines {
     if let Some(ttl) = rules.ttl.filter(|t| *t > Duration::zero()) {
         let mut at = now + ttl;
         // A workspace that would start again before it stopped keeps running through.
-        if let Some(next) = rules.autostart.and_then(|a| a.next(now)).filter(|next| *next < at) {
+        if let Some(next) = rules
+            .autostart
+            .and_then(|a| a.next(now))
+            .filter(|next| *next < at)
+        {
             at = next + ttl;
         }
         deadline = Some(at);
@@ -68,7 +72,10 @@ pub fn deadlines(rules: &Autostop<'_>, now: DateTime<Utc>) -> Deadlines {
     {
         deadline = Some(max);
     }
-    Deadlines { deadline, max_deadline }
+    Deadlines {
+        deadline,
+        max_deadline,
+    }
 }
 
 fn required_stop(
@@ -95,7 +102,11 @@ fn required_stop(
         day = day.succ_opt()?;
     }
     let start = midnight(zone, day)?;
-    let from = if start < now + Duration::hours(1) { now + Duration::hours(1) } else { start - DAY_SLACK };
+    let from = if start < now + Duration::hours(1) {
+        now + Duration::hours(1)
+    } else {
+        start - DAY_SLACK
+    };
     quiet.next(from)
 }
 
@@ -103,7 +114,11 @@ fn required_stop(
 fn midnight(zone: Tz, day: NaiveDate) -> Option<DateTime<Utc>> {
     (0..4).find_map(|hour| {
         let naive = day.and_hms_opt(hour, 0, 0)?;
-        Some(zone.from_local_datetime(&naive).earliest()?.with_timezone(&Utc))
+        Some(
+            zone.from_local_datetime(&naive)
+                .earliest()?
+                .with_timezone(&Utc),
+        )
     })
 }
 
@@ -118,17 +133,28 @@ mod tests {
     }
 
     fn rules() -> Autostop<'static> {
-        Autostop { ttl: None, autostart: None, requirement: NONE, quiet_hours: None }
+        Autostop {
+            ttl: None,
+            autostart: None,
+            requirement: NONE,
+            quiet_hours: None,
+        }
     }
 
     #[test]
     fn without_ttl_nothing_is_due() {
-        assert_eq!(deadlines(&rules(), at("2026-11-25T10:00:00Z")), Deadlines::default());
+        assert_eq!(
+            deadlines(&rules(), at("2026-11-25T10:00:00Z")),
+            Deadlines::default()
+        );
     }
 
     #[test]
     fn ttl_counts_from_completion() {
-        let r = Autostop { ttl: Some(Duration::hours(8)), ..rules() };
+        let r = Autostop {
+            ttl: Some(Duration::hours(8)),
+            ..rules()
+        };
         let d = deadlines(&r, at("2026-11-25T10:00:00Z"));
         assert_eq!(d.deadline, Some(at("2026-11-25T18:00:00Z")));
         assert_eq!(d.max_deadline, None);
@@ -137,7 +163,11 @@ mod tests {
     #[test]
     fn an_autostart_within_the_ttl_restarts_it() {
         let cron = Cron::weekly("0 9 * * *").unwrap();
-        let r = Autostop { ttl: Some(Duration::hours(8)), autostart: Some(&cron), ..rules() };
+        let r = Autostop {
+            ttl: Some(Duration::hours(8)),
+            autostart: Some(&cron),
+            ..rules()
+        };
         let d = deadlines(&r, at("2026-11-25T05:00:00Z"));
         assert_eq!(d.deadline, Some(at("2026-11-25T17:00:00Z")));
     }
@@ -146,7 +176,10 @@ mod tests {
     fn a_required_stop_caps_the_deadline() {
         let quiet = Cron::daily("CRON_TZ=UTC 0 0 * * *").unwrap();
         // Saturdays only; 2026-11-25 is a Wednesday.
-        let requirement = AutostopRequirement { days: 1 << 5, weeks: 1 };
+        let requirement = AutostopRequirement {
+            days: 1 << 5,
+            weeks: 1,
+        };
         let r = Autostop {
             ttl: Some(Duration::days(20)),
             requirement,
@@ -161,8 +194,15 @@ mod tests {
     #[test]
     fn every_second_week_skips_the_odd_one() {
         let quiet = Cron::daily("CRON_TZ=UTC 0 0 * * *").unwrap();
-        let requirement = AutostopRequirement { days: 1 << 5, weeks: 2 };
-        let r = Autostop { requirement, quiet_hours: Some(&quiet), ..rules() };
+        let requirement = AutostopRequirement {
+            days: 1 << 5,
+            weeks: 2,
+        };
+        let r = Autostop {
+            requirement,
+            quiet_hours: Some(&quiet),
+            ..rules()
+        };
         // Week 203 since the epoch is odd: the Saturday of the week after it is taken.
         let d = deadlines(&r, at("2026-11-25T10:00:00Z"));
         assert_eq!(d.max_deadline, Some(at("2026-12-05T00:00:00Z")));
@@ -172,7 +212,10 @@ mod tests {
     fn never_sooner_than_the_notice() {
         let quiet = Cron::daily("CRON_TZ=UTC 0 0 * * *").unwrap();
         let r = Autostop {
-            requirement: AutostopRequirement { days: super::super::ALL_DAYS, weeks: 1 },
+            requirement: AutostopRequirement {
+                days: super::super::ALL_DAYS,
+                weeks: 1,
+            },
             quiet_hours: Some(&quiet),
             ..rules()
         };

@@ -41,7 +41,9 @@ impl Cron {
             ));
         }
         if fields[..2].iter().any(|f| f.parse::<u8>().is_err()) {
-            return Err(CronError("quiet hours must name exactly one hour and minute".into()));
+            return Err(CronError(
+                "quiet hours must name exactly one hour and minute".into(),
+            ));
         }
         parse(zone, &fields)
     }
@@ -61,13 +63,20 @@ impl Cron {
 
 fn fields(text: &str) -> Result<(Tz, Vec<&str>), CronError> {
     if text.len() > MAX_LENGTH {
-        return Err(CronError(format!("a schedule may be {MAX_LENGTH} characters long at most")));
+        return Err(CronError(format!(
+            "a schedule may be {MAX_LENGTH} characters long at most"
+        )));
     }
     let mut words: Vec<&str> = text.split_whitespace().collect();
     let mut zone = Tz::UTC;
-    if let Some(name) = words.first().and_then(|w| w.strip_prefix("CRON_TZ=").or(w.strip_prefix("TZ="))) {
+    if let Some(name) = words
+        .first()
+        .and_then(|w| w.strip_prefix("CRON_TZ=").or(w.strip_prefix("TZ=")))
+    {
         zone = name.parse().map_err(|_| {
-            CronError(format!("unknown time zone {name:?}: use an IANA name such as Europe/Berlin"))
+            CronError(format!(
+                "unknown time zone {name:?}: use an IANA name such as Europe/Berlin"
+            ))
         })?;
         words.remove(0);
     }
@@ -81,8 +90,13 @@ fn fields(text: &str) -> Result<(Tz, Vec<&str>), CronError> {
 }
 
 fn parse(zone: Tz, fields: &[&str]) -> Result<Cron, CronError> {
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let cron = parser.parse(&fields.join(" ")).map_err(|e| CronError(e.to_string()))?;
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build();
+    let cron = parser
+        .parse(&fields.join(" "))
+        .map_err(|e| CronError(e.to_string()))?;
     Ok(Cron { cron, zone })
 }
 
@@ -98,15 +112,28 @@ mod tests {
     fn next_is_in_the_zone_of_the_schedule() {
         let cron = Cron::weekly("CRON_TZ=Europe/Berlin 30 9 * * 1-5").unwrap();
         // 2026-11-27 is a Friday; Berlin is one hour ahead of UTC in winter.
-        assert_eq!(cron.next(at("2026-11-27T08:30:00Z")), Some(at("2026-11-30T08:30:00Z")));
-        assert_eq!(cron.next(at("2026-11-27T08:29:59Z")), Some(at("2026-11-27T08:30:00Z")));
+        assert_eq!(
+            cron.next(at("2026-11-27T08:30:00Z")),
+            Some(at("2026-11-30T08:30:00Z"))
+        );
+        assert_eq!(
+            cron.next(at("2026-11-27T08:29:59Z")),
+            Some(at("2026-11-27T08:30:00Z"))
+        );
     }
 
     #[test]
     fn refuses_what_is_not_weekly() {
         for bad in [
-            "", "* * * *", "0 0 0 1 1 *", "30 9 1 * *", "30 9 * 2 *", "61 9 * * *",
-            "CRON_TZ=Nowhere/City 30 9 * * *", "CRON_TZ=Local 30 9 * * *", "@daily",
+            "",
+            "* * * *",
+            "0 0 0 1 1 *",
+            "30 9 1 * *",
+            "30 9 * 2 *",
+            "61 9 * * *",
+            "CRON_TZ=Nowhere/City 30 9 * * *",
+            "CRON_TZ=Local 30 9 * * *",
+            "@daily",
         ] {
             assert!(Cron::weekly(bad).is_err(), "{bad}");
         }

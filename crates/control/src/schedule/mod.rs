@@ -15,8 +15,15 @@ pub const MIN_TTL: Duration = Duration::from_secs(60);
 pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Names of the week's days, in the order of the bits of a day set: bit 0 is Monday.
-pub const DAYS: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub const DAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
 
 /// All days of a week as bits.
 pub const ALL_DAYS: i16 = 0b111_1111;
@@ -35,7 +42,10 @@ pub fn days_to_bits(days: &[String]) -> Result<i16, String> {
 
 /// Bits to day names, Monday first.
 pub fn bits_to_days(bits: i16) -> Vec<String> {
-    let names = DAYS.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
+    let names = DAYS
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| bits & (1 << bit) != 0);
     names.map(|(_, day)| (*day).to_owned()).collect()
 }
 

@@ -20,13 +20,20 @@ impl Control {
     ) -> Result<DausResponse> {
         let conn = self.store().conn().await?;
         let row = conn.template_read(who, id).await?;
-        who.may(Action::ViewInsights, &row.object()).map_err(|_| Error::not_found())?;
+        who.may(Action::ViewInsights, &row.object())
+            .map_err(|_| Error::not_found())?;
         if !(-12..=14).contains(&offset) {
-            return Err(Error::field("tz_offset", "Must be between -12 and 14 hours."));
+            return Err(Error::field(
+                "tz_offset",
+                "Must be between -12 and 14 hours.",
+            ));
         }
         let days = conn.template_daily_users(id, offset).await?;
         Ok(DausResponse {
-            entries: days.into_iter().map(|(date, amount)| DauEntry { date, amount }).collect(),
+            entries: days
+                .into_iter()
+                .map(|(date, amount)| DauEntry { date, amount })
+                .collect(),
             tz_hour_offset: offset.into(),
         })
     }
@@ -49,7 +56,9 @@ impl Control {
         let with_times = |row: &TemplateRow| {
             let mut row = row.clone();
             let own = times.iter().filter(|(id, ..)| *id == row.api.id);
-            row.api.build_time_stats.extend(own.map(|(_, t, s)| (t.clone(), s.clone())));
+            row.api
+                .build_time_stats
+                .extend(own.map(|(_, t, s)| (t.clone(), s.clone())));
             shown(&row)
         };
         Ok(rows.iter().map(with_times).collect())

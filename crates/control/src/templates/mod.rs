@@ -9,9 +9,9 @@ mod version_create;
 mod version_dry_run;
 mod versions;
 
-pub use version_dry_run::DryRun;
 pub(crate) use version_contents::ended;
 pub(crate) use version_create::job_tags;
+pub use version_dry_run::DryRun;
 pub(crate) use versions::cancelled;
 
 use api_types::{CreateTemplateRequest, Template, TransitionStats, UpdateTemplateMeta};
@@ -29,13 +29,31 @@ use crate::{Control, Error, Kind, Result};
 
 /// Fields of a template that the audit log tells the changes of.
 const TRACKED: &[&str] = &[
-    "name", "display_name", "description", "icon", "provisioner", "active_version_id",
-    "default_ttl_ms", "activity_bump_ms", "time_til_autostop_notify_ms", "autostop_requirement",
-    "autostart_requirement", "allow_user_autostart", "allow_user_autostop",
-    "allow_user_cancel_workspace_jobs", "failure_ttl_ms", "time_til_dormant_ms",
-    "time_til_dormant_autodelete_ms", "require_active_version", "deprecation_message",
-    "max_port_share_level", "cors_behavior", "use_classic_parameter_flow", "agents_allowed",
-    "disable_module_cache", "created_by_id",
+    "name",
+    "display_name",
+    "description",
+    "icon",
+    "provisioner",
+    "active_version_id",
+    "default_ttl_ms",
+    "activity_bump_ms",
+    "time_til_autostop_notify_ms",
+    "autostop_requirement",
+    "autostart_requirement",
+    "allow_user_autostart",
+    "allow_user_autostop",
+    "allow_user_cancel_workspace_jobs",
+    "failure_ttl_ms",
+    "time_til_dormant_ms",
+    "time_til_dormant_autodelete_ms",
+    "require_active_version",
+    "deprecation_message",
+    "max_port_share_level",
+    "cors_behavior",
+    "use_classic_parameter_flow",
+    "agents_allowed",
+    "disable_module_cache",
+    "created_by_id",
 ];
 
 /// The stored template as clients see it.
@@ -45,7 +63,9 @@ pub(crate) fn shown(row: &TemplateRow) -> Template {
     api.autostart_requirement.days_of_week = bits_to_days(ALL_DAYS & !row.autostart_block_days);
     // Clients index both transitions without asking whether they are there.
     for transition in ["start", "stop", "delete"] {
-        api.build_time_stats.entry(transition.to_owned()).or_insert_with(TransitionStats::default);
+        api.build_time_stats
+            .entry(transition.to_owned())
+            .or_insert_with(TransitionStats::default);
     }
     api
 }
@@ -56,7 +76,11 @@ fn name_taken(name: &str) -> Error {
 }
 
 fn name_conflict(error: StoreError, name: &str) -> Error {
-    if error.is_conflict("templates_name") { name_taken(name) } else { error.into() }
+    if error.is_conflict("templates_name") {
+        name_taken(name)
+    } else {
+        error.into()
+    }
 }
 
 impl Control {
@@ -78,15 +102,26 @@ impl Control {
     ) -> Result<Template> {
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, organization).await?;
-        let row = conn.template_read_by_name(who, organization.id, name).await?;
+        let row = conn
+            .template_read_by_name(who, organization.id, name)
+            .await?;
         drop(conn);
         self.template_shown(row).await
     }
 
     async fn template_shown(&self, row: TemplateRow) -> Result<Template> {
-        let times = self.store().conn().await?.template_build_times(&[row.api.id]).await?;
+        let times = self
+            .store()
+            .conn()
+            .await?
+            .template_build_times(&[row.api.id])
+            .await?;
         let mut api = row.api.clone();
-        api.build_time_stats.extend(times.into_iter().map(|(_, transition, stats)| (transition, stats)));
+        api.build_time_stats.extend(
+            times
+                .into_iter()
+                .map(|(_, transition, stats)| (transition, stats)),
+        );
         Ok(shown(&TemplateRow { api, ..row }))
     }
 
@@ -98,34 +133,53 @@ impl Control {
         request: CreateTemplateRequest,
     ) -> Result<Template> {
         check_name("name", "template_name", &request.name)?;
-        check_display_name("display_name", "template_display_name", &request.display_name)?;
+        check_display_name(
+            "display_name",
+            "template_display_name",
+            &request.display_name,
+        )?;
         check_text("description", &request.description, MAX_DESCRIPTION * 4)?;
         check_text("icon", &request.icon, MAX_ICON)?;
-        let creator = who.user_id().ok_or_else(|| Error::forbidden("Only users make templates."))?;
+        let creator = who
+            .user_id()
+            .ok_or_else(|| Error::forbidden("Only users make templates."))?;
 
         let tx = self.store().begin(who).await?;
         let organization = tx.organization_read(who, organization).await?;
         let any = Object::new(ResourceType::Template).org(organization.id);
-        who.may(Action::Create, &any).map_err(|_| Error::not_found())?;
+        who.may(Action::Create, &any)
+            .map_err(|_| Error::not_found())?;
         let version_id = request.template_version_id;
-        let version = tx.template_version_read(who, version_id).await.map_err(|error| match error {
-            StoreError::NotFound => Error::new(
-                Kind::NotFound,
-                format!("Template version {version_id} does not exist."),
-            )
-            .with_field("template_version_id", "Template version does not exist"),
-            error => error.into(),
-        })?;
+        let version =
+            tx.template_version_read(who, version_id)
+                .await
+                .map_err(|error| match error {
+                    StoreError::NotFound => Error::new(
+                        Kind::NotFound,
+                        format!("Template version {version_id} does not exist."),
+                    )
+                    .with_field("template_version_id", "Template version does not exist"),
+                    error => error.into(),
+                })?;
         if version.organization_id != organization.id {
-            return Err(Error::invalid("The template version is of another organization."));
+            return Err(Error::invalid(
+                "The template version is of another organization.",
+            ));
         }
         if version.api.archived {
-            return Err(Error::invalid(format!("Template version {version_id} is archived."))
-                .with_field("template_version_id", "Template version is archived"));
+            return Err(
+                Error::invalid(format!("Template version {version_id} is archived."))
+                    .with_field("template_version_id", "Template version is archived"),
+            );
         }
         let attached = || {
-            Error::invalid(format!("Template version {version_id} is already part of a template"))
-                .with_field("template_version_id", "Template version is already part of a template")
+            Error::invalid(format!(
+                "Template version {version_id} is already part of a template"
+            ))
+            .with_field(
+                "template_version_id",
+                "Template version is already part of a template",
+            )
         };
         if version.api.template_id.is_some() {
             return Err(attached());
@@ -152,9 +206,13 @@ impl Control {
         };
         options::apply_create(&mut row, &request)?;
         if !request.disable_everyone_group_access {
-            row.group_acl.0.insert(organization.id, options::use_actions());
+            row.group_acl
+                .0
+                .insert(organization.id, options::use_actions());
         }
-        tx.template_insert(who, &row).await.map_err(|e| name_conflict(e, &request.name))?;
+        tx.template_insert(who, &row)
+            .await
+            .map_err(|e| name_conflict(e, &request.name))?;
         if !tx.template_version_attach(version_id, row.api.id).await? {
             return Err(attached());
         }
@@ -166,8 +224,13 @@ impl Control {
         )
         .await?;
         tx.audit(
-            AuditEntry::new(AuditAction::Write, "template_version", version_id, &version.api.name)
-                .org(row.api.organization_id),
+            AuditEntry::new(
+                AuditAction::Write,
+                "template_version",
+                version_id,
+                &version.api.name,
+            )
+            .org(row.api.organization_id),
         )
         .await?;
         tx.commit().await?;
@@ -192,16 +255,28 @@ impl Control {
             if closed {
                 after.group_acl.0.remove(&everyone);
             } else {
-                after.group_acl.0.entry(everyone).or_insert_with(options::use_actions);
+                after
+                    .group_acl
+                    .0
+                    .entry(everyone)
+                    .or_insert_with(options::use_actions);
             }
         }
-        tx.template_update(who, &after).await.map_err(|e| name_conflict(e, &after.api.name))?;
-        self.template_apply_to_workspaces(&tx, who, &before, &after, &request).await?;
+        tx.template_update(who, &after)
+            .await
+            .map_err(|e| name_conflict(e, &after.api.name))?;
+        self.template_apply_to_workspaces(&tx, who, &before, &after, &request)
+            .await?;
         let shown_after = shown(&after);
         tx.audit(
             AuditEntry::new(AuditAction::Write, "template", id, &after.api.name)
                 .org(after.api.organization_id)
-                .diff(AuditDiff::between(&shown(&before), &shown_after, TRACKED, &[])),
+                .diff(AuditDiff::between(
+                    &shown(&before),
+                    &shown_after,
+                    TRACKED,
+                    &[],
+                )),
         )
         .await?;
         tx.commit().await?;
@@ -227,7 +302,9 @@ impl Control {
             touch_last_used: request.update_workspace_last_used_at == Some(true),
             touch_dormant: request.update_workspace_dormant_at == Some(true),
         };
-        Ok(tx.workspaces_apply_template(who, &after.object(), &changes).await?)
+        Ok(tx
+            .workspaces_apply_template(who, &after.object(), &changes)
+            .await?)
     }
 
     /// Makes a version the one that new builds take.
@@ -235,10 +312,15 @@ impl Control {
         let tx = self.store().begin(who).await?;
         let row = live(tx.template_read(who, id).await?)?;
         who.may(Action::Update, &row.object())?;
-        let version = tx.template_version_read(who, version).await.map_err(|error| match error {
-            StoreError::NotFound => Error::new(Kind::NotFound, "Template version not found."),
-            error => error.into(),
-        })?;
+        let version =
+            tx.template_version_read(who, version)
+                .await
+                .map_err(|error| match error {
+                    StoreError::NotFound => {
+                        Error::new(Kind::NotFound, "Template version not found.")
+                    }
+                    error => error.into(),
+                })?;
         if version.api.template_id != Some(id) {
             return Err(Error::invalid(
                 "The provided template version doesn't belong to the specified template.",
@@ -248,7 +330,10 @@ impl Control {
             return Err(Error::forbidden(
                 "Only versions that have been built successfully can be promoted.",
             )
-            .with_detail(format!("The import of this version is {}.", version.api.job.status)));
+            .with_detail(format!(
+                "The import of this version is {}.",
+                version.api.job.status
+            )));
         }
         if version.api.archived {
             return Err(Error::invalid("The provided template version is archived."));
@@ -259,7 +344,12 @@ impl Control {
         tx.audit(
             AuditEntry::new(AuditAction::Write, "template", id, &row.api.name)
                 .org(row.api.organization_id)
-                .diff(AuditDiff::between(&row.api, &after.api, &["active_version_id"], &[])),
+                .diff(AuditDiff::between(
+                    &row.api,
+                    &after.api,
+                    &["active_version_id"],
+                    &[],
+                )),
         )
         .await?;
         tx.commit().await?;
@@ -291,5 +381,9 @@ impl Control {
 }
 
 fn live(row: TemplateRow) -> Result<TemplateRow> {
-    if row.api.deleted { Err(Error::not_found()) } else { Ok(row) }
+    if row.api.deleted {
+        Err(Error::not_found())
+    } else {
+        Ok(row)
+    }
 }

@@ -1,6 +1,8 @@
 //! What may be set of a template: checked, and laid over the stored one.
 
-use api_types::{CreateTemplateRequest, TemplateAutostopRequirement, UpdateTemplateMeta, ValidationError};
+use api_types::{
+    CreateTemplateRequest, TemplateAutostopRequirement, UpdateTemplateMeta, ValidationError,
+};
 use store::templates::TemplateRow;
 
 use crate::schedule::{ALL_DAYS, days_to_bits};
@@ -43,7 +45,11 @@ pub(super) fn apply_create(row: &mut TemplateRow, r: &CreateTemplateRequest) -> 
         time_til_dormant_ms: r.dormant_ttl_ms,
         time_til_dormant_autodelete_ms: r.delete_ttl_ms,
         require_active_version: Some(r.require_active_version),
-        max_port_share_level: Some(r.max_port_share_level.clone().unwrap_or_else(|| "owner".into())),
+        max_port_share_level: Some(
+            r.max_port_share_level
+                .clone()
+                .unwrap_or_else(|| "owner".into()),
+        ),
         cors_behavior: Some(r.cors_behavior.clone().unwrap_or_else(|| "simple".into())),
         use_classic_parameter_flow: Some(r.template_use_classic_parameter_flow.unwrap_or(false)),
         agents_allowed: Some(r.agents_allowed.unwrap_or(true)),
@@ -70,14 +76,21 @@ fn apply(row: &mut TemplateRow, r: &UpdateTemplateMeta, message: &str) -> Result
     if let Some(icon) = &r.icon {
         check_text("icon", icon, MAX_ICON)?;
     }
-    check_text("deprecation_message", r.deprecation_message.as_deref().unwrap_or_default(), 4096)?;
+    check_text(
+        "deprecation_message",
+        r.deprecation_message.as_deref().unwrap_or_default(),
+        4096,
+    )?;
     let mut wrong = Wrong::default();
     wrong.at_least_zero("default_ttl_ms", r.default_ttl_ms);
     wrong.at_least_zero("activity_bump_ms", r.activity_bump_ms);
     wrong.zero_or_a_minute("time_til_autostop_notify_ms", r.time_til_autostop_notify_ms);
     wrong.zero_or_a_minute("failure_ttl_ms", r.failure_ttl_ms);
     wrong.zero_or_a_minute("time_til_dormant_ms", r.time_til_dormant_ms);
-    wrong.zero_or_a_minute("time_til_dormant_autodelete_ms", r.time_til_dormant_autodelete_ms);
+    wrong.zero_or_a_minute(
+        "time_til_dormant_autodelete_ms",
+        r.time_til_dormant_autodelete_ms,
+    );
 
     let t = &mut row.api;
     set(&mut t.name, &r.name);
@@ -86,31 +99,52 @@ fn apply(row: &mut TemplateRow, r: &UpdateTemplateMeta, message: &str) -> Result
     set(&mut t.icon, &r.icon);
     set(&mut t.default_ttl_ms, &r.default_ttl_ms);
     set(&mut t.activity_bump_ms, &r.activity_bump_ms);
-    set(&mut t.time_til_autostop_notify_ms, &r.time_til_autostop_notify_ms);
+    set(
+        &mut t.time_til_autostop_notify_ms,
+        &r.time_til_autostop_notify_ms,
+    );
     set(&mut t.failure_ttl_ms, &r.failure_ttl_ms);
     set(&mut t.time_til_dormant_ms, &r.time_til_dormant_ms);
-    set(&mut t.time_til_dormant_autodelete_ms, &r.time_til_dormant_autodelete_ms);
+    set(
+        &mut t.time_til_dormant_autodelete_ms,
+        &r.time_til_dormant_autodelete_ms,
+    );
     set(&mut t.allow_user_autostart, &r.allow_user_autostart);
     set(&mut t.allow_user_autostop, &r.allow_user_autostop);
-    set(&mut t.allow_user_cancel_workspace_jobs, &r.allow_user_cancel_workspace_jobs);
+    set(
+        &mut t.allow_user_cancel_workspace_jobs,
+        &r.allow_user_cancel_workspace_jobs,
+    );
     set(&mut t.require_active_version, &r.require_active_version);
     set(&mut t.deprecation_message, &r.deprecation_message);
     t.deprecated = !t.deprecation_message.is_empty();
-    set(&mut t.use_classic_parameter_flow, &r.use_classic_parameter_flow);
+    set(
+        &mut t.use_classic_parameter_flow,
+        &r.use_classic_parameter_flow,
+    );
     set(&mut t.disable_module_cache, &r.disable_module_cache);
     set(&mut t.agents_allowed, &r.agents_allowed);
     if let Some(level) = &r.max_port_share_level {
         if ["owner", "authenticated", "organization", "public"].contains(&level.as_str()) {
             t.max_port_share_level = level.clone();
         } else {
-            wrong.note("max_port_share_level", "Must be owner, organization, authenticated or public.");
+            wrong.note(
+                "max_port_share_level",
+                "Must be owner, organization, authenticated or public.",
+            );
         }
     }
     if let Some(cors) = &r.cors_behavior {
         if ["simple", "passthru"].contains(&cors.as_str()) {
             t.cors_behavior = cors.clone();
         } else {
-            wrong.note("cors_behavior", format!("Invalid CORS behavior {:?}. Must be simple or passthru.", cors.as_str()));
+            wrong.note(
+                "cors_behavior",
+                format!(
+                    "Invalid CORS behavior {:?}. Must be simple or passthru.",
+                    cors.as_str()
+                ),
+            );
         }
     }
     if let Some(required) = &r.autostop_requirement {
@@ -133,7 +167,10 @@ fn apply_autostop(row: &mut TemplateRow, r: &TemplateAutostopRequirement, wrong:
     if r.weeks < 0 {
         wrong.note("autostop_requirement.weeks", "Must be a positive integer.");
     } else if r.weeks > MAX_WEEKS {
-        wrong.note("autostop_requirement.weeks", format!("Must be less than {MAX_WEEKS}."));
+        wrong.note(
+            "autostop_requirement.weeks",
+            format!("Must be less than {MAX_WEEKS}."),
+        );
     } else {
         row.api.autostop_requirement.weeks = r.weeks.max(1);
     }
@@ -155,7 +192,10 @@ struct Wrong(Vec<ValidationError>);
 
 impl Wrong {
     fn note(&mut self, field: &str, detail: impl Into<String>) {
-        self.0.push(ValidationError { field: field.to_owned(), detail: detail.into() });
+        self.0.push(ValidationError {
+            field: field.to_owned(),
+            detail: detail.into(),
+        });
     }
 
     fn at_least_zero(&mut self, field: &str, value: Option<i64>) {
@@ -198,12 +238,18 @@ mod tests {
     #[test]
     fn creation_has_its_defaults() {
         let mut r = row();
-        let request = CreateTemplateRequest { name: "docker".into(), ..Default::default() };
+        let request = CreateTemplateRequest {
+            name: "docker".into(),
+            ..Default::default()
+        };
         apply_create(&mut r, &request).unwrap();
         assert_eq!(r.api.activity_bump_ms, DEFAULT_BUMP_MS);
         assert!(r.api.allow_user_autostart && r.api.allow_user_autostop && r.api.agents_allowed);
         assert!(!r.api.allow_user_cancel_workspace_jobs);
-        assert_eq!((r.autostart_block_days, r.api.autostop_requirement.weeks), (0, 1));
+        assert_eq!(
+            (r.autostart_block_days, r.api.autostop_requirement.weeks),
+            (0, 1)
+        );
     }
 
     #[test]
@@ -211,7 +257,10 @@ mod tests {
         let mut r = row();
         r.api.name = "docker".into();
         r.api.default_ttl_ms = 5;
-        let edit = UpdateTemplateMeta { description: Some("d".into()), ..Default::default() };
+        let edit = UpdateTemplateMeta {
+            description: Some("d".into()),
+            ..Default::default()
+        };
         apply_update(&mut r, &edit).unwrap();
         assert_eq!((r.api.name.as_str(), r.api.default_ttl_ms), ("docker", 5));
         assert_eq!(r.api.description, "d");
@@ -220,8 +269,13 @@ mod tests {
     #[test]
     fn days_are_stored_as_the_forbidden_ones() {
         let mut r = row();
-        let days = TemplateAutostartRequirement { days_of_week: vec!["monday".into()] };
-        let edit = UpdateTemplateMeta { autostart_requirement: Some(days), ..Default::default() };
+        let days = TemplateAutostartRequirement {
+            days_of_week: vec!["monday".into()],
+        };
+        let edit = UpdateTemplateMeta {
+            autostart_requirement: Some(days),
+            ..Default::default()
+        };
         apply_update(&mut r, &edit).unwrap();
         assert_eq!(r.autostart_block_days, 0b111_1110);
     }

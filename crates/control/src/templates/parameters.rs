@@ -28,6 +28,9 @@ impl Control {
         parameters: &[TemplateVersionParameter],
         from: &Sources<'_>,
     ) -> Result<Resolved> {
-        Ok(Resolved { values: resolve(parameters, from)?, tags: BTreeMap::new() })
+        Ok(Resolved {
+            values: resolve(parameters, from)?,
+            tags: BTreeMap::new(),
+        })
     }
 }

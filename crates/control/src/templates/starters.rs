@@ -25,7 +25,8 @@ impl Control {
             }
             None => Object::new(ResourceType::Template).any_org(),
         };
-        who.may(Action::Read, &templates).map_err(|_| Error::not_found())?;
+        who.may(Action::Read, &templates)
+            .map_err(|_| Error::not_found())?;
         Ok(starters::ALL.iter().map(example).collect())
     }
 
@@ -43,7 +44,12 @@ impl Control {
         })?;
         let data = starter.tar();
         let hash = hex::encode(Sha256::digest(&data));
-        let file = NewFile { hash: &hash, created_by: owner, mimetype: TAR, data: &data };
+        let file = NewFile {
+            hash: &hash,
+            created_by: owner,
+            mimetype: TAR,
+            data: &data,
+        };
         Ok(tx.file_insert(who, &file).await?.0)
     }
 }

@@ -18,7 +18,10 @@ const REDACTED: &str = "*redacted*";
 
 /// Whether a job has ended.
 pub(crate) fn ended(status: &Status) -> bool {
-    !matches!(status, Status::Pending | Status::Running | Status::Canceling)
+    !matches!(
+        status,
+        Status::Pending | Status::Running | Status::Canceling
+    )
 }
 
 pub(super) fn unfinished() -> Error {
@@ -28,8 +31,17 @@ pub(super) fn unfinished() -> Error {
 
 impl Control {
     async fn finished_version(&self, who: &Subject, id: Uuid) -> Result<VersionRow> {
-        let row = self.store().conn().await?.template_version_read(who, id).await?;
-        if ended(&row.api.job.status) { Ok(row) } else { Err(unfinished()) }
+        let row = self
+            .store()
+            .conn()
+            .await?
+            .template_version_read(who, id)
+            .await?;
+        if ended(&row.api.job.status) {
+            Ok(row)
+        } else {
+            Err(unfinished())
+        }
     }
 
     /// Parameters, once the import has ended.
@@ -39,7 +51,12 @@ impl Control {
         id: Uuid,
     ) -> Result<Vec<TemplateVersionParameter>> {
         self.finished_version(who, id).await?;
-        let mut list = self.store().conn().await?.template_version_parameters(id).await?;
+        let mut list = self
+            .store()
+            .conn()
+            .await?
+            .template_version_parameters(id)
+            .await?;
         for parameter in &mut list {
             parameter.description_plaintext = plain(&parameter.description);
         }
@@ -52,11 +69,21 @@ impl Control {
         who: &Subject,
         id: Uuid,
     ) -> Result<Vec<TemplateVersionVariable>> {
-        let row = self.store().conn().await?.template_version_read(who, id).await?;
+        let row = self
+            .store()
+            .conn()
+            .await?
+            .template_version_read(who, id)
+            .await?;
         if !ended(&row.api.job.status) {
             return Err(Error::forbidden("Template version job has not finished"));
         }
-        let mut list = self.store().conn().await?.template_version_variables(id).await?;
+        let mut list = self
+            .store()
+            .conn()
+            .await?
+            .template_version_variables(id)
+            .await?;
         for variable in list.iter_mut().filter(|v| v.sensitive) {
             REDACTED.clone_into(&mut variable.value);
             REDACTED.clone_into(&mut variable.default_value);
@@ -77,7 +104,12 @@ impl Control {
         who: &Subject,
         id: Uuid,
     ) -> Result<Vec<WorkspaceResource>> {
-        let row = self.store().conn().await?.template_version_read(who, id).await?;
+        let row = self
+            .store()
+            .conn()
+            .await?
+            .template_version_read(who, id)
+            .await?;
         if !ended(&row.api.job.status) {
             return Err(Error::invalid("Job hasn't completed!"));
         }
@@ -98,18 +130,35 @@ impl Control {
         who: &Subject,
         id: Uuid,
     ) -> Result<Vec<TemplateVersionExternalAuth>> {
-        self.store().conn().await?.template_version_read(who, id).await?;
+        self.store()
+            .conn()
+            .await?
+            .template_version_read(who, id)
+            .await?;
         Ok(Vec::new())
     }
 
     /// The job of a version's import, for its log.
     pub async fn template_version_job(&self, who: &Subject, id: Uuid) -> Result<Uuid> {
-        Ok(self.store().conn().await?.template_version_read(who, id).await?.api.job.id)
+        Ok(self
+            .store()
+            .conn()
+            .await?
+            .template_version_read(who, id)
+            .await?
+            .api
+            .job
+            .id)
     }
 
     /// How a job stands that has been allowed to be seen.
     pub async fn job_status(&self, job: Uuid) -> Result<Status> {
-        Ok(self.store().conn().await?.provisioner_job_status(job).await?)
+        Ok(self
+            .store()
+            .conn()
+            .await?
+            .provisioner_job_status(job)
+            .await?)
     }
 
     /// Lines of a job's log that has been allowed to be seen.

@@ -21,10 +21,7 @@ const MAX_VARIABLES: usize = 1000;
 const MAX_VALUE: usize = 1 << 20;
 
 /// Tags of a job: what was asked for, made whole. A user's own jobs name their owner.
-pub(crate) fn job_tags(
-    user: Uuid,
-    asked: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+pub(crate) fn job_tags(user: Uuid, asked: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut tags = asked.clone();
     if tags.get("scope").is_some_and(|s| s == "user") {
         tags.insert("owner".to_owned(), user.to_string());
@@ -45,14 +42,18 @@ impl Control {
         request: CreateTemplateVersionRequest,
     ) -> Result<TemplateVersion> {
         check(&request)?;
-        let creator = who.user_id().ok_or_else(|| Error::forbidden("Only users make versions."))?;
+        let creator = who
+            .user_id()
+            .ok_or_else(|| Error::forbidden("Only users make versions."))?;
         let tx = self.store().begin(who).await?;
         let organization = tx.organization_read(who, organization).await?;
         let template = match request.template_id.filter(|id| !id.is_nil()) {
             None => None,
             Some(id) => Some(template_of(&tx, who, id, organization.id).await?),
         };
-        let file_id = self.template_version_file(&tx, who, creator, &request).await?;
+        let file_id = self
+            .template_version_file(&tx, who, creator, &request)
+            .await?;
         let variables = match &template {
             Some(t) if request.user_variable_values.is_empty() => {
                 inherited(&tx, t.api.active_version_id).await?
@@ -60,7 +61,11 @@ impl Control {
             _ => request.user_variable_values.clone(),
         };
         let (id, job_id) = (Uuid::new_v4(), Uuid::new_v4());
-        let name = if request.name.is_empty() { random_name() } else { request.name.clone() };
+        let name = if request.name.is_empty() {
+            random_name()
+        } else {
+            request.name.clone()
+        };
         let job = NewJob {
             id: job_id,
             organization_id: organization.id,
@@ -86,7 +91,9 @@ impl Control {
             created_by: creator,
             source_example_id: Some(request.example_id.as_str()).filter(|e| !e.is_empty()),
         };
-        let inserted = tx.template_version_insert(who, &version, template.as_ref()).await;
+        let inserted = tx
+            .template_version_insert(who, &version, template.as_ref())
+            .await;
         inserted.map_err(|error| name_conflict(error, &name))?;
         let row = tx.template_version_read(who, id).await?;
         tx.audit(
@@ -110,14 +117,19 @@ impl Control {
         request: &CreateTemplateVersionRequest,
     ) -> Result<Uuid> {
         if !request.example_id.is_empty() {
-            return self.starter_file(tx, who, creator, &request.example_id).await;
+            return self
+                .starter_file(tx, who, creator, &request.example_id)
+                .await;
         }
         let file = request.file_id.unwrap_or_default();
-        tx.file_owner(who, file).await.map_err(|error| match error {
-            StoreError::NotFound => Error::new(Kind::NotFound, "File not found.")
-                .with_detail("Upload the template's archive first, and name its id as file_id."),
-            error => error.into(),
-        })?;
+        tx.file_owner(who, file)
+            .await
+            .map_err(|error| match error {
+                StoreError::NotFound => Error::new(Kind::NotFound, "File not found.").with_detail(
+                    "Upload the template's archive first, and name its id as file_id.",
+                ),
+                error => error.into(),
+            })?;
         Ok(file)
     }
 }
@@ -128,16 +140,26 @@ fn check(request: &CreateTemplateVersionRequest) -> Result<()> {
     }
     check_text("message", &request.message, MAX_MESSAGE)?;
     if !request.example_id.is_empty() && request.file_id.is_some_and(|id| !id.is_nil()) {
-        return Err(Error::invalid("You cannot specify both an example_id and a file_id."));
+        return Err(Error::invalid(
+            "You cannot specify both an example_id and a file_id.",
+        ));
     }
     if request.storage_method.as_str() != "file" {
-        return Err(Error::field("storage_method", "Validation failed for tag \"eq\": must be \"file\"."));
+        return Err(Error::field(
+            "storage_method",
+            "Validation failed for tag \"eq\": must be \"file\".",
+        ));
     }
     if request.provisioner.as_str() != "terraform" {
-        return Err(Error::field("provisioner", "Validation failed for tag \"oneof\": must be \"terraform\"."));
+        return Err(Error::field(
+            "provisioner",
+            "Validation failed for tag \"oneof\": must be \"terraform\".",
+        ));
     }
     if request.user_variable_values.len() > MAX_VARIABLES || request.tags.len() > MAX_VARIABLES {
-        return Err(Error::invalid(format!("More than {MAX_VARIABLES} variables or tags.")));
+        return Err(Error::invalid(format!(
+            "More than {MAX_VARIABLES} variables or tags."
+        )));
     }
     for v in &request.user_variable_values {
         check_text("user_variable_values", &v.name, MAX_VALUE)?;
@@ -150,17 +172,15 @@ fn check(request: &CreateTemplateVersionRequest) -> Result<()> {
     Ok(())
 }
 
-async fn template_of(
-    tx: &Tx,
-    who: &Subject,
-    id: Uuid,
-    organization: Uuid,
-) -> Result<TemplateRow> {
+async fn template_of(tx: &Tx, who: &Subject, id: Uuid, organization: Uuid) -> Result<TemplateRow> {
     let missing = || Error::new(Kind::NotFound, "Template does not exist.");
-    let row = tx.template_read(who, id).await.map_err(|error| match error {
-        StoreError::NotFound => missing(),
-        error => error.into(),
-    })?;
+    let row = tx
+        .template_read(who, id)
+        .await
+        .map_err(|error| match error {
+            StoreError::NotFound => missing(),
+            error => error.into(),
+        })?;
     if row.api.deleted || row.api.organization_id != organization {
         return Err(missing());
     }
@@ -170,8 +190,15 @@ async fn template_of(
 /// Values of the active version: an update that names none keeps them.
 async fn inherited(tx: &Tx, active: Uuid) -> Result<Vec<VariableValue>> {
     let all = tx.template_version_variables(active).await?;
-    let given = all.into_iter().filter(|v| !v.value.is_empty() && v.value != v.default_value);
-    Ok(given.map(|v| VariableValue { name: v.name, value: v.value }).collect())
+    let given = all
+        .into_iter()
+        .filter(|v| !v.value.is_empty() && v.value != v.default_value);
+    Ok(given
+        .map(|v| VariableValue {
+            name: v.name,
+            value: v.value,
+        })
+        .collect())
 }
 
 #[cfg(test)]
@@ -182,10 +209,16 @@ mod tests {
     fn tags_name_an_owner_only_for_users() {
         let user = Uuid::from_u128(7);
         let plain = job_tags(user, &BTreeMap::new());
-        assert_eq!((plain["scope"].as_str(), plain["owner"].as_str()), ("organization", ""));
+        assert_eq!(
+            (plain["scope"].as_str(), plain["owner"].as_str()),
+            ("organization", "")
+        );
         let asked = BTreeMap::from([("scope".into(), "user".into()), ("gpu".into(), "1".into())]);
         let own = job_tags(user, &asked);
-        assert_eq!((own["owner"].clone(), own["gpu"].as_str()), (user.to_string(), "1"));
+        assert_eq!(
+            (own["owner"].clone(), own["gpu"].as_str()),
+            (user.to_string(), "1")
+        );
         let forged = BTreeMap::from([("owner".to_owned(), "somebody".to_owned())]);
         assert_eq!(job_tags(user, &forged)["owner"], "");
     }

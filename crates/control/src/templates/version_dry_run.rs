@@ -29,12 +29,17 @@ impl Control {
         version: Uuid,
         request: CreateTemplateVersionDryRunRequest,
     ) -> Result<ProvisionerJob> {
-        let user = who.user_id().ok_or_else(|| Error::forbidden("Only users start dry runs."))?;
+        let user = who
+            .user_id()
+            .ok_or_else(|| Error::forbidden("Only users start dry runs."))?;
         check_values(&request.rich_parameter_values)?;
         let tx = self.store().begin(who).await?;
         let row = tx.template_version_read(who, version).await?;
-        let workspace = Object::new(ResourceType::Workspace).org(row.organization_id).owner(user);
-        who.may(Action::Create, &workspace).map_err(|_| Error::not_found())?;
+        let workspace = Object::new(ResourceType::Workspace)
+            .org(row.organization_id)
+            .owner(user);
+        who.may(Action::Create, &workspace)
+            .map_err(|_| Error::not_found())?;
         if !ended(&row.api.job.status) {
             return Err(unfinished());
         }
@@ -73,10 +78,19 @@ impl Control {
     ) -> Result<DryRun> {
         let conn = self.store().conn().await?;
         let row = conn.template_version_read(who, version).await?;
-        let missing = || Error::new(Kind::NotFound, format!("Provisioner job \"{job}\" not found."));
-        let job = conn.template_version_dry_run_read(version, job).await.map_err(|_| missing())?;
-        let workspace =
-            Object::new(ResourceType::Workspace).org(row.organization_id).owner(job.initiator_id);
+        let missing = || {
+            Error::new(
+                Kind::NotFound,
+                format!("Provisioner job \"{job}\" not found."),
+            )
+        };
+        let job = conn
+            .template_version_dry_run_read(version, job)
+            .await
+            .map_err(|_| missing())?;
+        let workspace = Object::new(ResourceType::Workspace)
+            .org(row.organization_id)
+            .owner(job.initiator_id);
         if who.may(Action::Create, &workspace).is_err() {
             return Err(missing());
         }
@@ -90,7 +104,9 @@ impl Control {
         version: Uuid,
         job: Uuid,
     ) -> Result<Vec<WorkspaceResource>> {
-        let run = self.template_version_dry_run_read(who, version, job).await?;
+        let run = self
+            .template_version_dry_run_read(who, version, job)
+            .await?;
         if !ended(&run.job.status) {
             return Err(Error::invalid("Job hasn't completed!"));
         }
@@ -104,13 +120,17 @@ impl Control {
         version: Uuid,
         job: Uuid,
     ) -> Result<MatchedProvisioners> {
-        let run = self.template_version_dry_run_read(who, version, job).await?;
+        let run = self
+            .template_version_dry_run_read(who, version, job)
+            .await?;
         if run.job.status.as_str() != "pending" {
             return Ok(MatchedProvisioners::default());
         }
         let conn = self.store().conn().await?;
         let (org, tags) = (run.job.organization_id, &run.job.tags);
-        Ok(conn.provisioner_daemons_matching(org, "terraform", tags).await?)
+        Ok(conn
+            .provisioner_daemons_matching(org, "terraform", tags)
+            .await?)
     }
 
     /// Cancels a dry run.
@@ -120,7 +140,8 @@ impl Control {
         version: Uuid,
         job: Uuid,
     ) -> Result<()> {
-        self.template_version_dry_run_read(who, version, job).await?;
+        self.template_version_dry_run_read(who, version, job)
+            .await?;
         let tx = self.store().begin(who).await?;
         cancelled(tx.provisioner_job_cancel(job).await?)?;
         tx.commit().await?;

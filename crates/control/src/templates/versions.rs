@@ -10,8 +10,7 @@ use crate::workspaces::names::{MAX_MESSAGE, check_text, check_version_name};
 use crate::{Control, Error, Kind, Result};
 
 /// Fields of a version that the audit log tells the changes of.
-pub(super) const TRACKED: &[&str] =
-    &["id", "template_id", "name", "readme", "message", "archived"];
+pub(super) const TRACKED: &[&str] = &["id", "template_id", "name", "readme", "message", "archived"];
 
 /// A version as clients see it; while its job waits, with who could take it.
 pub(crate) async fn shown(conn: &Conn, row: VersionRow) -> Result<TemplateVersion> {
@@ -26,7 +25,10 @@ pub(crate) async fn shown(conn: &Conn, row: VersionRow) -> Result<TemplateVersio
 }
 
 pub(crate) fn none_of_name(name: &str) -> Error {
-    Error::new(Kind::NotFound, format!("No template version found by name {name:?}."))
+    Error::new(
+        Kind::NotFound,
+        format!("No template version found by name {name:?}."),
+    )
 }
 
 impl Control {
@@ -46,7 +48,9 @@ impl Control {
     ) -> Result<TemplateVersion> {
         let conn = self.store().conn().await?;
         conn.template_read(who, template).await?;
-        let row = conn.template_version_read_by_name(who, template, name).await;
+        let row = conn
+            .template_version_read_by_name(who, template, name)
+            .await;
         shown(&conn, row.map_err(|e| or_named(e, name))?).await
     }
 
@@ -60,8 +64,12 @@ impl Control {
     ) -> Result<TemplateVersion> {
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, organization).await?;
-        let template = conn.template_read_by_name(who, organization.id, template).await?;
-        let row = conn.template_version_read_by_name(who, template.api.id, name).await;
+        let template = conn
+            .template_read_by_name(who, organization.id, template)
+            .await?;
+        let row = conn
+            .template_version_read_by_name(who, template.api.id, name)
+            .await;
         shown(&conn, row.map_err(|e| or_named(e, name))?).await
     }
 
@@ -75,10 +83,19 @@ impl Control {
     ) -> Result<Option<TemplateVersion>> {
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, organization).await?;
-        let template = conn.template_read_by_name(who, organization.id, template).await?.api.id;
-        let this = conn.template_version_read_by_name(who, template, name).await;
+        let template = conn
+            .template_read_by_name(who, organization.id, template)
+            .await?
+            .api
+            .id;
+        let this = conn
+            .template_version_read_by_name(who, template, name)
+            .await;
         let this = this.map_err(|e| or_named(e, name))?;
-        match conn.template_version_read_previous(who, template, this.api.id).await {
+        match conn
+            .template_version_read_previous(who, template, this.api.id)
+            .await
+        {
             Ok(row) => Ok(Some(shown(&conn, row).await?)),
             Err(StoreError::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
@@ -95,7 +112,10 @@ impl Control {
         let conn = self.store().conn().await?;
         conn.template_read(who, template).await?;
         if let Some(after) = by.after_id
-            && conn.template_version_exists(template, after).await?.is_none()
+            && conn
+                .template_version_exists(template, after)
+                .await?
+                .is_none()
         {
             return Err(Error::invalid(format!(
                 "Record at \"after_id\" ({after:?}) does not exist."
@@ -124,7 +144,9 @@ impl Control {
             check_text("message", &message, MAX_MESSAGE)?;
             after.message = message;
         }
-        let changed = tx.template_version_update(who, &row, &after.name, &after.message).await;
+        let changed = tx
+            .template_version_update(who, &row, &after.name, &after.message)
+            .await;
         changed.map_err(|error| name_conflict(error, &after.name))?;
         tx.audit(
             AuditEntry::new(AuditAction::Write, "template_version", id, &after.name)
@@ -159,10 +181,12 @@ impl Control {
             .template_version_archive(who, &template, Some(&[id]), archive, false)
             .await?;
         if ids.is_empty() {
-            return Err(Error::invalid("This template version is in use and cannot be archived.")
-                .with_detail(
-                    "It is the active version, workspaces use it, or its import has not ended.",
-                ));
+            return Err(
+                Error::invalid("This template version is in use and cannot be archived.")
+                    .with_detail(
+                        "It is the active version, workspaces use it, or its import has not ended.",
+                    ),
+            );
         }
         let mut after = row.api.clone();
         after.archived = archive;
@@ -186,7 +210,9 @@ impl Control {
     ) -> Result<Vec<Uuid>> {
         let tx = self.store().begin(who).await?;
         let row = tx.template_read(who, template).await?;
-        let ids = tx.template_version_archive(who, &row, None, true, !all).await?;
+        let ids = tx
+            .template_version_archive(who, &row, None, true, !all)
+            .await?;
         for id in &ids {
             tx.audit(
                 AuditEntry::new(AuditAction::Write, "template_version", *id, &row.api.name)

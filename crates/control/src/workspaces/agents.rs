@@ -16,7 +16,12 @@ use uuid::Uuid;
 pub const AGENT_INACTIVE: Duration = Duration::from_secs(30);
 
 /// Sets everything that follows from the stored columns and the time.
-pub fn complete_agent(agent: &mut WorkspaceAgent, workspace: &str, owner: &str, now: DateTime<Utc>) {
+pub fn complete_agent(
+    agent: &mut WorkspaceAgent,
+    workspace: &str,
+    owner: &str,
+    now: DateTime<Utc>,
+) {
     set_status(agent, now);
     agent.health = health(agent);
     agent.startup_script_behavior = if agent.scripts.iter().any(|s| s.start_blocks_login) {
@@ -46,14 +51,21 @@ pub fn complete_resources(
             failing.push(agent.id);
         }
     }
-    WorkspaceHealth { healthy: failing.is_empty(), failing_agents: failing }
+    WorkspaceHealth {
+        healthy: failing.is_empty(),
+        failing_agents: failing,
+    }
 }
 
 fn set_status(agent: &mut WorkspaceAgent, now: DateTime<Utc>) {
     let Some(last) = agent.last_connected_at else {
         let patience = TimeDelta::seconds(agent.connection_timeout_seconds.into());
         let late = patience > TimeDelta::zero() && now - agent.created_at > patience;
-        agent.status = if late { Status::Timeout } else { Status::Connecting };
+        agent.status = if late {
+            Status::Timeout
+        } else {
+            Status::Connecting
+        };
         return;
     };
     let silent = (now - last).to_std().is_ok_and(|age| age > AGENT_INACTIVE);
@@ -88,7 +100,10 @@ fn health(agent: &WorkspaceAgent) -> WorkspaceAgentHealth {
             _ => "",
         }
     };
-    WorkspaceAgentHealth { healthy: reason.is_empty(), reason: reason.to_owned() }
+    WorkspaceAgentHealth {
+        healthy: reason.is_empty(),
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +125,12 @@ mod tests {
     }
 
     fn status_at(mut a: WorkspaceAgent, now: i64) -> (Status, String) {
-        complete_agent(&mut a, "ws", "me", DateTime::from_timestamp(now, 0).unwrap());
+        complete_agent(
+            &mut a,
+            "ws",
+            "me",
+            DateTime::from_timestamp(now, 0).unwrap(),
+        );
         (a.status, a.health.reason)
     }
 
@@ -118,11 +138,23 @@ mod tests {
     fn connection_status_follows_the_last_sign_of_life() {
         assert_eq!(status_at(agent(0, None, None), 100).0, Status::Connecting);
         assert_eq!(status_at(agent(0, None, None), 121).0, Status::Timeout);
-        assert_eq!(status_at(agent(0, Some(200), None), 230).0, Status::Connected);
-        assert_eq!(status_at(agent(0, Some(200), None), 231).0, Status::Disconnected);
-        assert_eq!(status_at(agent(0, Some(200), Some(200)), 201).0, Status::Disconnected);
+        assert_eq!(
+            status_at(agent(0, Some(200), None), 230).0,
+            Status::Connected
+        );
+        assert_eq!(
+            status_at(agent(0, Some(200), None), 231).0,
+            Status::Disconnected
+        );
+        assert_eq!(
+            status_at(agent(0, Some(200), Some(200)), 201).0,
+            Status::Disconnected
+        );
         // Connected again after an earlier disconnection.
-        assert_eq!(status_at(agent(0, Some(200), Some(150)), 201).0, Status::Connected);
+        assert_eq!(
+            status_at(agent(0, Some(200), Some(150)), 201).0,
+            Status::Connected
+        );
     }
 
     #[test]
@@ -139,7 +171,10 @@ mod tests {
         a.lifecycle_state = Lifecycle::StartTimeout;
         assert_eq!(status_at(a.clone(), 201).1, "");
         a.lifecycle_state = Lifecycle::StartError;
-        assert_eq!(status_at(a.clone(), 201).1, "agent startup script exited with an error");
+        assert_eq!(
+            status_at(a.clone(), 201).1,
+            "agent startup script exited with an error"
+        );
         a.lifecycle_state = Lifecycle::Off;
         assert_eq!(status_at(a.clone(), 201).1, "agent is shutting down");
         assert_eq!(status_at(a, 999).1, "agent is not running");
@@ -149,7 +184,10 @@ mod tests {
     fn sub_agents_do_not_make_a_workspace_unhealthy() {
         let mut sub = agent(0, None, None);
         sub.parent_id = Some(Uuid::nil());
-        let mut resources = vec![WorkspaceResource { agents: vec![sub], ..Default::default() }];
+        let mut resources = vec![WorkspaceResource {
+            agents: vec![sub],
+            ..Default::default()
+        }];
         let now = DateTime::from_timestamp(1, 0).unwrap();
         assert!(complete_resources(&mut resources, "ws", "me", now).healthy);
         resources[0].agents[0].parent_id = None;
@@ -160,8 +198,15 @@ mod tests {
     fn only_subdomain_apps_have_a_subdomain_name() {
         let mut a = agent(0, None, None);
         a.apps = vec![
-            WorkspaceApp { slug: "code".into(), subdomain: true, ..Default::default() },
-            WorkspaceApp { slug: "term".into(), ..Default::default() },
+            WorkspaceApp {
+                slug: "code".into(),
+                subdomain: true,
+                ..Default::default()
+            },
+            WorkspaceApp {
+                slug: "term".into(),
+                ..Default::default()
+            },
         ];
         complete_agent(&mut a, "dev", "ann", Utc::now());
         assert_eq!(a.apps[0].subdomain_name, "code--dev--ann");

@@ -38,7 +38,12 @@ impl Control {
         let (template, wanted_version) = self.workspace_template(who, &request).await?;
         let org = template.api.organization_id;
         if let Some(organization) = organization {
-            let named = self.store().conn().await?.organization_read(who, organization).await?;
+            let named = self
+                .store()
+                .conn()
+                .await?
+                .organization_read(who, organization)
+                .await?;
             if named.id != org {
                 return Err(Error::invalid(format!(
                     "Template is not in organization {:?}.",
@@ -46,7 +51,9 @@ impl Control {
                 )));
             }
         }
-        let any = Object::new(ResourceType::Workspace).org(org).owner(owner.id);
+        let any = Object::new(ResourceType::Workspace)
+            .org(org)
+            .owner(owner.id);
         who.may(Action::Create, &any)
             .map_err(|_| Error::forbidden("Unauthorized to create workspace."))?;
         who.may(Action::Use, &template.object()).map_err(|_| {
@@ -93,15 +100,17 @@ impl Control {
             organization_id: org,
             template_id: template.api.id,
             name: request.name.clone(),
-            next_start_at: autostart.as_deref().and_then(|text| {
-                next_start(text, template.autostart_block_days, Utc::now())
-            }),
+            next_start_at: autostart
+                .as_deref()
+                .and_then(|text| next_start(text, template.autostart_block_days, Utc::now())),
             autostart_schedule: autostart,
             ttl_ms,
             automatic_updates: updates,
         };
         let tx = self.store().begin(who).await?;
-        tx.workspace_insert(who, &new).await.map_err(|e| name_conflict(e, &request.name))?;
+        tx.workspace_insert(who, &new)
+            .await
+            .map_err(|e| name_conflict(e, &request.name))?;
         self.build_write(&tx, who, &base, &plan, &wanted).await?;
         // As the system: creating for others does not mean reading theirs.
         let core = Subject::system(System::Core);
@@ -146,18 +155,24 @@ impl Control {
                     Error::invalid(format!("Template version \"{version}\" doesn't exist."))
                         .with_field("template_version_id", "template not found")
                 };
-                let row = conn.template_version_read(who, version).await.map_err(|e| match e {
-                    StoreError::NotFound => missing(),
-                    e => e.into(),
-                })?;
+                let row = conn
+                    .template_version_read(who, version)
+                    .await
+                    .map_err(|e| match e {
+                        StoreError::NotFound => missing(),
+                        e => e.into(),
+                    })?;
                 row.api.template_id.ok_or_else(missing)?
             }
         };
-        let row = conn.template_read(who, id).await.map_err(|error| match error {
-            StoreError::NotFound => Error::invalid(format!("Template \"{id}\" doesn't exist."))
-                .with_field("template_id", "template not found"),
-            error => error.into(),
-        })?;
+        let row = conn
+            .template_read(who, id)
+            .await
+            .map_err(|error| match error {
+                StoreError::NotFound => Error::invalid(format!("Template \"{id}\" doesn't exist."))
+                    .with_field("template_id", "template not found"),
+                error => error.into(),
+            })?;
         if row.api.deleted {
             return Err(Error::new(
                 crate::Kind::NotFound,
@@ -173,7 +188,10 @@ fn settings_of(
     template: &TemplateRow,
     request: &CreateWorkspaceRequest,
 ) -> Result<(Option<String>, Option<i64>, String)> {
-    let autostart = request.autostart_schedule.as_deref().filter(|text| !text.is_empty());
+    let autostart = request
+        .autostart_schedule
+        .as_deref()
+        .filter(|text| !text.is_empty());
     if let Some(text) = autostart {
         schedule(text).map_err(|detail| {
             Error::invalid("Invalid Autostart Schedule.").with_field("schedule", detail)
@@ -192,8 +210,10 @@ fn settings_of(
         "" | "never" => "never",
         "always" => "always",
         _ => {
-            return Err(Error::invalid("Invalid Workspace Automatic Updates setting.")
-                .with_field("automatic_updates", "Must be always or never."));
+            return Err(
+                Error::invalid("Invalid Workspace Automatic Updates setting.")
+                    .with_field("automatic_updates", "Must be always or never."),
+            );
         }
     };
     Ok((autostart.map(str::to_owned), ttl, updates.to_owned()))

@@ -45,7 +45,12 @@ pub(crate) fn shown(
 
 impl Control {
     fn workspace_shown(&self, row: WorkspaceRow, who: &Subject) -> Workspace {
-        shown(row, who, Utc::now(), self.settings().allow_workspace_renames)
+        shown(
+            row,
+            who,
+            Utc::now(),
+            self.settings().allow_workspace_renames,
+        )
     }
 
     /// A workspace. Deleted ones only if asked for.
@@ -77,7 +82,9 @@ impl Control {
         include_deleted: bool,
     ) -> Result<Workspace> {
         let conn = self.store().conn().await?;
-        let row = conn.workspace_read_by_name(who, owner, name, include_deleted).await?;
+        let row = conn
+            .workspace_read_by_name(who, owner, name, include_deleted)
+            .await?;
         drop(conn);
         self.workspace_checked(row, who)
     }
@@ -86,7 +93,9 @@ impl Control {
         // Much of a workspace is its template's: who may not see that sees neither.
         let own = who.user_id() == Some(row.api.owner_id);
         if !own && who.may(Action::Read, &row.template).is_err() {
-            return Err(Error::forbidden("Forbidden reading template of selected workspace."));
+            return Err(Error::forbidden(
+                "Forbidden reading template of selected workspace.",
+            ));
         }
         Ok(self.workspace_shown(row, who))
     }
@@ -105,8 +114,14 @@ impl Control {
         let page = self.store().conn().await?.workspace_list(who, &by).await?;
         let now = Utc::now();
         let renames = self.settings().allow_workspace_renames;
-        let shown = page.workspaces.into_iter().map(|row| shown(row, who, now, renames));
-        Ok(WorkspacesResponse { workspaces: shown.collect(), count: page.count })
+        let shown = page
+            .workspaces
+            .into_iter()
+            .map(|row| shown(row, who, now, renames));
+        Ok(WorkspacesResponse {
+            workspaces: shown.collect(),
+            count: page.count,
+        })
     }
 
     /// What a user's workspaces cost, and may cost: −1, without limit, while groups have no
@@ -129,12 +144,18 @@ impl Control {
     pub async fn workspace_owner(&self, who: &Subject, which: &store::UserRef) -> Result<Owner> {
         let which = match (which, who.user_id()) {
             (store::UserRef::Me, Some(id)) => {
-                return Ok(Owner { id, username: who.name().to_owned() });
+                return Ok(Owner {
+                    id,
+                    username: who.name().to_owned(),
+                });
             }
             (which, _) => which,
         };
         let core = Subject::system(authz::System::Core);
         let user = self.store().conn().await?.user_read(&core, which).await?;
-        Ok(Owner { id: user.id, username: user.username })
+        Ok(Owner {
+            id: user.id,
+            username: user.username,
+        })
     }
 }

@@ -32,8 +32,9 @@ pub fn check_version_name(field: &str, name: &str) -> Result<()> {
     if fits && words(name, &['-', '_', '.']) {
         return Ok(());
     }
-    Err(bad(field, "template_version_name", name)
-        .with_detail("A version name has 1 to 64 letters and digits, with single '-', '_' or '.' inside."))
+    Err(bad(field, "template_version_name", name).with_detail(
+        "A version name has 1 to 64 letters and digits, with single '-', '_' or '.' inside.",
+    ))
 }
 
 /// Refuses what cannot be a display name; an empty one is none.
@@ -42,30 +43,42 @@ pub fn check_display_name(field: &str, tag: &str, name: &str) -> Result<()> {
     if trimmed && name.chars().count() <= MAX_DISPLAY_NAME {
         return Ok(());
     }
-    Err(bad(field, tag, name).with_detail(
-        "A display name has 64 characters at most and no space at its ends.",
-    ))
+    Err(bad(field, tag, name)
+        .with_detail("A display name has 64 characters at most and no space at its ends."))
 }
 
 /// Refuses text that is too long, or that the database cannot hold.
 pub fn check_text(field: &str, text: &str, max: usize) -> Result<()> {
     if text.contains('\0') {
-        return Err(Error::field(field, "The text must not contain NUL characters."));
+        return Err(Error::field(
+            field,
+            "The text must not contain NUL characters.",
+        ));
     }
     if text.len() > max {
-        return Err(Error::field(field, format!("The text is longer than {max} bytes.")));
+        return Err(Error::field(
+            field,
+            format!("The text is longer than {max} bytes."),
+        ));
     }
     Ok(())
 }
 
 /// Letters and digits, with single separators between them.
 fn words(name: &str, separators: &[char]) -> bool {
-    name.split(separators).all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric()))
+    name.split(separators)
+        .all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 fn bad(field: &str, tag: &str, name: &str) -> Error {
     let shown: String = name.chars().take(64).collect();
-    Error::field(field, format!("Validation failed for tag \"{tag}\" with value: \"{}\"", shown.escape_debug()))
+    Error::field(
+        field,
+        format!(
+            "Validation failed for tag \"{tag}\" with value: \"{}\"",
+            shown.escape_debug()
+        ),
+    )
 }
 
 /// A name for a version or workspace whose maker gave none: two words and a number, so that
@@ -73,16 +86,18 @@ fn bad(field: &str, tag: &str, name: &str) -> Error {
 pub fn random_name() -> String {
     use rand::seq::IndexedRandom as _;
     let mut rng = rand::rng();
-    let pick = |words: &[&'static str], rng: &mut rand::rngs::ThreadRng| words.choose(rng).copied().unwrap_or("plain");
+    let pick = |words: &[&'static str], rng: &mut rand::rngs::ThreadRng| {
+        words.choose(rng).copied().unwrap_or("plain")
+    };
     let (first, second) = (pick(ADJECTIVES, &mut rng), pick(NOUNS, &mut rng));
     format!("{first}-{second}-{}", rand::random_range(10..100))
 }
 
 const ADJECTIVES: &[&str] = &[
-    "amber", "bold", "brisk", "calm", "clear", "crisp", "eager", "early", "fair", "fleet",
-    "fresh", "gentle", "glad", "grand", "green", "keen", "kind", "light", "lively", "lucid",
-    "mellow", "mild", "neat", "noble", "proud", "quick", "quiet", "rapid", "ready", "sharp",
-    "silent", "smart", "solid", "steady", "still", "sunny", "swift", "tidy", "vivid", "warm",
+    "amber", "bold", "brisk", "calm", "clear", "crisp", "eager", "early", "fair", "fleet", "fresh",
+    "gentle", "glad", "grand", "green", "keen", "kind", "light", "lively", "lucid", "mellow",
+    "mild", "neat", "noble", "proud", "quick", "quiet", "rapid", "ready", "sharp", "silent",
+    "smart", "solid", "steady", "still", "sunny", "swift", "tidy", "vivid", "warm",
 ];
 const NOUNS: &[&str] = &[
     "anchor", "badger", "beacon", "birch", "bridge", "brook", "canyon", "cedar", "cliff", "comet",
@@ -100,11 +115,33 @@ mod tests {
         for good in ["a", "dev", "Dev-2", "a-b-c", &"x".repeat(32)] {
             assert!(check_name("name", "workspace_name", good).is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "a--b", "a_b", "new", "Create", "é", "a\0b", "🦀", &"x".repeat(33)] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "a--b",
+            "a_b",
+            "new",
+            "Create",
+            "é",
+            "a\0b",
+            "🦀",
+            &"x".repeat(33),
+        ] {
             let error = check_name("name", "workspace_name", bad).unwrap_err();
-            assert_eq!((error.status(), error.validations[0].field.as_str()), (400, "name"));
+            assert_eq!(
+                (error.status(), error.validations[0].field.as_str()),
+                (400, "name")
+            );
         }
-        assert!(check_name("name", "t", &"x".repeat(10_000)).unwrap_err().validations[0].detail.len() < 200);
+        assert!(
+            check_name("name", "t", &"x".repeat(10_000))
+                .unwrap_err()
+                .validations[0]
+                .detail
+                .len()
+                < 200
+        );
     }
 
     #[test]

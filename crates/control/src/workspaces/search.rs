@@ -9,8 +9,16 @@ use crate::search::Query;
 use crate::{Error, Result};
 
 const STATUSES: &[&str] = &[
-    "pending", "starting", "running", "stopping", "stopped", "failed", "canceling", "canceled",
-    "deleting", "deleted",
+    "pending",
+    "starting",
+    "running",
+    "stopping",
+    "stopped",
+    "failed",
+    "canceling",
+    "canceled",
+    "deleting",
+    "deleted",
 ];
 const AGENT_STATUSES: &[&str] = &["connecting", "connected", "disconnected", "timeout"];
 
@@ -39,7 +47,10 @@ pub(super) fn parse(who: &Subject, query: &str) -> Result<WorkspaceFilter> {
     for id in q.list("id") {
         match id.parse() {
             Ok(id) => by.ids.push(id),
-            Err(_) => q.error("id", format!("Query param \"id\" must be UUIDs, not {id:?}.")),
+            Err(_) => q.error(
+                "id",
+                format!("Query param \"id\" must be UUIDs, not {id:?}."),
+            ),
         }
     }
     // Tasks are no more: none of the workspaces has one.
@@ -69,7 +80,10 @@ fn split_owner(by: &mut WorkspaceFilter, q: &mut Query) {
             by.owner = Some(owner.to_owned());
             by.name = Some(name.to_owned()).filter(|n| !n.is_empty());
         }
-        _ => q.error("name", format!("{name:?} is neither a name nor owner/name.")),
+        _ => q.error(
+            "name",
+            format!("{name:?} is neither a name nor owner/name."),
+        ),
     }
 }
 
@@ -107,21 +121,37 @@ mod tests {
     fn keys_and_bare_words() {
         let by = get("template:docker status:running dev").unwrap();
         assert_eq!(by.template.as_deref(), Some("docker"));
-        assert_eq!((by.status.as_deref(), by.name.as_deref()), (Some("running"), Some("dev")));
+        assert_eq!(
+            (by.status.as_deref(), by.name.as_deref()),
+            (Some("running"), Some("dev"))
+        );
         let by = get("ann/dev").unwrap();
-        assert_eq!((by.owner.as_deref(), by.name.as_deref()), (Some("ann"), Some("dev")));
+        assert_eq!(
+            (by.owner.as_deref(), by.name.as_deref()),
+            (Some("ann"), Some("dev"))
+        );
     }
 
     #[test]
     fn parameters_and_times() {
         let by = get("param:region=eu param:gpu last_used_after:2026-11-25T10:00:00Z").unwrap();
-        assert_eq!(by.params, [("region".into(), Some("eu".into())), ("gpu".into(), None)]);
+        assert_eq!(
+            by.params,
+            [("region".into(), Some("eu".into())), ("gpu".into(), None)]
+        );
         assert!(by.last_used_after.is_some());
     }
 
     #[test]
     fn nonsense_is_named() {
-        for bad in ["status:nice", "a/b/c", "id:1", "nope:x", "dormant:perhaps", "/x"] {
+        for bad in [
+            "status:nice",
+            "a/b/c",
+            "id:1",
+            "nope:x",
+            "dormant:perhaps",
+            "/x",
+        ] {
             let error = get(bad).unwrap_err();
             assert_eq!(error.status(), 400);
             assert!(!error.validations.is_empty(), "{bad}");

@@ -17,8 +17,17 @@ use crate::{Control, Error, Kind, Result};
 
 /// Fields of a workspace that the audit log tells the changes of.
 pub(super) const TRACKED: &[&str] = &[
-    "id", "name", "owner_id", "template_id", "autostart_schedule", "ttl_ms", "dormant_at",
-    "deleting_at", "automatic_updates", "favorite", "next_start_at",
+    "id",
+    "name",
+    "owner_id",
+    "template_id",
+    "autostart_schedule",
+    "ttl_ms",
+    "dormant_at",
+    "deleting_at",
+    "automatic_updates",
+    "favorite",
+    "next_start_at",
 ];
 
 /// How far ahead an extended deadline must lie.
@@ -33,16 +42,15 @@ pub(super) fn schedule(text: &str) -> Result<Cron, String> {
 }
 
 /// The first start of a schedule on a day that is not blocked.
-pub(crate) fn next_start(
-    text: &str,
-    blocked: i16,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
+pub(crate) fn next_start(text: &str, blocked: i16, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let cron = Cron::weekly(text).ok()?;
     let mut at = now;
     for _ in 0..START_HORIZON {
         at = cron.next(at)?;
-        let day = at.with_timezone(&cron.zone()).weekday().num_days_from_monday();
+        let day = at
+            .with_timezone(&cron.zone())
+            .weekday()
+            .num_days_from_monday();
         if blocked & (1 << day) == 0 {
             return Some(at);
         }
@@ -77,7 +85,10 @@ impl Control {
         if row.deleted {
             return Err(Error::new(
                 Kind::NotAllowed,
-                format!("Workspace {:?} is deleted and cannot be updated.", row.api.name),
+                format!(
+                    "Workspace {:?} is deleted and cannot be updated.",
+                    row.api.name
+                ),
             ));
         }
         let mut after = row.api.clone();
@@ -104,10 +115,12 @@ impl Control {
             if name.is_empty() || row.api.name == name {
                 return Ok(());
             }
-            return Err(Error::invalid("Workspace renames are not allowed.").with_detail(
-                "Renaming may destroy data that templates name after the workspace. Start the \
+            return Err(
+                Error::invalid("Workspace renames are not allowed.").with_detail(
+                    "Renaming may destroy data that templates name after the workspace. Start the \
                  server with --allow-workspace-renames to allow it.",
-            ));
+                ),
+            );
         }
         self.workspace_set(who, id, |_, after| {
             if name.is_empty() || after.name == name {
@@ -167,15 +180,16 @@ impl Control {
     ) -> Result<()> {
         let ttl = request.ttl_ms.filter(|ms| *ms != 0);
         if let Some(ms) = ttl {
-            check_ttl(ms).map_err(|detail| {
-                Error::field("ttl_ms", detail)
-            })?;
+            check_ttl(ms).map_err(|detail| Error::field("ttl_ms", detail))?;
         }
         let now = Utc::now();
         let mut running = None;
         self.workspace_set(who, id, |row, after| {
             if !row.allow_user_autostop {
-                return Err(Error::field("ttl_ms", "Custom autostop TTL is not allowed for workspaces using this template."));
+                return Err(Error::field(
+                    "ttl_ms",
+                    "Custom autostop TTL is not allowed for workspaces using this template.",
+                ));
             }
             after.ttl_ms = ttl;
             if ttl.is_none() && row.api.latest_build.deadline.is_some() {
@@ -186,7 +200,8 @@ impl Control {
         .await?;
         if let Some((row, max)) = running {
             let tx = self.store().begin(who).await?;
-            tx.workspace_set_deadline(who, &row, max.filter(|m| *m > now)).await?;
+            tx.workspace_set_deadline(who, &row, max.filter(|m| *m > now))
+                .await?;
             tx.commit().await?;
         }
         Ok(())
@@ -286,10 +301,14 @@ impl Control {
             return Err(refuse("workspace shutdown is manual"));
         }
         if deadline < Utc::now() + MIN_EXTENSION {
-            return Err(Error::invalid("Cannot extend workspace: new deadline must be at least 30 minutes in the future"));
+            return Err(Error::invalid(
+                "Cannot extend workspace: new deadline must be at least 30 minutes in the future",
+            ));
         }
         if build.max_deadline.is_some_and(|max| deadline > max) {
-            return Err(Error::invalid("Cannot extend workspace: new deadline is greater than the maximum that the template allows"));
+            return Err(Error::invalid(
+                "Cannot extend workspace: new deadline is greater than the maximum that the template allows",
+            ));
         }
         tx.workspace_set_deadline(who, &row, Some(deadline)).await?;
         tx.audit(
@@ -312,11 +331,17 @@ impl Control {
         let (w, build) = (&row.api, &row.api.latest_build);
         let updates = w.automatic_updates.as_str() == "always" || w.template_require_active_version;
         if !updates || build.template_version_id == w.template_active_version_id {
-            return Ok(ResolveAutostartResponse { parameter_mismatch: false });
+            return Ok(ResolveAutostartResponse {
+                parameter_mismatch: false,
+            });
         }
-        let parameters = conn.template_version_parameters(w.template_active_version_id).await?;
+        let parameters = conn
+            .template_version_parameters(w.template_active_version_id)
+            .await?;
         let last = conn.workspace_build_parameters(build.id).await?;
-        Ok(ResolveAutostartResponse { parameter_mismatch: needs_input(&parameters, &last) })
+        Ok(ResolveAutostartResponse {
+            parameter_mismatch: needs_input(&parameters, &last),
+        })
     }
 }
 

@@ -17,23 +17,35 @@ impl Control {
         id: Uuid,
         request: &PostWorkspaceUsageRequest,
     ) -> Result<()> {
-        let named = (request.agent_id.is_nil(), request.app_name.as_str().is_empty());
+        let named = (
+            request.agent_id.is_nil(),
+            request.app_name.as_str().is_empty(),
+        );
         match named {
             (true, true) => {}
             (false, false) => known_app(request.app_name.as_str())?,
             (true, false) => {
-                return Err(Error::invalid("Invalid request").with_field("agent_id", "must be set when app_name is set"));
+                return Err(Error::invalid("Invalid request")
+                    .with_field("agent_id", "must be set when app_name is set"));
             }
             (false, true) => {
-                return Err(Error::invalid("Invalid request").with_field("app_name", "must be set when agent_id is set"));
+                return Err(Error::invalid("Invalid request")
+                    .with_field("app_name", "must be set when agent_id is set"));
             }
         }
         let tx = self.store().begin(who).await?;
         let row = tx.workspace_read(who, id).await?;
         who.may(Action::Update, &row.object())?;
-        let agents = || row.api.latest_build.resources.iter().flat_map(|r| &r.agents);
+        let agents = || {
+            row.api
+                .latest_build
+                .resources
+                .iter()
+                .flat_map(|r| &r.agents)
+        };
         if !request.agent_id.is_nil() && !agents().any(|a| a.id == request.agent_id) {
-            return Err(Error::invalid("Invalid request").with_field("agent_id", "is no agent of this workspace"));
+            return Err(Error::invalid("Invalid request")
+                .with_field("agent_id", "is no agent of this workspace"));
         }
         tx.workspace_used(who, &row).await?;
         let bump = tx.template_activity_bump(row.api.template_id).await?;

@@ -1,0 +1,164 @@
+//! Who belongs to an organization, with which roles; its groups.
+
+use api_types::{Group, GroupSource, OrganizationMember};
+use authz::{Subject, System};
+use store::memberships::{ALREADY_MEMBER, GroupRow};
+use store::{AuditAction, AuditDiff, AuditEntry, MemberRow, OrganizationRef, UserRef};
+
+use crate::organizations::organization_roles;
+use crate::users::check_organization_roles;
+use crate::{Control, Error, Result};
+
+const TRACKED: &[&str] = &["username", "user_id", "created_at", "updated_at", "roles"];
+
+impl Control {
+    /// Makes a user a member.
+    pub async fn member_create(
+        &self,
+        who: &Subject,
+        organization: &OrganizationRef,
+        user: &UserRef,
+    ) -> Result<OrganizationMember> {
+        let tx = self.store().begin(who).await?;
+        let organization = tx.organization_read(who, organization).await?;
+        let user = tx.user_read(who, user).await?;
+        tx.member_create(who, organization.id, user.id)
+            .await
+            .map_err(|error| {
+                if error.is_conflict(ALREADY_MEMBER) {
+                    Error::invalid("Organization member already exists in this organization.")
+                } else {
+                    error.into()
+                }
+            })?;
+        self.member_changed(tx, AuditAction::Create, None, organization.id, user.id)
+            .await
+    }
+
+    /// Ends a membership.
+    pub async fn member_delete(
+        &self,
+        who: &Subject,
+        organization: &OrganizationRef,
+        user: &UserRef,
+    ) -> Result<()> {
+        let tx = self.store().begin(who).await?;
+        let organization = tx.organization_read(who, organization).await?;
+        let user = tx.user_read(who, user).await?;
+        let old = tx
+            .organization_member_read(who, organization.id, user.id)
+            .await?;
+        if who.user_id() == Some(user.id) {
+            return Err(Error::invalid(
+                "You cannot remove yourself from an organization.",
+            ));
+        }
+        tx.member_delete(who, organization.id, user.id).await?;
+        let diff = AuditDiff::between(&old, &(), TRACKED, &[]);
+        let entry = AuditEntry::new(
+            AuditAction::Delete,
+            "organization_member",
+            user.id,
+            &user.username,
+        );
+        tx.audit(entry.org(organization.id).diff(diff).status(204))
+            .await?;
+        tx.sessions_forget(Some(user.id)).await?;
+        tx.commit().await?;
+        self.sessions_forget(Some(user.id));
+        Ok(())
+    }
+
+    /// Sets the roles of a member.
+    pub async fn member_roles_set(
+        &self,
+        who: &Subject,
+        organization: &OrganizationRef,
+        user: &UserRef,
+        roles: &[String],
+    ) -> Result<OrganizationMember> {
+        let tx = self.store().begin(who).await?;
+        let organization = tx.organization_read(who, organization).await?;
+        let user = tx.user_read(who, user).await?;
+        let old = tx
+            .organization_member_read(who, organization.id, user.id)
+            .await?;
+        if who.user_id() == Some(user.id) {
+            return Err(Error::invalid(
+                "You cannot change your own organization roles.",
+            ));
+        }
+        let mut roles = roles.to_vec();
+        roles.sort();
+        roles.dedup();
+        check_organization_roles(who, organization.id, &old.roles, &roles)?;
+        tx.member_roles_set(who, organization.id, user.id, &roles)
+            .await?;
+        self.member_changed(tx, AuditAction::Write, Some(old), organization.id, user.id)
+            .await
+    }
+
+    async fn member_changed(
+        &self,
+        tx: store::Tx,
+        action: AuditAction,
+        old: Option<MemberRow>,
+        organization: uuid::Uuid,
+        user: uuid::Uuid,
+    ) -> Result<OrganizationMember> {
+        let system = Subject::system(System::Core);
+        let new = tx
+            .organization_member_read(&system, organization, user)
+            .await?;
+        let diff = AuditDiff::between(&old, &new, TRACKED, &[]);
+        let entry = AuditEntry::new(action, "organization_member", user, &new.username);
+        tx.audit(entry.org(organization).diff(diff).status(200))
+            .await?;
+        tx.sessions_forget(Some(user)).await?;
+        tx.commit().await?;
+        self.sessions_forget(Some(user));
+        Ok(OrganizationMember {
+            user_id: user,
+            organization_id: organization,
+            created_at: new.created_at,
+            updated_at: new.updated_at,
+            roles: organization_roles(organization, &new.roles),
+        })
+    }
+
+    /// Groups: of an organization, of a member, or all that may be read.
+    pub async fn group_list(
+        &self,
+        who: &Subject,
+        organization: Option<&OrganizationRef>,
+        member: Option<&UserRef>,
+    ) -> Result<Vec<Group>> {
+        let conn = self.store().conn().await?;
+        let organization = match organization {
+            Some(which) => Some(conn.organization_read(who, which).await?.id),
+            None => None,
+        };
+        let member = match member {
+            Some(which) => Some(conn.user_read(who, which).await?.id),
+            None => None,
+        };
+        let rows = conn.group_list(who, organization, member).await?;
+        Ok(rows.into_iter().map(group).collect())
+    }
+}
+
+fn group(row: GroupRow) -> Group {
+    Group {
+        id: row.id,
+        name: row.name,
+        display_name: row.display_name,
+        organization_id: row.organization_id,
+        total_member_count: row.member_count,
+        avatar_url: row.avatar_url,
+        quota_allowance: row.quota_allowance.into(),
+        source: GroupSource::from(row.source.as_str()),
+        organization_name: row.organization_name,
+        organization_display_name: row.organization_display_name,
+        ..Group::default()
+    }
+}

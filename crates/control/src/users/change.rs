@@ -1,0 +1,161 @@
+//! Changing and deleting users.
+
+use api_types::{UpdateUserPasswordRequest, UpdateUserProfileRequest, User};
+use authz::{Action, Subject, System, role_names};
+use store::{AuditAction, AuditDiff, AuditEntry, UserRef, UserRow};
+
+use super::{TRACKED, create::taken, shown};
+use crate::{Control, Error, Kind, Result, names, passwords};
+
+impl Control {
+    /// Changes username, name and picture.
+    pub async fn user_profile_set(
+        &self,
+        who: &Subject,
+        which: &UserRef,
+        request: UpdateUserProfileRequest,
+    ) -> Result<User> {
+        let tx = self.store().begin(who).await?;
+        let old = tx.user_read(who, which).await?;
+        names::real(&request.name).map_err(|why| Error::field("name", why))?;
+        if request.username != old.username {
+            names::name(&request.username).map_err(|why| Error::field("username", why))?;
+            // Names stand in links and scripts of others: not one's own to change.
+            who.may(Action::Update, &old.object())
+                .map_err(|_| Error::not_found())?;
+        }
+        let avatar = Some(request.avatar_url.as_str()).filter(|url| !url.is_empty());
+        tx.user_profile_set(who, old.id, &request.username, &request.name, avatar)
+            .await
+            .map_err(taken)?;
+        self.user_changed(tx, old).await
+    }
+
+    /// Activates or suspends.
+    pub async fn user_status_set(
+        &self,
+        who: &Subject,
+        which: &UserRef,
+        status: &str,
+    ) -> Result<User> {
+        let tx = self.store().begin(who).await?;
+        let old = tx.user_read(who, which).await?;
+        who.may(Action::Update, &old.object())?;
+        if status == "suspended" {
+            if who.user_id() == Some(old.id) {
+                return Err(Error::invalid("You cannot suspend yourself."));
+            }
+            if old.roles.iter().any(|role| role == role_names::OWNER) {
+                return Err(Error::invalid(
+                    "A user with the role owner cannot be suspended. Remove the role first.",
+                ));
+            }
+        }
+        tx.user_status_set(who, old.id, status).await?;
+        self.user_changed(tx, old).await
+    }
+
+    /// Sets a password; all keys of the user end.
+    pub async fn user_password_set(
+        &self,
+        who: &Subject,
+        which: &UserRef,
+        request: UpdateUserPasswordRequest,
+    ) -> Result<()> {
+        let system = Subject::system(System::Core);
+        let conn = self.store().conn().await?;
+        let user = conn.user_read(who, which).await?;
+        let own = who.user_id() == Some(user.id);
+        who.may(Action::UpdatePersonal, &user.object())
+            .or_else(|_| who.may(Action::Update, &user.object()))?;
+        if user.roles.iter().any(|role| role == role_names::OWNER) && !who.is_owner() {
+            return Err(Error::invalid(
+                "Only owners may change the password of an owner.",
+            ));
+        }
+        if user.login_type != "password" {
+            return Err(Error::invalid(
+                "Users without password authentication have no password to change.",
+            ));
+        }
+        let stored = conn
+            .sign_in_of(&system, user.id)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        drop(conn);
+        passwords::check(&request.password)
+            .map_err(|why| Error::invalid("Invalid password.").with_field("password", why))?;
+        // Whoever may change any user need not know the old one.
+        let admin = who.may(Action::Update, &user.object()).is_ok();
+        if own && !admin || !request.old_password.is_empty() {
+            let right = passwords::verify(&stored.hashed_password, &request.old_password).await?;
+            if !right {
+                return Err(Error::invalid("Old password is incorrect.")
+                    .with_field("old_password", "Old password is incorrect."));
+            }
+        }
+        if passwords::verify(&stored.hashed_password, &request.password).await? {
+            return Err(Error::invalid("New password cannot match old password."));
+        }
+        let hash = passwords::hash(&request.password).await?;
+        let tx = self.store().begin(who).await?;
+        tx.user_password_set(who, user.id, &hash).await?;
+        tx.api_keys_delete_of(&system, user.id, false).await?;
+        let secret = |hash: &str| serde_json::json!({"hashed_password": hash});
+        let diff = AuditDiff::between(
+            &secret(&stored.hashed_password),
+            &secret(&hash),
+            &[],
+            &["hashed_password"],
+        );
+        let entry = AuditEntry::new(AuditAction::Write, "user", user.id, &user.username);
+        tx.audit(entry.diff(diff).status(204)).await?;
+        tx.sessions_forget(Some(user.id)).await?;
+        tx.commit().await?;
+        self.sessions_forget(Some(user.id));
+        Ok(())
+    }
+
+    /// Deletes a user that owns no workspace.
+    pub async fn user_delete(&self, who: &Subject, which: &UserRef) -> Result<()> {
+        let tx = self.store().begin(who).await?;
+        let user = tx.user_read(who, which).await?;
+        who.may(Action::Delete, &user.object())?;
+        if who.user_id() == Some(user.id) {
+            return Err(Error::forbidden("You cannot delete yourself!"));
+        }
+        if tx.user_workspace_count(who, user.id).await? > 0 {
+            return Err(Error::new(
+                Kind::ExpectationFailed,
+                "You cannot delete a user that has workspaces. Delete their workspaces and try again!",
+            ));
+        }
+        tx.user_delete(who, user.id).await?;
+        let gone = serde_json::json!({"deleted": true});
+        let diff = AuditDiff::between(
+            &serde_json::json!({"deleted": false}),
+            &gone,
+            &["deleted"],
+            &[],
+        );
+        tx.audit(AuditEntry::new(AuditAction::Delete, "user", user.id, &user.username).diff(diff))
+            .await?;
+        tx.sessions_forget(Some(user.id)).await?;
+        tx.commit().await?;
+        self.sessions_forget(Some(user.id));
+        Ok(())
+    }
+
+    /// Ends a change of a user: audit, word to other replicas, commit.
+    pub(super) async fn user_changed(&self, tx: store::Tx, old: UserRow) -> Result<User> {
+        let system = Subject::system(System::Core);
+        let new = tx.user_read(&system, &UserRef::Id(old.id)).await?;
+        let diff = AuditDiff::between(&old, &new, TRACKED, &[]);
+        tx.audit(AuditEntry::new(AuditAction::Write, "user", old.id, &new.username).diff(diff))
+            .await?;
+        tx.sessions_forget(Some(old.id)).await?;
+        tx.commit().await?;
+        self.sessions_forget(Some(old.id));
+        Ok(shown(&new))
+    }
+}

@@ -1,0 +1,10 @@
+//! The rules on a real database, with jobs done by hand in place of a provisioner.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod builds;
+mod jobs;
+mod rights;
+mod support;
+mod templates;
+mod workspaces;
