@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::tofu::{self, Workdir, mirror, text};
+use crate::tofu::{self, Workdir, mirror, platform, text};
 
 const TEMPLATE: &str = r#"
 terraform {
@@ -76,15 +76,6 @@ fn a_mirror_is_installed_from_and_several_builds_share_a_cache() {
             scope.spawn(build);
         }
     });
-}
-
-fn platform() -> String {
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    format!("{}_{arch}", std::env::consts::OS)
 }
 
 #[test]

@@ -5,4 +5,5 @@
 
 mod against_peer;
 mod installation;
+mod starters;
 mod tofu;
