@@ -26,6 +26,8 @@ use crate::workspace::Workspace;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// A connection that held this long was a good one: the next attempt comes soon.
 const HELD: Duration = Duration::from_secs(10);
+/// How long the logs of start scripts may hold up the report of their end.
+const LOGS_FIRST: Duration = Duration::from_secs(2);
 /// How long sessions may take to end.
 const SESSIONS_END: Duration = Duration::from_secs(5);
 /// How long the last reports may take.
@@ -129,6 +131,8 @@ impl Agent {
             Outcome::TimedOut => State::StartTimeout,
             Outcome::Failed => State::StartError,
         };
+        // Whoever waits for this state has seen the scripts' last lines by then.
+        let _ = tokio::time::timeout(LOGS_FIRST, self.logs.drained()).await;
         self.lifecycle.set(state);
         self.scripts.run_scheduled(self.stop.clone()).await;
     }

@@ -14,10 +14,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::agent_forward::AgentSocket;
 use super::channel::{Channel, ChannelReader, ChannelWriter, Request};
+use super::connection::Peer;
 use super::pty_modes;
 use super::session::Ended;
 use super::setup::{self, PtyRequest, Setup};
 use super::wire::Reader;
+use super::x11::Display;
 use crate::account::Account;
 use crate::banners;
 use crate::environment::CommandLine;
@@ -35,21 +37,31 @@ pub async fn run(
     setup: Setup,
     channel: Channel,
     workspace: &Arc<Workspace>,
-    agent: Option<&AgentSocket>,
+    peer: &Peer,
 ) -> Ended {
     let mut line = match workspace.command_line(script, &setup.environment) {
         Ok(line) => line,
         Err(error) => return Ended::failure(&channel.handle, error).await,
     };
-    let mut set = |name: &str, value: &OsStr| {
-        line.environment.insert(name.into(), value.into());
-    };
+    let env = &mut line.environment;
     // The tunnel has no addresses that would mean anything to a program, but
     // programs look at these variables to learn that they run under SSH.
-    set("SSH_CLIENT", OsStr::new("0.0.0.0 0 0"));
-    set("SSH_CONNECTION", OsStr::new("0.0.0.0 0 0.0.0.0 0"));
-    if let Some(agent) = agent {
-        set("SSH_AUTH_SOCK", agent.path().as_os_str());
+    env.insert("SSH_CLIENT".into(), "0.0.0.0 0 0".into());
+    env.insert("SSH_CONNECTION".into(), "0.0.0.0 0 0.0.0.0 0".into());
+    let agent = if setup.agent {
+        AgentSocket::listen(peer)
+    } else {
+        None
+    };
+    if let Some(agent) = &agent {
+        env.insert("SSH_AUTH_SOCK".into(), agent.path().into());
+    }
+    let display = match &setup.x11 {
+        Some(request) => Display::open(request, env, peer).await,
+        None => None,
+    };
+    if let Some(display) = &display {
+        env.insert("DISPLAY".into(), display.name().into());
     }
     match setup.pty {
         Some(pty) => on_terminal(script.is_empty(), line, pty, channel, workspace).await,

@@ -239,13 +239,22 @@ async fn accept_tcp(listener: TcpListener, peer: Peer, address: String) {
         open.put_number(u32::from(port));
         open.put_string(from.ip().to_string().as_bytes());
         open.put_number(u32::from(from.port()));
-        let peer = peer.clone();
-        tokio::spawn(async move {
-            if let Some(channel) = peer.open("forwarded-tcpip", open).await {
-                join(channel, stream).await;
-            }
-        });
+        to_client(stream, peer.clone(), "forwarded-tcpip", open);
     }
+}
+
+/// Joins a connection with a new channel of type `kind` to the client.
+pub fn to_client(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    kind: &'static str,
+    open: Vec<u8>,
+) {
+    tokio::spawn(async move {
+        if let Some(channel) = peer.open(kind, open).await {
+            join(channel, stream).await;
+        }
+    });
 }
 
 /// Opens a channel of type `kind` to the client for every connection.
@@ -256,12 +265,7 @@ pub async fn accept_unix(listener: UnixListener, peer: Peer, kind: &'static str,
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             continue;
         };
-        let (peer, open) = (peer.clone(), open.clone());
-        tokio::spawn(async move {
-            if let Some(channel) = peer.open(kind, open).await {
-                join(channel, stream).await;
-            }
-        });
+        to_client(stream, peer.clone(), kind, open.clone());
     }
 }
 

@@ -24,6 +24,7 @@ mod setup;
 mod sftp;
 mod transport;
 mod wire;
+mod x11;
 
 use std::sync::Arc;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
 
-use super::agent_forward::AgentSocket;
 use super::channel::{Channel, ChannelHandle};
 use super::command;
 use super::connection::{OpenRequest, Peer};
@@ -132,12 +131,7 @@ async fn start(
             if workspace.config.block_file_transfer && transfers_files(&script) {
                 return blocked(&handle).await;
             }
-            let agent = if setup.agent {
-                AgentSocket::listen(peer)
-            } else {
-                None
-            };
-            command::run(&script, setup, channel, workspace, agent.as_ref()).await
+            command::run(&script, setup, channel, workspace, peer).await
         }
         Step::Done | Step::Refused => Ended::code(SERVER_FAILURE),
     }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::channel::Request;
 use super::wire::{Malformed, Reader};
+use super::x11::X11Request;
 use crate::pty::Size;
 use crate::sessions::Kind;
 
@@ -23,7 +24,7 @@ pub struct PtyRequest {
     pub modes: Vec<u8>,
 }
 
-/// Why the kind of session is worth a variable of its own.
+/// What has been stated so far.
 #[derive(Debug, Default)]
 pub struct Setup {
     /// Variables, in the order in which they came.
@@ -31,6 +32,8 @@ pub struct Setup {
     size: usize,
     /// The terminal, if one is wanted.
     pub pty: Option<PtyRequest>,
+    /// The client's display, if it offers one.
+    pub x11: Option<X11Request>,
     /// The client's keys may be used.
     pub agent: bool,
     /// Text of `CODER_SSH_SESSION_TYPE`, if the client sent one.
@@ -70,6 +73,10 @@ impl Setup {
                 if let Some(pty) = &mut self.pty {
                     pty.size = size;
                 }
+                Step::Done
+            }
+            "x11-req" => {
+                self.x11 = Some(X11Request::read(&mut data)?);
                 Step::Done
             }
             "auth-agent-req@openssh.com" => {

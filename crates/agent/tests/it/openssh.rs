@@ -288,6 +288,34 @@ fn the_clients_agent_is_reachable() {
 }
 
 #[test]
+fn a_display_is_offered_and_leads_to_the_client() {
+    let host = host();
+    // A display of the client that is a plain socket: enough to see bytes arrive.
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let Some(number) = port.checked_sub(6000) else {
+        return;
+    };
+    std::thread::spawn(move || server.incoming().flatten().for_each(drop));
+    let home = tempfile::tempdir().unwrap();
+    let script = "bash -c 'd=${DISPLAY##*:}; d=${d%%.*}; echo $DISPLAY; \
+                  exec 3<>/dev/tcp/localhost/$((6000+d)) && echo connected'";
+    let set_home = format!("SetEnv=HOME={}", home.path().display());
+    let output = host
+        .ssh(&["-Y", "-o", "XAuthLocation=/bin/false", "-o", &set_home])
+        .arg(script)
+        .env("DISPLAY", format!("localhost:{number}"))
+        .output()
+        .unwrap();
+    assert!(home.path().join(".Xauthority").exists());
+    let shown = text(&output);
+    assert!(
+        shown.starts_with("localhost:") && shown.contains("connected"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn forbidden_things_are_refused() {
     let host = host_with(|config| {
         config.block_file_transfer = true;
