@@ -186,7 +186,7 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
         tokio::select! {
             () = shared.cancel.cancelled() => return,
             () = shared.timer.notified() => {}
-            () = sleep => shared.turn(|engine, now| engine.handle_timeout(now)),
+            () = sleep => shared.turn(Engine::handle_timeout),
         }
     }
 }

@@ -140,7 +140,7 @@ impl Coordinator {
 }
 
 /// A client that has no relay map yet, and a coordinator that has one.
-async fn client_without_map(relay: &Relay) -> (Conn, Coordinator) {
+fn client_without_map(relay: &Relay) -> (Conn, Coordinator) {
     let mut config = config(relay, false);
     config.derp_map = tunnel::DerpMap::default();
     (Conn::new(config), Coordinator::new(&relay.map()))
@@ -149,7 +149,7 @@ async fn client_without_map(relay: &Relay) -> (Conn, Coordinator) {
 #[tokio::test]
 async fn a_client_asks_for_tunnels_publishes_itself_and_takes_leave() {
     let relay = Relay::start().await;
-    let (client, mut coordinator) = client_without_map(&relay).await;
+    let (client, mut coordinator) = client_without_map(&relay);
     let agent = Conn::new(config(&relay, true));
     client.add_destination(agent.id());
     let stop = CancellationToken::new();
@@ -230,7 +230,7 @@ async fn an_agent_says_that_it_is_ready_once_its_relay_is_connected() {
 #[tokio::test]
 async fn a_client_reconnects_and_asks_again() {
     let relay = Relay::start().await;
-    let (client, mut first) = client_without_map(&relay).await;
+    let (client, mut first) = client_without_map(&relay);
     let mut second = Coordinator::new(&relay.map());
     let agent = Conn::new(config(&relay, true));
     client.add_destination(agent.id());
@@ -272,7 +272,7 @@ async fn a_client_reconnects_and_asks_again() {
 #[tokio::test]
 async fn a_first_refusal_ends_it() {
     let relay = Relay::start().await;
-    let (client, _) = client_without_map(&relay).await;
+    let (client, _) = client_without_map(&relay);
     let stop = CancellationToken::new();
     let dial = |_| -> coordinate::DialFuture<'static> {
         Box::pin(async { Err(DialError::Permanent("not found".into())) })
