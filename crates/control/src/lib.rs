@@ -10,6 +10,7 @@ mod audit;
 mod authcheck;
 mod builds;
 mod crypto_keys;
+mod deployment;
 mod error;
 mod files;
 mod git_ssh_keys;

@@ -13,6 +13,7 @@ pub fn router(state: AppState) -> Router {
     let gate = from_fn_with_state(state.clone(), gate);
     Router::new()
         .nest("/api/v2", routes::api())
+        .merge(routes::pages::router())
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

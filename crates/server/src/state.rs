@@ -27,6 +27,8 @@ pub struct AppState {
 /// What the HTTP side takes from the options.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
+    /// All options, for the deployment API.
+    pub options: Arc<crate::options::Options>,
     /// Id of the deployment, made with its database.
     pub deployment_id: uuid::Uuid,
     /// How session cookies are set and read.

@@ -28,6 +28,7 @@ mod users;
 
 pub mod api_keys;
 pub mod audit_list;
+pub mod deployment_stats;
 pub mod embedded;
 pub mod crypto_keys;
 pub mod files;

@@ -91,6 +91,17 @@ impl FromRequestParts<AppState> for MaybeActor {
     }
 }
 
+/// Where a request came from, for handlers without an [`Actor`].
+pub struct RequestOrigin(pub Origin);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(RequestOrigin(origin(parts)))
+    }
+}
+
 /// Where a request came from, for the audit log.
 pub(crate) fn origin(parts: &Parts) -> Origin {
     let info = parts.extensions.get::<RequestInfo>();

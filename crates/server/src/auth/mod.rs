@@ -8,7 +8,7 @@ mod agent;
 mod cookie;
 mod token;
 
-pub use actor::{Actor, MaybeActor};
+pub use actor::{Actor, MaybeActor, RequestOrigin};
 pub(crate) use agent::AgentActor;
 pub(crate) use actor::{Identity, identify};
 pub(crate) use cookie::get as cookie_value;

@@ -9,6 +9,7 @@ mod outer;
 mod rate_limit;
 mod real_ip;
 
+pub(crate) use csrf::CSRF_COOKIE;
 pub(crate) use gate::gate;
 pub(crate) use outer::{RequestInfo, outer};
 pub use rate_limit::RateLimits;

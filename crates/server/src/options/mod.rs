@@ -5,6 +5,7 @@
 //! refused when set: nothing is accepted silently.
 
 mod command;
+mod deployment;
 mod docs;
 mod duration;
 mod error;
@@ -15,6 +16,7 @@ mod value;
 mod yaml;
 
 pub use command::arguments;
+pub use deployment::deployment_config;
 pub use docs::markdown;
 pub use duration::parse_duration;
 pub use error::OptionError;

@@ -5,17 +5,23 @@
 
 mod agents;
 mod agents_me;
+mod audit;
 pub(crate) mod binaries;
+mod deployment;
 pub(crate) mod derp;
 mod files;
 mod init_script;
 mod job_logs;
 mod organizations;
+pub(crate) mod pages;
 mod provisioners;
+mod sign_in;
 mod tailnet;
 mod template_version_dry_runs;
 mod template_versions;
 mod templates;
+mod user_keys;
+mod users;
 mod workspace_builds;
 mod workspace_settings;
 mod workspace_watch;
@@ -30,14 +36,19 @@ pub(crate) fn api() -> Router<AppState> {
     Router::new()
         .merge(agents::router())
         .merge(agents_me::router())
+        .merge(audit::router())
+        .merge(deployment::router())
         .merge(files::router())
         .merge(init_script::router())
         .merge(organizations::router())
         .merge(provisioners::router())
+        .merge(sign_in::router())
         .merge(tailnet::router())
         .merge(template_version_dry_runs::router())
         .merge(template_versions::router())
         .merge(templates::router())
+        .merge(user_keys::router())
+        .merge(users::router())
         .merge(workspace_builds::router())
         .merge(workspace_settings::router())
         .merge(workspace_watch::router())
