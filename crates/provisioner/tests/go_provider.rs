@@ -1,4 +1,9 @@
 //! Whole jobs with real OpenTofu and the original provider.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail so"
+)]
 
 mod support;
 

@@ -1,6 +1,11 @@
 //! Whole jobs with real OpenTofu and our own provider, which this test program serves itself.
 //!
 //! Started under the provider's name it is the provider; that needs a `main` of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail so"
+)]
 
 mod support;
 

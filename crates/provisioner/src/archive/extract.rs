@@ -52,7 +52,10 @@ pub fn extract(tar: &[u8], directory: &Path, limits: Limits) -> Result<(), Archi
         if !inside {
             return Err(ArchiveError::entry(
                 at.strip_prefix(directory).unwrap_or(at).to_string_lossy(),
-                format!("it links to {to:?}, which is not a file of this archive"),
+                format!(
+                    "it links to {}, which is not a file of this archive",
+                    to.display()
+                ),
             ));
         }
     }
@@ -181,7 +184,7 @@ fn walk(
                 if leaves(&path, &to) {
                     return Err(ArchiveError::entry(
                         name,
-                        format!("it links to {to:?}, outside of the archive"),
+                        format!("it links to {}, outside of the archive", to.display()),
                     ));
                 }
                 visit(&path, Item::Link(to))?;

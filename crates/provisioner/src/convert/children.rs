@@ -203,6 +203,5 @@ fn script(instance: &Instance) -> Script {
         run_on_stop: a.flag("run_on_stop"),
         timeout_seconds: a.number32("timeout"),
         log_path: a.text("log_path"),
-        ..Script::default()
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::tofu::Limits;
 
 use super::Tools;
@@ -21,6 +23,8 @@ pub struct Config {
     pub give_up: Duration,
     /// How long a running job may go on when the daemon is told to stop, before it is interrupted.
     pub drain: Duration,
+    /// Interrupts the running job at once; the daemon's own stop does so only after `drain`.
+    pub interrupt: CancellationToken,
     /// Bounds of each Terraform run.
     pub limits: Limits,
 }
@@ -32,8 +36,9 @@ impl Config {
             name: name.into(),
             tools,
             update_interval: Duration::from_secs(1),
-            give_up: Duration::from_secs(180),
+            give_up: Duration::from_mins(3),
             drain: Duration::from_secs(5),
+            interrupt: CancellationToken::new(),
             limits: Limits::default(),
         }
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::hcl::Module;
 use crate::job::JobSource;
 use crate::log::JobLog;
-use crate::session::Session;
+use crate::session::{Session, is_full};
 use crate::tofu::env::{self, Environment, Inputs};
 use crate::tofu::{Binary, Report, Run, RunError, Stage, Timings, run, variable_file};
 
@@ -94,7 +94,26 @@ impl<S: JobSource> Context<'_, S> {
             |line| report.line(line),
         )
         .await;
-        report.finish(outcome.map(|finished| finished.stdout))
+        let outcome = report.finish(outcome.map(|finished| finished.stdout));
+        match outcome {
+            // On a full disk it cannot even say so.
+            Err(RunError::Failed {
+                command,
+                status,
+                errors,
+                stderr,
+            }) if errors.is_empty() && is_full(self.session.root()) => {
+                let place = self.session.root().display();
+                let status = format!("{status}; the disk that holds {place} is full");
+                Err(RunError::Failed {
+                    command,
+                    status,
+                    errors,
+                    stderr,
+                })
+            }
+            other => other,
+        }
     }
 
     fn command<'r>(

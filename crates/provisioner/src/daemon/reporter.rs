@@ -14,7 +14,7 @@ use super::Config;
 /// First and longest pause between tries to reach the source.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(5));
 /// How long the result of a job is offered to a source that cannot be reached.
-const DELIVERY: Duration = Duration::from_secs(900);
+const DELIVERY: Duration = Duration::from_mins(15);
 
 /// What the reporter tells the job.
 #[derive(Debug, Clone, Default)]

@@ -111,8 +111,14 @@ async fn drain(
     shutdown: &CancellationToken,
     stop: &CancellationToken,
 ) -> std::convert::Infallible {
-    shutdown.cancelled().await;
-    tokio::time::sleep(config.drain).await;
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(config.drain).await;
+    };
+    tokio::select! {
+        () = drained => {}
+        () = config.interrupt.cancelled() => {}
+    }
     stop.cancel();
     std::future::pending().await
 }

@@ -33,9 +33,10 @@ pub(super) fn binary(operator: Op, left: &Value, right: impl FnOnce() -> Result)
             let right = right()?;
             let known = left.is_known() && right.is_known();
             // `null` is known to differ from everything that is there.
-            Ok(match known {
-                true => Value::Bool((left == &right) == (operator == Op::Eq)),
-                false => Value::Unknown,
+            Ok(if known {
+                Value::Bool((left == &right) == (operator == Op::Eq))
+            } else {
+                Value::Unknown
             })
         }
         _ => {

@@ -273,7 +273,7 @@ fn judge(world: &World<'_>, mut p: RenderedParameter) -> RenderedParameter {
             "The type {:?} of parameter {:?} is not known.",
             p.r#type, p.name
         );
-        p.form_type = "error".to_owned();
+        "error".clone_into(&mut p.form_type);
         p.diagnostics
             .push(Diagnostic::error("Unknown parameter type", detail));
         return p;
@@ -297,9 +297,9 @@ fn judge(world: &World<'_>, mut p: RenderedParameter) -> RenderedParameter {
         .ty
         .form_type(declared.form_type, !p.options.is_empty())
     {
-        Ok(form_type) => p.form_type = form_type.as_str().to_owned(),
+        Ok(form_type) => form_type.as_str().clone_into(&mut p.form_type),
         Err(reason) => {
-            p.form_type = "error".to_owned();
+            "error".clone_into(&mut p.form_type);
             p.diagnostics
                 .push(Diagnostic::error("Invalid form_type for parameter", reason));
             return p;

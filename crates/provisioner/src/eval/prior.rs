@@ -27,7 +27,7 @@ impl Prior {
         }
         let values = all
             .into_iter()
-            .map(|(at, found)| (at, join(found)))
+            .map(|(at, found)| (at, join(&found)))
             .collect();
         Self { values }
     }
@@ -38,13 +38,13 @@ impl Prior {
 }
 
 /// Instances of one data source by their keys.
-fn join(found: Vec<(String, Value)>) -> Value {
+fn join(found: &[(String, Value)]) -> Value {
     let number =
         |key: &str| -> Option<usize> { key.strip_prefix('[')?.strip_suffix(']')?.parse().ok() };
     let text = |key: &str| -> Option<String> {
         serde_json::from_str(key.strip_prefix('[')?.strip_suffix(']')?).ok()
     };
-    match found.as_slice() {
+    match found {
         [(key, value)] if key.is_empty() => value.clone(),
         many if many.iter().all(|(key, _)| number(key).is_some()) => {
             let mut items: Vec<_> = many.to_vec();

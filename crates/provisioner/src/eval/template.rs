@@ -19,9 +19,10 @@ pub(super) fn string<'a>(
         return evaluator.eval(&only.expr);
     }
     let mut out = String::new();
-    match write(evaluator, &elements, (false, false), &mut out)? {
-        true => Ok(Value::String(out)),
-        false => Ok(Value::Unknown),
+    if write(evaluator, &elements, (false, false), &mut out)? {
+        Ok(Value::String(out))
+    } else {
+        Ok(Value::Unknown)
     }
 }
 

@@ -64,10 +64,6 @@ pub(super) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one for each thing that a form depends on"
-    )]
     pub(super) fn new(
         configuration: &'a Configuration,
         files: &'a Files,

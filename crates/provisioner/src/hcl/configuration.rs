@@ -56,7 +56,7 @@ impl Configuration {
     pub fn read(files: &Files) -> Result<Self, HclError> {
         let installed = installed(files);
         let mut configuration = Self::default();
-        configuration.follow(files, &installed, String::new(), String::new(), 0)?;
+        configuration.follow(files, &installed, "", "", 0)?;
         Ok(configuration)
     }
 
@@ -64,33 +64,33 @@ impl Configuration {
         &mut self,
         files: &Files,
         installed: &BTreeMap<String, InstalledModule>,
-        path: String,
-        directory: String,
+        path: &str,
+        directory: &str,
         depth: usize,
     ) -> Result<(), HclError> {
-        let module = Module::read(files, &directory)?;
+        let module = Module::read(files, directory)?;
         let calls: Vec<_> = module
             .calls
             .iter()
             .map(|call| {
-                let key = join(&path, &call.name);
+                let key = join(path, &call.name);
                 let found = match installed.get(&key) {
                     Some(module) => Some(module.dir.clone()),
                     None if call.is_local() => {
                         let source = call.source.as_deref().unwrap_or_default();
-                        resolve(&directory, source)
+                        resolve(directory, source)
                     }
                     None => None,
                 };
                 (key, found)
             })
             .collect();
-        self.modules.insert(path, module);
+        self.modules.insert(path.to_owned(), module);
         for (key, found) in calls {
             let found = found.filter(|d| files.list(d).next().is_some());
             match found {
                 Some(dir) if depth < MAX_MODULE_DEPTH && self.modules.len() < MAX_MODULES => {
-                    self.follow(files, installed, key, dir, depth + 1)?;
+                    self.follow(files, installed, &key, &dir, depth + 1)?;
                 }
                 _ => self.missing.push(key),
             }

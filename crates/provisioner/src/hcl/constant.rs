@@ -9,7 +9,7 @@ pub fn string(expression: &Expression) -> Option<String> {
         Expression::String(s) => Some(s.value().clone()),
         Expression::HeredocTemplate(heredoc) => {
             let mut text = String::new();
-            for element in heredoc.template.iter() {
+            for element in &heredoc.template {
                 text.push_str(element.as_literal()?);
             }
             Some(text)
@@ -22,8 +22,9 @@ pub fn string(expression: &Expression) -> Option<String> {
 /// The name of an object key that is a word or a plain string.
 pub fn key(key: &ObjectKey) -> Option<String> {
     match key {
-        ObjectKey::Ident(ident) => Some(ident.as_str().to_owned()),
-        ObjectKey::Expression(Expression::Variable(ident)) => Some(ident.as_str().to_owned()),
+        ObjectKey::Ident(ident) | ObjectKey::Expression(Expression::Variable(ident)) => {
+            Some(ident.as_str().to_owned())
+        }
         ObjectKey::Expression(expression) => string(expression),
     }
 }

@@ -154,7 +154,7 @@ impl Graph {
                     via != to
                         && reach[*via].as_ref().is_some_and(|r| r[to / 64] >> (to % 64) & 1 == 1)
                         // In a cycle (which Terraform refuses later) nothing implies anything.
-                        && !reach[*to].as_ref().is_some_and(|r| r[via / 64] >> (via % 64) & 1 == 1)
+                        && reach[*to].as_ref().is_none_or(|r| r[via / 64] >> (via % 64) & 1 != 1)
                 });
                 if implied {
                     self.depends[node].remove(to);

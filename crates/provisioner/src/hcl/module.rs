@@ -146,7 +146,7 @@ impl Module {
                 match base {
                     Some((base, _, _)) => merge::apply(&mut base.body, &over.body),
                     None => {
-                        blocks.push((over.clone(), source.path.clone(), source.line(over.span())))
+                        blocks.push((over.clone(), source.path.clone(), source.line(over.span())));
                     }
                 }
             }

@@ -96,7 +96,7 @@ impl Visit for Collector {
         for operator in &node.operators {
             match operator.value() {
                 TraversalOperator::GetAttr(name) => {
-                    steps.push(Step::Name(name.as_str().to_owned()))
+                    steps.push(Step::Name(name.as_str().to_owned()));
                 }
                 TraversalOperator::Index(index) => {
                     steps.push(Step::Index);

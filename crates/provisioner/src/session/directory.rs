@@ -155,6 +155,15 @@ pub(super) fn remove(root: &Path) {
     }
 }
 
+/// Whether the disk below a path has no room left for what a run writes.
+pub fn is_full(path: &Path) -> bool {
+    const LITTLE: u64 = 1 << 20;
+    nix::sys::statvfs::statvfs(path).is_ok_and(|s| {
+        let bytes = s.blocks_available().saturating_mul(s.fragment_size());
+        bytes < LITTLE
+    })
+}
+
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -163,4 +172,20 @@ fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_an_error_and_not_an_empty_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let workshop = Workshop::new(dir.path().join("work")).unwrap();
+        let session = workshop.open("job", Kind::Build).unwrap();
+        std::os::unix::fs::symlink("/dev/full", session.state_file()).unwrap();
+        let error = session.write_state(b"{}").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(!is_full(dir.path()));
+    }
 }

@@ -37,10 +37,12 @@ fn walk(directory: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<Strin
         }
         let wanted = SourceFile::is_source(&name) || name == "modules.json";
         let small = fs::metadata(entry.path()).is_ok_and(|m| m.is_file() && m.len() <= MAX_BYTES);
-        if wanted && small && files.len() < MAX_FILES {
-            if let Ok(content) = fs::read(entry.path()) {
-                files.insert(relative, content);
-            }
+        if wanted
+            && small
+            && files.len() < MAX_FILES
+            && let Ok(content) = fs::read(entry.path())
+        {
+            files.insert(relative, content);
         }
     }
 }

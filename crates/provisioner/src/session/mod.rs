@@ -4,6 +4,6 @@ mod directory;
 mod files;
 mod recovery;
 
-pub use directory::{Session, Workshop};
+pub use directory::{Session, Workshop, is_full};
 pub use files::configuration_files;
 pub use recovery::{Kind, Left};

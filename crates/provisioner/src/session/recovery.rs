@@ -15,7 +15,7 @@ use super::Workshop;
 use super::directory::{lock, read_state, remove, template};
 
 /// How long a run that is still going is waited for.
-const WAIT: Duration = Duration::from_secs(600);
+const WAIT: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(200);
 const NOTE: &str = "job.json";
 

@@ -21,7 +21,7 @@ use super::{Binary, Limits, Run, RunError, ToolConfig, mirror, run};
 use crate::hcl::{Configuration, Files, HclError, Module};
 
 /// Kept directories that no build used for so long are removed.
-const KEEP: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEEP: Duration = Duration::from_hours(720);
 /// How often a taken lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 const LOCK_FILE: &str = ".terraform.lock.hcl";
@@ -133,14 +133,14 @@ impl InitCache {
         if !needs_init(configuration) {
             return Ok(Initialised::NotNeeded);
         }
-        let kept = self.directory.join(self.key(job));
-        if self.attach(&kept, job.directory)? {
+        let kept = self.directory.join(Self::key(job));
+        if Self::attach(&kept, job.directory)? {
             return Ok(Initialised::FromCache);
         }
         // One at a time: the plugin cache is not made for several writers, and whoever waited
         // finds the work done.
         let _lock = self.lock(cancel).await?;
-        if self.attach(&kept, job.directory)? {
+        if Self::attach(&kept, job.directory)? {
             return Ok(Initialised::FromCache);
         }
         let first = mirror::constraints(configuration);
@@ -148,17 +148,17 @@ impl InitCache {
         if let Err(RunError::Failed { .. }) = &outcome {
             // Modules may ask for a version of our provider that only shows once they are there.
             let all = module_constraints(job.directory).unwrap_or_default();
-            if all != first {
-                self.init(job, &all, cancel, &mut follow).await?;
-            } else {
+            if all == first {
                 outcome?;
+            } else {
+                self.init(job, &all, cancel, &mut follow).await?;
             }
         } else {
             outcome?;
         }
         self.keep(job.directory, &kept)
             .map_err(|e| RunError::io("cannot keep the initialised directory", e))?;
-        if !self.attach(&kept, job.directory)? {
+        if !Self::attach(&kept, job.directory)? {
             return Err(RunError::Unexpected(
                 "the directory that was just initialised is gone".to_owned(),
             ));
@@ -168,10 +168,10 @@ impl InitCache {
 
     /// Whether [`prepare`](Self::prepare) would have to run `init`.
     pub fn is_missing(&self, job: &Job<'_>, configuration: &Configuration) -> bool {
-        needs_init(configuration) && !self.directory.join(self.key(job)).is_dir()
+        needs_init(configuration) && !self.directory.join(Self::key(job)).is_dir()
     }
 
-    fn key(&self, job: &Job<'_>) -> String {
+    fn key(job: &Job<'_>) -> String {
         let mut hash = Sha256::new();
         hash.update(Sha256::digest(job.archive));
         hash.update(job.binary.identity());
@@ -256,7 +256,7 @@ impl InitCache {
     }
 
     /// Gives a session what is kept; `false` if nothing usable is.
-    fn attach(&self, kept: &Path, session: &Path) -> Result<bool, RunError> {
+    fn attach(kept: &Path, session: &Path) -> Result<bool, RunError> {
         let source = kept.join("terraform");
         if !source.is_dir() || !links_are_whole(&source.join("providers"), 0) {
             return Ok(false);
@@ -440,14 +440,14 @@ resource "terraform_data" "x" {}
         let kept = store.directory.join("key");
         store.keep(&first, &kept).unwrap();
         let second = session("second");
-        assert!(store.attach(&kept, &second).unwrap());
+        assert!(InitCache::attach(&kept, &second).unwrap());
         fs::write(second.join(".terraform/modules/m/main.tf"), "changed").unwrap();
         let third = session("third");
-        assert!(store.attach(&kept, &third).unwrap());
+        assert!(InitCache::attach(&kept, &third).unwrap());
         let module = fs::read_to_string(third.join(".terraform/modules/m/main.tf")).unwrap();
         assert_eq!(module, "# m", "one build changed another's module");
         assert_eq!(fs::read_to_string(third.join(LOCK_FILE)).unwrap(), "# lock");
         fs::remove_dir(&plugin).unwrap();
-        assert!(!store.attach(&kept, &session("fourth")).unwrap());
+        assert!(!InitCache::attach(&kept, &session("fourth")).unwrap());
     }
 }

@@ -27,7 +27,7 @@ const SLOW_POLL: Duration = Duration::from_millis(50);
 /// From interrupt to kill for a run that prints without end.
 const FLOOD_GRACE: Duration = Duration::from_secs(2);
 /// Bytes read before bounds are looked at again.
-const READ_AT_ONCE: u64 = 4 << 20;
+const READ_AT_ONCE: u64 = 256 << 10;
 /// Bytes of one line that are kept; the rest of the line is dropped.
 const MAX_LINE: usize = 1 << 20;
 /// Bytes of the error output kept for the job's error.
@@ -48,9 +48,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            interrupt_grace: Duration::from_secs(180),
+            interrupt_grace: Duration::from_mins(3),
             output_bytes: 128 << 20,
-            duration: Duration::from_secs(24 * 3600),
+            duration: Duration::from_hours(24),
         }
     }
 }

@@ -1,5 +1,11 @@
 //! A job source in memory, and the programs that tests need.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::format_collect, reason = "a test need not be fast")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail so"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -65,7 +71,7 @@ impl Source {
             if let Some(end) = self.ended.lock().unwrap().remove(job_id) {
                 return end;
             }
-            tokio::time::timeout(Duration::from_secs(120), notified)
+            tokio::time::timeout(Duration::from_mins(2), notified)
                 .await
                 .expect("the job never ended");
         }

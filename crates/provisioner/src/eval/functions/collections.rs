@@ -159,9 +159,8 @@ fn coalesce(args: &Args<'_>) -> Result {
 }
 
 fn lookup(args: &Args<'_>) -> Result {
-    let key = match convert::text(args.get(1)?)? {
-        Some(key) => key,
-        None => return Ok(Value::Unknown),
+    let Some(key) = convert::text(args.get(1)?)? else {
+        return Ok(Value::Unknown);
     };
     match (args.get(0)?, args.values.get(2)) {
         (Value::Unknown, _) => Ok(Value::Unknown),

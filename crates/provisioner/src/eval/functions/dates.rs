@@ -102,10 +102,9 @@ fn format(pattern: &str, at: &DateTime<FixedOffset>) -> String {
             "m" => "%-M",
             "ss" => "%S",
             "s" => "%-S",
-            "ZZZZZ" => "%:z",
             "ZZZZ" => "%z",
             "Z" if at.offset().local_minus_utc() == 0 => "Z",
-            "Z" => "%:z",
+            "Z" | "ZZZZZ" => "%:z",
             other => {
                 out.push_str(other);
                 continue;

@@ -67,7 +67,7 @@ pub(super) fn call(evaluator: &Evaluator<'_>, call: &FuncCall) -> Result {
     match name {
         "try" => {
             let mut last = EvalError::new("try() needs an argument");
-            for argument in call.args.iter() {
+            for argument in &call.args {
                 match evaluator.eval(argument) {
                     Ok(value) => return Ok(value),
                     Err(error) => last = error,
