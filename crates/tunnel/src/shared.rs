@@ -61,6 +61,7 @@ impl Shared {
     pub(crate) fn turn<R>(self: &Arc<Self>, f: impl FnOnce(&mut Engine, Instant) -> R) -> R {
         let now = Instant::now();
         let mut engine = self.engine.lock();
+        engine.set_time(now);
         let result = f(&mut engine, now);
         engine.pump(now);
         let actions = std::mem::take(&mut engine.actions);

@@ -141,7 +141,7 @@ impl Engine {
         index: PeerIndex,
         f: impl FnOnce(&mut Session, &mut dyn Output) -> R,
     ) -> Option<R> {
-        let now = Instant::now();
+        let now = self.time;
         let route = self.peers.get(index)?.path.route(now);
         // Direct addresses come into play with the UDP socket; without one, the relay is the way.
         let Route {

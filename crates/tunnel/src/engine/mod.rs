@@ -10,6 +10,8 @@ mod links;
 mod pings;
 mod ports;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod udp;
 
@@ -48,6 +50,8 @@ pub(crate) enum Action {
 /// The state of one tunnel end.
 pub(crate) struct Engine {
     started: Instant,
+    /// Of the turn.
+    time: Instant,
     pub(crate) addresses: Vec<Ipv6Addr>,
     pub(crate) peers: Peers,
     pub(crate) flows: Flows,
@@ -73,6 +77,7 @@ impl Engine {
     pub(crate) fn new(identity: Identity, addresses: Vec<Ipv6Addr>, now: Instant) -> Self {
         Self {
             started: now,
+            time: now,
             addresses,
             peers: Peers::new(identity, rand::random()),
             flows: Flows::default(),
@@ -91,6 +96,11 @@ impl Engine {
             packets: Packets::default(),
             scratch: None,
         }
+    }
+
+    /// A turn begins.
+    pub(crate) fn set_time(&mut self, now: Instant) {
+        self.time = now;
     }
 
     /// Resets all connections; streams find the tunnel closed.

@@ -26,6 +26,14 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the owner let go, the rest must be delivered in this time.
 const LINGER: Duration = Duration::from_secs(60);
 
+/// While a sender is finding its speed, it grows by acknowledgements, not by bytes: so many bytes
+/// are acknowledged densely from the start and after each loss, later ones once per bundle.
+const DENSE_BYTES: usize = 4 << 20;
+/// The first of them one by one, the others two by two.
+const DENSEST_BYTES: usize = 64 << 10;
+/// Packets longer than this carry data.
+const LONGEST_PURE_ACK: usize = 100;
+
 /// What a reader finds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadState {
@@ -59,6 +67,10 @@ pub(crate) struct Flow {
     /// The peer's FIN was received: what follows the buffered bytes is the end, not a reset.
     ended: bool,
     established: bool,
+    /// Bytes still to be acknowledged densely.
+    dense: usize,
+    /// The last segment was not acknowledged yet.
+    owes_ack: bool,
 }
 
 impl Flow {
@@ -115,6 +127,8 @@ impl Flow {
             handle,
             ended: false,
             established: false,
+            dense: DENSE_BYTES,
+            owes_ack: false,
         }
     }
 
@@ -135,6 +149,18 @@ impl Flow {
         };
         self.interface
             .poll_ingress_single(now, &mut wire, &mut self.sockets);
+        if out.len() > 0 {
+            // An answer at once tells of a gap: the sender will have to find its speed again.
+            self.dense = DENSE_BYTES;
+        } else if self.dense > 0 && packet.len() > LONGEST_PURE_ACK {
+            self.dense = self.dense.saturating_sub(packet.len());
+            self.owes_ack = !self.owes_ack;
+            if !self.owes_ack || DENSE_BYTES - self.dense < DENSEST_BYTES {
+                self.owes_ack = false;
+                // Just one packet, which acknowledges whether it carries data or not.
+                self.egress(out, 1, now);
+            }
+        }
         match self.socket().state() {
             State::CloseWait | State::LastAck | State::Closing | State::TimeWait => {
                 self.ended = true;
