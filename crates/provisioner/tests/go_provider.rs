@@ -44,15 +44,12 @@ resource "terraform_data" "host" {
 }
 "#;
 
-fn programs() -> Option<(PathBuf, PathBuf)> {
+async fn programs() -> Option<(PathBuf, PathBuf)> {
     let Some(peers) = std::env::var_os("CODER_TEST_PEERS") else {
         eprintln!("skipped: CODER_TEST_PEERS is not set");
         return None;
     };
-    let Some(tofu) = support::tofu() else {
-        eprintln!("skipped: neither CODER_TEST_TOFU is set nor tofu or terraform on PATH");
-        return None;
-    };
+    let tofu = support::tofu().await?;
     let provider = PathBuf::from(peers).join(
         "providers-go/registry.terraform.io/coder/coder/2.18.0/linux_amd64/terraform-provider-coder_v2.18.0",
     );
@@ -61,7 +58,7 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
 
 #[tokio::test]
 async fn imports_starts_stops_and_destroys() {
-    let Some((tofu, provider)) = programs() else {
+    let Some((tofu, provider)) = programs().await else {
         return;
     };
     let rig = Rig::new(&tofu, &provider, |_| {});
@@ -182,7 +179,7 @@ resource "coder_app" "app" {
 
 #[tokio::test]
 async fn init_runs_once_and_several_builds_share_it_without_network() {
-    let Some((tofu, provider)) = programs() else {
+    let Some((tofu, provider)) = programs().await else {
         return;
     };
     let peers = PathBuf::from(std::env::var_os("CODER_TEST_PEERS").unwrap());

@@ -6,7 +6,9 @@
 mod convert;
 mod expression;
 mod functions;
+mod module_scope;
 mod operators;
+mod optional;
 mod parameter;
 mod prior;
 mod render;

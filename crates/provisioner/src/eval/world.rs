@@ -10,9 +10,11 @@ use hcl_edit::structure::Body;
 
 use super::convert::{self, number};
 use super::expression::{Budget, Evaluator, entries};
+use super::module_scope::ModuleScope;
+use super::optional::with_optional;
 use super::parameter::{self, RenderedParameter};
 use super::prior::Prior;
-use super::scope::{Bound, Scope};
+use super::scope::Bound;
 use super::{EvalError, Result, Value};
 use crate::hcl::{Configuration, Files, Module, Resource, constant, joined, variables};
 
@@ -216,7 +218,12 @@ impl<'a> World<'a> {
         rendered
     }
 
-    fn once(&self, at: &ModuleInstance, label: String, f: impl FnOnce() -> Result) -> Result {
+    pub(super) fn once(
+        &self,
+        at: &ModuleInstance,
+        label: String,
+        f: impl FnOnce() -> Result,
+    ) -> Result {
         let key = (at.address.clone(), label);
         match self.memo.borrow().get(&key) {
             Some(Memo::Busy) => {
@@ -233,7 +240,7 @@ impl<'a> World<'a> {
         value
     }
 
-    fn variable(&self, at: &Rc<ModuleInstance>, module: &Module, name: &str) -> Result {
+    pub(super) fn variable(&self, at: &Rc<ModuleInstance>, module: &Module, name: &str) -> Result {
         let declared = module.variables.iter().find(|v| v.name == name);
         let kind = declared
             .map(|v| variables::type_text(&v.body))
@@ -274,7 +281,7 @@ impl<'a> World<'a> {
         Some(call.body.get_attribute(name)?.value.clone())
     }
 
-    fn outputs(&self, at: &Rc<ModuleInstance>, module: &Module, name: &str) -> Result {
+    pub(super) fn outputs(&self, at: &Rc<ModuleInstance>, module: &Module, name: &str) -> Result {
         let Some(call) = module.calls.iter().find(|c| c.name == name) else {
             return Err(EvalError::new(format!("there is no module {name:?}")));
         };
@@ -298,7 +305,7 @@ impl<'a> World<'a> {
         Ok(combine(&found, values))
     }
 
-    fn data(&self, at: &Rc<ModuleInstance>, resource: &Resource) -> Result {
+    pub(super) fn data(&self, at: &Rc<ModuleInstance>, resource: &Resource) -> Result {
         let own = resource.address();
         match resource.kind.as_str() {
             "coder_parameter" => {
@@ -398,148 +405,5 @@ fn combine(instances: &Instances, values: Vec<Value>) -> Value {
                 .collect(),
         ),
         Instances::Unknown => Value::Unknown,
-    }
-}
-
-/// Adds what `optional(…)` in an object type says to a value that leaves it out.
-fn with_optional(kind: &Expression, value: Value) -> Value {
-    let Expression::FuncCall(call) = kind else {
-        return value;
-    };
-    let argument = call.args.iter().next();
-    match (call.name.name.as_str(), argument, value) {
-        ("object", Some(Expression::Object(fields)), Value::Map(mut map)) => {
-            for (key, field) in fields {
-                let Some(name) = constant::key(key) else {
-                    continue;
-                };
-                let (inner, default) = match field.expr() {
-                    Expression::FuncCall(f) if f.name.name.as_str() == "optional" => {
-                        (f.args.get(0), Some(f.args.get(1)))
-                    }
-                    other => (Some(other), None),
-                };
-                let current = match (map.remove(&name), default) {
-                    (Some(value), None) => Some(value),
-                    (Some(value), Some(_)) if value != Value::Null => Some(value),
-                    (_, Some(default)) => Some(
-                        default
-                            .and_then(constant::value)
-                            .map_or(Value::Null, |json| Value::from_json(&json)),
-                    ),
-                    (None, None) => None,
-                };
-                if let Some(value) = current {
-                    let value = match inner {
-                        Some(inner) => with_optional(inner, value),
-                        None => value,
-                    };
-                    map.insert(name, value);
-                }
-            }
-            Value::Map(map)
-        }
-        ("list" | "set", Some(inner), Value::List(items)) => {
-            Value::List(items.into_iter().map(|v| with_optional(inner, v)).collect())
-        }
-        ("map", Some(inner), Value::Map(map)) => Value::Map(
-            map.into_iter()
-                .map(|(k, v)| (k, with_optional(inner, v)))
-                .collect(),
-        ),
-        (_, _, value) => value,
-    }
-}
-
-/// Names as they are seen from inside of a module instance.
-struct ModuleScope<'w, 'a> {
-    world: &'w World<'a>,
-    at: &'w Rc<ModuleInstance>,
-    module: &'w Module,
-}
-
-impl Scope for ModuleScope<'_, '_> {
-    fn lookup(&self, words: &[&str]) -> Result<(Value, usize)> {
-        let (world, at, module) = (self.world, self.at, self.module);
-        let second = words.get(1).copied().unwrap_or_default();
-        Ok(match words[0] {
-            "var" => (
-                world.once(at, format!("var.{second}"), || {
-                    world.variable(at, module, second)
-                })?,
-                2,
-            ),
-            "local" => {
-                let Some(expression) = module.locals.get(second) else {
-                    return Err(EvalError::new(format!(
-                        "there is no local value {second:?}"
-                    )));
-                };
-                let eval = || world.eval(at, &Bound::default(), expression);
-                (world.once(at, format!("local.{second}"), eval)?, 2)
-            }
-            "module" => (
-                world.once(at, format!("module.{second}"), || {
-                    world.outputs(at, module, second)
-                })?,
-                2,
-            ),
-            "path" => {
-                let directory = match (second, module.directory.as_str()) {
-                    ("module", directory) if !directory.is_empty() => directory,
-                    _ => ".",
-                };
-                (Value::text(directory), 2)
-            }
-            "terraform" if second == "workspace" => (Value::text("default"), 2),
-            "each" | "count" | "self" | "terraform" => (Value::Unknown, words.len()),
-            "data" => {
-                let third = words.get(2).copied().unwrap_or_default();
-                let Some(resource) = module.resource(true, second, third) else {
-                    return Err(EvalError::new(format!(
-                        "there is no data source {second}.{third}"
-                    )));
-                };
-                let value = world.once(at, resource.address(), || world.data(at, resource))?;
-                (value, 3)
-            }
-            kind => {
-                let Some(resource) = module.resource(false, kind, second) else {
-                    return Err(EvalError::new(format!(
-                        "there is nothing called {}",
-                        words.join(".")
-                    )));
-                };
-                // What the template sets is known; what a provider computes is not.
-                let counted = resource.attribute("count").is_some()
-                    || resource.attribute("for_each").is_some();
-                match words.get(2).and_then(|name| resource.attribute(name)) {
-                    Some(expression) if !counted => {
-                        let label = format!("{}.{}", resource.address(), words[2]);
-                        let eval = || world.eval(at, &Bound::default(), expression);
-                        (world.once(at, label, eval)?, 3)
-                    }
-                    _ => (Value::Unknown, words.len()),
-                }
-            }
-        })
-    }
-
-    fn file(&self, path: &str) -> Option<Vec<u8>> {
-        self.world.files.get(path).map(<[u8]>::to_vec)
-    }
-
-    fn files_below(&self, directory: &str) -> Vec<String> {
-        let prefix = if directory.is_empty() {
-            String::new()
-        } else {
-            format!("{directory}/")
-        };
-        self.world
-            .files
-            .paths()
-            .filter_map(|p| p.strip_prefix(&prefix))
-            .map(str::to_owned)
-            .collect()
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use provisioner::job::{FileKind, JobSource, SourceError};
-use provisioner::tofu::BinaryOptions;
+use provisioner::tofu::{Binary, BinaryOptions, PackedTofu};
 use provisioner::{Config, Daemon, ToolOptions, Tools};
 use rpc::proto::provisioner::{Metadata, RichParameterValue, VariableValue};
 use rpc::proto::provisionerd::{
@@ -143,15 +143,25 @@ impl JobSource for Source {
     }
 }
 
-/// OpenTofu: named by CODER_TEST_TOFU, built into target/vendor, or on PATH.
-pub fn tofu() -> Option<PathBuf> {
+/// OpenTofu: named by CODER_TEST_TOFU, packed into target/vendor, or on PATH.
+pub async fn tofu() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("CODER_TEST_TOFU") {
         return Some(path.into());
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|d| [d.join("tofu"), d.join("terraform")])
-        .find(|p| p.is_file())
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/vendor/tofu.zst");
+    let options = BinaryOptions {
+        explicit: None,
+        ignore_path: packed.is_file(),
+        packed: packed.is_file().then_some(PackedTofu::File(packed)),
+    };
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    match Binary::find(&options, cache).await {
+        Ok(binary) => Some(binary.path),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
 }
 
 /// A daemon with its source and directory.
