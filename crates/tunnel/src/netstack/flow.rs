@@ -19,8 +19,12 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 const SEND_BUFFER: usize = 1 << 20;
 /// A quiet connection proves its peer this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
-/// A connection whose peer says nothing for so long is reset. As long as a lost peer is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// A connection whose peer says nothing for so long is reset.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+/// The same for shells: a laptop may sleep over a weekend.
+const SHELL_IDLE_TIMEOUT: Duration = Duration::from_secs(72 * 60 * 60);
+/// Ports of the agent where shells are served.
+const SHELL_PORTS: [u16; 2] = [1, 22];
 /// A connection that was asked for must be established in this time.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the owner let go, the rest must be delivered in this time.
@@ -169,8 +173,17 @@ impl Flow {
         }
         if !self.established && self.is_established() {
             self.established = true;
+            let FlowKey { local, remote } = self.key;
+            let shell = [local, remote]
+                .iter()
+                .any(|end| SHELL_PORTS.contains(&end.port()));
+            let timeout = if shell {
+                SHELL_IDLE_TIMEOUT
+            } else {
+                IDLE_TIMEOUT
+            };
             let socket = self.socket_mut();
-            socket.set_timeout(Some(IDLE_TIMEOUT));
+            socket.set_timeout(Some(timeout));
             socket.set_keep_alive(Some(KEEP_ALIVE));
         }
     }
