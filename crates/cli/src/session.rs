@@ -179,13 +179,6 @@ impl Session {
         crate::ui::output::emit_err(&format!("{text}\n"));
     }
 
-    /// Prints a line only with `--verbose`.
-    pub fn verbose(&self, text: impl FnOnce() -> String) {
-        if self.globals.verbose {
-            self.note(&text());
-        }
-    }
-
     /// Whether questions can be put to a person.
     pub fn interactive(&self) -> bool {
         self.globals.force_tty || std::io::stdin().is_terminal()

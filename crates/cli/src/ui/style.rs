@@ -10,6 +10,7 @@ pub struct Style {
 
 impl Style {
     /// No colours.
+    #[cfg(test)]
     pub fn plain() -> Self {
         Self { on: false }
     }
@@ -70,10 +71,5 @@ impl Style {
     /// Less important text.
     pub fn dim(self, text: &str) -> String {
         self.paint("2", text)
-    }
-
-    /// Whether colours are on.
-    pub fn enabled(self) -> bool {
-        self.on
     }
 }

@@ -127,9 +127,11 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         Some(path) => path,
         None => std::env::current_exe().context("find this program")?,
     };
+    // OpenSSH calls from any directory.
+    let config_dir = std::path::absolute(session.config.path()).context("find the settings")?;
     let text = block::render(&block::Section {
         binary: &binary.display().to_string(),
-        config_dir: &session.config.path().display().to_string(),
+        config_dir: &config_dir.display().to_string(),
         options: &options,
         deployment: &deployment,
         hosts: args.no_wildcard.then_some(hosts.as_slice()),

@@ -1,0 +1,79 @@
+//! `coder server`: the control plane.
+
+mod bundles;
+mod flags;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args as ClapArgs;
+use server::options::{Options, Sources};
+use server::{Places, Stop};
+
+use crate::say;
+use crate::session::Session;
+use crate::ui::output::emit;
+
+/// Options as YAML are one screen of text.
+const MAX_CONFIG: u64 = 4 << 20;
+
+/// Run the control plane. Starts with nothing configured; every option also
+/// has an environment variable and a place in the file of --config.
+#[derive(ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    flags: flags::Flags,
+}
+
+/// Runs until told to stop.
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let options = resolve(&args.flags)?;
+    if options.on("write-config") {
+        return emit(&options.to_yaml());
+    }
+    server::logging(&options, session.globals.verbose).context("set up logging")?;
+    let stop = Stop::on_signals().context("listen to signals")?;
+    let places = Places { config: absolute(session.config.path())?, cache: absolute(&cache()?)? };
+    let style = session.style;
+    server::run(options, bundles::all()?, places, stop, |url| {
+        // A closed standard output is no reason to stop serving.
+        let _ = say!("\nView the Web UI: {}", style.code(url));
+        let _ = say!("Sign in by:      {}\n", style.code(&format!("coder login {}", url.trim_end_matches('/'))));
+    })
+    .await?;
+    Ok(())
+}
+
+/// Reads flags, environment and file.
+fn resolve(flags: &flags::Flags) -> Result<Options> {
+    let flag = |name: &str| flags.get(name);
+    let env = |name: &str| std::env::var(name).ok();
+    let path = flag("config").and_then(|mut v| v.pop()).or_else(|| env("CODER_CONFIG_PATH")).filter(|p| !p.is_empty());
+    let text = path.as_deref().map(read).transpose()?;
+    let file = path.as_deref().zip(text.as_deref());
+    Ok(Options::resolve(&Sources { flag: &flag, env: &env, file })?)
+}
+
+fn read(path: &str) -> Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|f| f.take(MAX_CONFIG).read_to_string(&mut text))
+        .with_context(|| format!("cannot read the options in {path}"))?;
+    Ok(text)
+}
+
+/// Where unpacked programs go when nothing else is said.
+fn cache() -> Result<PathBuf> {
+    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(dir) = var("XDG_CACHE_HOME") {
+        return Ok(dir.join("coder"));
+    }
+    let home = std::env::home_dir().filter(|h| !h.as_os_str().is_empty());
+    Ok(home.context("cannot tell where unpacked programs belong: set HOME, or give --cache-dir")?.join(".cache/coder"))
+}
+
+/// Other processes, with other working directories, get these paths too.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("cannot use {}", path.display()))
+}
