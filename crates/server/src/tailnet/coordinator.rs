@@ -91,12 +91,6 @@ impl Coordinator {
         shared.ring();
     }
 
-    /// Number of peers.
-    #[cfg(test)]
-    pub(crate) fn peer_count(&self) -> usize {
-        self.shared.lock().state.peer_count()
-    }
-
     /// Serves a peer's stream until either side ends it.
     pub(crate) async fn serve(
         &self,
