@@ -44,6 +44,7 @@ impl Network {
         config.block_endpoints = manifest.disable_direct_connections;
         let conn = Conn::new(config);
         conn.set_fallback_tcp(Localhost);
+        conn.forward_udp_to_localhost();
 
         let ssh = ssh::Server::new(workspace.clone());
         let other_ssh = ssh.clone();
