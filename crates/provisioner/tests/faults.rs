@@ -304,3 +304,33 @@ async fn a_cache_that_cannot_be_written_is_a_clear_error() {
     let options = provisioner::ToolOptions::new(file.path().join("cache"), "/bin/true".into());
     assert!(provisioner::Tools::new(options).is_err());
 }
+
+#[tokio::test]
+async fn a_daemon_that_vanishes_leaves_its_state_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let script = format!(
+        "trap 'sleep 0.3; echo \"{}\" > terraform.tfstate; exit 1' INT; while true; do sleep 0.05; done",
+        STATE.replace('"', "\\\"")
+    );
+    let tofu = fake(dir.path(), &script);
+    let start = || {
+        Rig::with_options(
+            &tofu,
+            Path::new("/bin/true"),
+            |options| options.cache = cache.path().to_owned(),
+            |_| {},
+        )
+    };
+    let first = start();
+    first.source.give(job("b"));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // As at the end of a process that does not wait.
+    first.daemon.abort();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let second = start();
+    let End::Failed(failed) = second.source.ended("b").await else {
+        panic!("it cannot have completed")
+    };
+    assert_eq!(state_of(&failed).trim(), STATE);
+}

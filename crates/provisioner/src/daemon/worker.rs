@@ -80,29 +80,67 @@ async fn work<S: JobSource>(
         perform,
         report(source, config, &job_id, &log, &signals, &done)
     );
-    if signals.lost.is_cancelled() && !outcome_has_state(&outcome) {
-        return;
+    let abandoned = signals.lost.is_cancelled() && !outcome_has_state(&outcome);
+    let settled = match outcome {
+        _ if abandoned => true,
+        Err(failure) if failure.gone => true,
+        outcome => hand_in(source, &job, outcome, &signals, shutdown).await,
+    };
+    if let Some(session) = session
+        && settled
+    {
+        session.done();
     }
-    let delivered = match outcome {
+}
+
+/// Hands in what became of a job. `false` if it did not arrive and must be kept.
+async fn hand_in<S: JobSource>(
+    source: &S,
+    job: &AcquiredJob,
+    outcome: Result<completed_job::Type, Failure>,
+    signals: &Signals,
+    shutdown: &CancellationToken,
+) -> bool {
+    let job_id = &job.job_id;
+    let failure = match outcome {
         Ok(result) => {
             let completed = CompletedJob {
                 job_id: job_id.clone(),
                 r#type: Some(result),
             };
-            deliver(|| source.complete(completed.clone())).await
+            match deliver(|| source.complete(completed.clone())).await {
+                // What was built is not acceptable, but it is there: its state must not be lost.
+                Err(SourceError::Refused(reason)) => Failure {
+                    state: match completed.r#type {
+                        Some(completed_job::Type::WorkspaceBuild(build)) => build.state,
+                        _ => Vec::new(),
+                    },
+                    ..Failure::new(reason)
+                },
+                other => return arrived(job_id, other),
+            }
         }
-        Err(failure) if failure.gone => return,
-        Err(failure) => {
-            let failed = failed(&job, failure, &signals, shutdown);
-            deliver(|| source.fail(failed.clone())).await
-        }
+        Err(failure) => failure,
     };
+    let failed = failed(job, failure, signals, shutdown);
+    arrived(job_id, deliver(|| source.fail(failed.clone())).await)
+}
+
+fn arrived(job_id: &str, delivered: Result<(), SourceError>) -> bool {
     match delivered {
-        Ok(()) => {}
-        Err(SourceError::Gone(reason)) => tracing::warn!(job_id, "{reason}"),
-        Err(error) => tracing::error!(job_id, "the job's result is lost: {error}"),
+        Ok(()) => true,
+        Err(SourceError::Gone(reason)) => {
+            tracing::warn!(job_id, "{reason}");
+            true
+        }
+        Err(error) => {
+            tracing::error!(
+                job_id,
+                "what became of the job could not be handed in, and is kept for the next start: {error}"
+            );
+            false
+        }
     }
-    drop(session);
 }
 
 /// Interrupts the job when the daemon was told to stop and the drain time is over.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -17,10 +18,12 @@ pub struct Workshop {
     directory: PathBuf,
 }
 
-/// A job's directory, removed with it.
+/// A job's directory. It stays on the disk until [`Session::done`] says that nobody needs it any
+/// more: if this process ends before, the next one finds it.
 #[derive(Debug)]
 pub struct Session {
     root: PathBuf,
+    done: AtomicBool,
     /// Held as long as this process works on the job, and let go by its death.
     _lock: Flock<fs::File>,
 }
@@ -48,7 +51,11 @@ impl Workshop {
             .join(format!("{PREFIX}{}", uuid::Uuid::new_v4().simple()));
         fs::DirBuilder::new().mode(0o700).create(&root)?;
         let lock = lock(&root)?;
-        let session = Session { root, _lock: lock };
+        let session = Session {
+            root,
+            done: AtomicBool::new(false),
+            _lock: lock,
+        };
         fs::create_dir(session.template())?;
         Note::new(job_id, kind).write(&session.root)?;
         Ok(session)
@@ -88,6 +95,11 @@ impl Session {
         state_file(&self.root)
     }
 
+    /// What came of the job has arrived where it belongs: the directory goes with its last user.
+    pub fn done(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+
     /// Puts down the state from which a build starts.
     ///
     /// # Errors
@@ -120,7 +132,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        remove(&self.root);
+        if self.done.load(Ordering::Relaxed) {
+            remove(&self.root);
+        }
     }
 }
 

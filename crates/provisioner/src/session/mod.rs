@@ -1,5 +1,6 @@
 //! One job's directory: the unpacked template, Terraform's state, and what runs print.
 
+pub mod alive;
 mod directory;
 mod files;
 mod recovery;

@@ -12,7 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Workshop;
-use super::directory::{lock, read_state, remove, template};
+use super::alive;
+use super::directory::{lock, read_state, remove};
 
 /// How long a run that is still going is waited for.
 const WAIT: Duration = Duration::from_mins(10);
@@ -94,9 +95,8 @@ impl Left {
     /// # Errors
     /// When the state cannot be read.
     pub async fn state(&self) -> io::Result<Vec<u8>> {
-        let template = template(&self.root);
         let mut waited = Duration::ZERO;
-        while waited < WAIT && somebody_works_in(&template) {
+        while waited < WAIT && alive::any(&self.root) {
             tokio::time::sleep(POLL).await;
             waited += POLL;
         }
@@ -107,35 +107,6 @@ impl Left {
     pub fn done(self) {
         remove(&self.root);
     }
-}
-
-/// Whether a process that runs in a directory is Terraform: its working directory is the session's
-/// and its parent is not one that does the same, as would be that of what `local-exec` started.
-fn somebody_works_in(directory: &Path) -> bool {
-    let Ok(directory) = fs::canonicalize(directory) else {
-        return false;
-    };
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| {
-            e.file_name()
-                .to_string_lossy()
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-        })
-        .any(|e| {
-            let here = fs::read_link(e.path().join("cwd")).is_ok_and(|cwd| cwd == directory);
-            here && fs::read(e.path().join("cmdline")).is_ok_and(|line| is_terraform(&line))
-        })
-}
-
-fn is_terraform(command_line: &[u8]) -> bool {
-    let program = command_line.split(|b| *b == 0).next().unwrap_or_default();
-    let name = program.rsplit(|b| *b == b'/').next().unwrap_or_default();
-    let name = String::from_utf8_lossy(name);
-    (name.contains("tofu") || name.contains("terraform")) && !name.contains("provider")
 }
 
 #[cfg(test)]
@@ -164,6 +135,7 @@ mod tests {
         assert_eq!(left[0].state().await.unwrap(), b"{}");
         left.into_iter().for_each(Left::done);
         assert!(!copy.exists());
+        alive.done();
         drop(alive);
         assert!(!root.exists());
     }
@@ -176,13 +148,5 @@ mod tests {
         fs::write(dir.path().join("session-x/job.json"), "not json").unwrap();
         assert!(workshop.left_behind().is_empty());
         assert!(!dir.path().join("session-x").exists());
-    }
-
-    #[test]
-    fn tells_terraform_from_what_it_starts() {
-        assert!(is_terraform(b"/x/tofu\0apply\0"));
-        assert!(is_terraform(b"terraform\0plan\0"));
-        assert!(!is_terraform(b"/x/terraform-provider-coder\0"));
-        assert!(!is_terraform(b"sh\0-c\0sleep"));
     }
 }

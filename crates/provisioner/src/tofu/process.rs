@@ -117,6 +117,10 @@ pub async fn run(
     };
     let started = chrono::Utc::now();
     let mut child = Group(spawn(&run, create(&stdout)?, create(&stderr)?).await?);
+    if let Some(id) = child.0.id() {
+        // What cannot be noted can still be run.
+        let _ = crate::session::alive::note(run.output, run.label, id);
+    }
     let mut out = Follower::open(&stdout)?;
     let mut err = Follower::open(&stderr)?;
     let mut tail: Vec<u8> = Vec::new();
@@ -244,7 +248,7 @@ async fn spawn(run: &Run<'_>, stdout: File, stderr: File) -> Result<Child, RunEr
     Err(failed(io::Error::from_raw_os_error(libc::ETXTBSY)))
 }
 
-/// A child that leads a process group, which dies with it when it is dropped early.
+/// A child that leads a process group, which is interrupted when it is dropped early.
 struct Group(Child);
 
 impl Group {
@@ -258,8 +262,9 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // After `wait` the child has no id any more, and this does nothing.
-        self.signal(Signal::SIGKILL);
+        // Only if this process ends first: then Terraform finishes what it is doing and writes its
+        // state, which the next start finds. After `wait` the child has no id, and nothing happens.
+        self.signal(Signal::SIGINT);
     }
 }
 
