@@ -98,8 +98,8 @@ impl Tx {
         let row = self
             .query_opt(
                 "UPDATE provisioner_jobs j
-                 SET updated_at = now(), logs_length = least(old.logs_length + $3, $4::bigint)::int,
-                     logs_overflowed = old.logs_overflowed OR old.logs_length + $3 > $4::bigint
+                 SET updated_at = now(), logs_length = least(old.logs_length + $3::bigint, $4::bigint)::int,
+                     logs_overflowed = old.logs_overflowed OR old.logs_length + $3::bigint > $4::bigint
                  FROM (SELECT id, logs_length, logs_overflowed FROM provisioner_jobs
                        WHERE id = $1 FOR UPDATE) old
                  WHERE j.id = old.id AND j.worker_id = ANY($2) AND j.completed_at IS NULL

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn parameters_and_times() {
-        let by = get("param:region=eu param:gpu last_used_after:2026-11-25T10:00:00Z").unwrap();
+        let by = get("param:region=eu param:gpu last_used_after:\"2026-11-25T10:00:00Z\"").unwrap();
         assert_eq!(
             by.params,
             [("region".into(), Some("eu".into())), ("gpu".into(), None)]

@@ -88,7 +88,7 @@ async fn parameters_come_from_request_and_last_build() {
     let mut fixed = parameter("disk", Some("10"));
     fixed.mutable = false;
     let template = d.template("host", vec![parameter("region", None), fixed]).await;
-    let create = |values| {
+    let create = async |values| {
         let request = CreateWorkspaceRequest {
             template_id: Some(template.id),
             name: "dev".into(),
@@ -96,7 +96,7 @@ async fn parameters_come_from_request_and_last_build() {
             ..Default::default()
         };
         let owner = d.owner_of(&d.member);
-        async move { d.control.workspace_create(&d.member.who, &owner, None, request).await }
+        d.control.workspace_create(&d.member.who, &owner, None, request).await
     };
     let error = create(vec![]).await.unwrap_err();
     assert_eq!((error.status(), error.validations[0].field.as_str()), (400, "region"));

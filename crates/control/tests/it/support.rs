@@ -1,5 +1,7 @@
 //! A deployment in a test: rules, users, one daemon whose work the test does.
 
+use std::time::Duration;
+
 use api_types::{
     CreateTemplateRequest, CreateTemplateVersionRequest, CreateWorkspaceRequest, Template,
     TemplateVersion, Workspace,
@@ -41,6 +43,7 @@ impl Drop for Deployment {
 
 impl Deployment {
     pub async fn new() -> Self {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let db = testkit::db().await;
         let settings = Settings::new("http://127.0.0.1:3000".parse().unwrap());
         let control = Control::new(db.store.clone(), settings);
@@ -56,9 +59,11 @@ impl Deployment {
         Deployment { db, control, jobs, owner, member, cancel }
     }
 
-    /// The next job. Waits for it.
+    /// The next job. Waits for it, yet not for ever.
     pub async fn acquire(&self) -> AcquiredJob {
-        self.jobs.acquire(DAEMON, &self.cancel).await.unwrap().expect("a job")
+        let job = self.jobs.acquire(DAEMON, &self.cancel);
+        let job = tokio::time::timeout(Duration::from_secs(30), job).await;
+        job.expect("a job in time").unwrap().expect("a job")
     }
 
     pub async fn complete(&self, job: &AcquiredJob, done: Type) {
