@@ -67,6 +67,7 @@ fn run(root: Root, command: String) -> ExitCode {
             builder.worker_threads(2);
             builder
         }
+        #[cfg(feature = "full")]
         Runtime::Multi => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = match builder.enable_all().build() {

@@ -218,7 +218,7 @@ impl Session {
 /// Reads an address as people type it: without scheme it is HTTPS, or HTTP
 /// for this machine.
 pub fn parse_url(text: &str) -> Result<Url> {
-    let text = text.trim().trim_end_matches('/');
+    let text = text.trim();
     let lower = text.to_ascii_lowercase();
     let full = if lower.starts_with("http://") || lower.starts_with("https://") {
         text.to_owned()

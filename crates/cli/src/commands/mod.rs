@@ -22,6 +22,8 @@ mod rename;
 mod resources;
 mod restart;
 mod schedule;
+#[cfg(feature = "full")]
+mod server;
 mod show;
 mod ssh;
 mod start;
@@ -65,6 +67,7 @@ pub enum Runtime {
     /// Two threads, on machines of any size: one for each direction of a tunnel.
     Two,
     /// A thread per core.
+    #[cfg(feature = "full")]
     Multi,
 }
 
@@ -118,6 +121,9 @@ pub enum Command {
     Restart(restart::Args),
     /// Show and change when workspaces start and stop by themselves.
     Schedule(schedule::Args),
+    /// Run the control plane.
+    #[cfg(feature = "full")]
+    Server(server::Args),
     /// Show a workspace's resources and agents.
     Show(show::Args),
     /// Open a shell in a workspace, or run a command in it.
@@ -155,13 +161,20 @@ impl Command {
     pub fn runtime(&self) -> Runtime {
         match self {
             Self::Agent(_) => Runtime::Two,
+            #[cfg(feature = "full")]
+            Self::Server(_) => Runtime::Multi,
             _ => Runtime::Single,
         }
     }
 
     /// Whether the command sets up logging by itself.
     pub fn logs_itself(&self) -> bool {
-        matches!(self, Self::Agent(_))
+        match self {
+            Self::Agent(_) => true,
+            #[cfg(feature = "full")]
+            Self::Server(_) => true,
+            _ => false,
+        }
     }
 
     /// Runs the command.
@@ -186,6 +199,8 @@ impl Command {
             Self::Rename(args) => rename::run(args, session).await,
             Self::Restart(args) => restart::run(args, session).await,
             Self::Schedule(args) => schedule::run(args, session).await,
+            #[cfg(feature = "full")]
+            Self::Server(args) => server::run(args, session).await,
             Self::Show(args) => show::run(args, session).await,
             Self::Ssh(args) => ssh::run(args, session).await,
             Self::Start(args) => start::run(args, session).await,

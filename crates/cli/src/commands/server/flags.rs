@@ -50,9 +50,14 @@ mod tests {
     #[test]
     fn given_flags_alone_count() {
         let command = Flags::augment_args(Command::new("server"));
-        let matches = command.try_get_matches_from(["server", "--http-address", "127.0.0.1:0"]).unwrap();
+        let matches = command
+            .try_get_matches_from(["server", "--http-address", "127.0.0.1:0"])
+            .unwrap();
         let flags = Flags::from_arg_matches(&matches).unwrap();
-        assert_eq!(flags.get("http-address"), Some(vec!["127.0.0.1:0".to_owned()]));
+        assert_eq!(
+            flags.get("http-address"),
+            Some(vec!["127.0.0.1:0".to_owned()])
+        );
         assert_eq!(flags.get("access-url"), None);
         assert_eq!(flags.get("no-such-flag"), None);
     }

@@ -33,12 +33,18 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     }
     server::logging(&options, session.globals.verbose).context("set up logging")?;
     let stop = Stop::on_signals().context("listen to signals")?;
-    let places = Places { config: absolute(session.config.path())?, cache: absolute(&cache()?)? };
+    let places = Places {
+        config: absolute(session.config.path())?,
+        cache: absolute(&cache()?)?,
+    };
     let style = session.style;
     server::run(options, bundles::all()?, places, stop, |url| {
         // A closed standard output is no reason to stop serving.
         let _ = say!("\nView the Web UI: {}", style.code(url));
-        let _ = say!("Sign in by:      {}\n", style.code(&format!("coder login {}", url.trim_end_matches('/'))));
+        let _ = say!(
+            "Sign in by:      {}\n",
+            style.code(&format!("coder login {}", url.trim_end_matches('/')))
+        );
     })
     .await?;
     Ok(())
@@ -48,10 +54,17 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
 fn resolve(flags: &flags::Flags) -> Result<Options> {
     let flag = |name: &str| flags.get(name);
     let env = |name: &str| std::env::var(name).ok();
-    let path = flag("config").and_then(|mut v| v.pop()).or_else(|| env("CODER_CONFIG_PATH")).filter(|p| !p.is_empty());
+    let path = flag("config")
+        .and_then(|mut v| v.pop())
+        .or_else(|| env("CODER_CONFIG_PATH"))
+        .filter(|p| !p.is_empty());
     let text = path.as_deref().map(read).transpose()?;
     let file = path.as_deref().zip(text.as_deref());
-    Ok(Options::resolve(&Sources { flag: &flag, env: &env, file })?)
+    Ok(Options::resolve(&Sources {
+        flag: &flag,
+        env: &env,
+        file,
+    })?)
 }
 
 fn read(path: &str) -> Result<String> {
@@ -65,12 +78,18 @@ fn read(path: &str) -> Result<String> {
 
 /// Where unpacked programs go when nothing else is said.
 fn cache() -> Result<PathBuf> {
-    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let var = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(dir) = var("XDG_CACHE_HOME") {
         return Ok(dir.join("coder"));
     }
     let home = std::env::home_dir().filter(|h| !h.as_os_str().is_empty());
-    Ok(home.context("cannot tell where unpacked programs belong: set HOME, or give --cache-dir")?.join(".cache/coder"))
+    Ok(home
+        .context("cannot tell where unpacked programs belong: set HOME, or give --cache-dir")?
+        .join(".cache/coder"))
 }
 
 /// Other processes, with other working directories, get these paths too.
