@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         String::new().into(),
     )?));
     let manifest = rpc::proto::agent::Manifest {
-        agent_id: vec![1; 16].into(),
-        workspace_id: vec![2; 16].into(),
+        agent_id: vec![1; 16],
+        workspace_id: vec![2; 16],
         ..Default::default()
     };
     workspace.set_manifest(Arc::new(Manifest::from_proto(

@@ -103,20 +103,20 @@ impl Agent {
     /// Takes a manifest: the first one starts everything, later ones bring news.
     pub fn manifest_ready(
         self: &Arc<Self>,
-        manifest: Arc<Manifest>,
+        manifest: &Arc<Manifest>,
         account: &Account,
     ) -> std::io::Result<Arc<Network>> {
         let mut network = self.network.lock();
         self.workspace.set_manifest(manifest.clone());
         if let Some(network) = network.as_ref() {
-            network.update(&manifest);
+            network.update(manifest);
             return Ok(network.clone());
         }
-        secrets::write_files(&manifest, account);
+        secrets::write_files(manifest, account);
         if manifest.git_auth_configs > 0 {
             vscode::override_git_settings(&account.home);
         }
-        let opened = Arc::new(Network::open(&self.workspace, &manifest)?);
+        let opened = Arc::new(Network::open(&self.workspace, manifest)?);
         *network = Some(opened.clone());
         drop(network);
         tokio::spawn(self.clone().start());

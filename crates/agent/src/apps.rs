@@ -84,7 +84,7 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
                 .lock()
                 .iter()
                 .map(|(id, health)| HealthUpdate {
-                    id: id.as_bytes().to_vec().into(),
+                    id: id.as_bytes().to_vec(),
                     health: (*health).into(),
                 })
                 .collect();

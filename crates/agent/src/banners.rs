@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::workspace::Workspace;
 
 /// How often announcements are asked for.
-const REFRESH: Duration = Duration::from_secs(120);
+const REFRESH: Duration = Duration::from_mins(2);
 /// Longest message of the day that is shown, in bytes.
 const MAX_MOTD: u64 = 64 * 1024;
 

@@ -43,7 +43,7 @@ impl Config {
             executable: std::env::current_exe().unwrap_or_else(|_| "coder".into()),
             log_dir: temp.clone(),
             script_data_dir: temp,
-            ssh_max_timeout: Duration::from_secs(72 * 3600),
+            ssh_max_timeout: Duration::from_hours(72),
             subsystems: Vec::new(),
             block_file_transfer: false,
             block_reverse_port_forwarding: false,

@@ -107,7 +107,7 @@ async fn with_manifest(agent: &Arc<Agent>, dialed: &Dialed) -> Result<(), Connec
             startup: Some(startup),
         })
         .await?;
-    let network = agent.manifest_ready(manifest, &account)?;
+    let network = agent.manifest_ready(&manifest, &account)?;
 
     let tunnel = async {
         coordinate::run(&network.conn, &dialed.tailnet, Role::Agent, &network.leave).await?;

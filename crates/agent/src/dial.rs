@@ -6,9 +6,6 @@ use rpc::mux::{Config, Role, Session};
 use rpc::version::{TAILNET, Version};
 use rpc::{AgentClient, TailnetClient};
 
-/// The oldest level of the service that has all that an agent needs.
-const OLDEST_MINOR: u32 = 0;
-
 /// A connection to the control plane.
 pub struct Dialed {
     /// Carries the calls.
@@ -63,7 +60,7 @@ fn older(error: &client::Error, version: Version) -> Option<Version> {
         minor: version.minor.checked_sub(1)?,
         ..version
     });
-    let usable = next < version && next.major == TAILNET.major && next.minor >= OLDEST_MINOR;
+    let usable = next < version && next.major == TAILNET.major;
     usable.then_some(next)
 }
 

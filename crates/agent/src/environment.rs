@@ -171,8 +171,8 @@ mod tests {
 
     fn manifest() -> Manifest {
         let proto = rpc::proto::agent::Manifest {
-            agent_id: vec![1; 16].into(),
-            workspace_id: vec![2; 16].into(),
+            agent_id: vec![1; 16],
+            workspace_id: vec![2; 16],
             workspace_name: "dev".into(),
             environment_variables: [
                 ("CODER_WORKSPACE_NAME".to_owned(), "template".to_owned()),

@@ -117,7 +117,7 @@ impl Logs {
             })
             .collect();
         let count = logs.len();
-        let log_source_id = source.as_bytes().to_vec().into();
+        let log_source_id = source.as_bytes().to_vec();
         Some((
             proto::BatchCreateLogsRequest {
                 log_source_id,
@@ -176,8 +176,7 @@ mod tests {
                     .logs
                     .iter()
                     .map(|l| l.output.clone())
-                    .collect::<Vec<_>>()
-                    .join(""),
+                    .collect::<String>(),
             );
             logs.sent(count, false);
         }

@@ -162,7 +162,7 @@ impl Manifest {
                 .map(|s| WorkspaceSecret {
                     env_name: s.env_name,
                     file_path: s.file_path,
-                    value: s.value.to_vec().into(),
+                    value: s.value.clone().into(),
                 })
                 .collect(),
         })
@@ -259,8 +259,8 @@ mod tests {
 
     fn valid() -> proto::Manifest {
         proto::Manifest {
-            agent_id: vec![1; 16].into(),
-            workspace_id: vec![2; 16].into(),
+            agent_id: vec![1; 16],
+            workspace_id: vec![2; 16],
             ..Default::default()
         }
     }
@@ -305,12 +305,12 @@ mod tests {
     #[test]
     fn manifests_without_identity_are_refused() {
         let nameless = proto::Manifest {
-            agent_id: vec![0; 16].into(),
+            agent_id: vec![0; 16],
             ..valid()
         };
         assert!(Manifest::from_proto(nameless, &account()).is_err());
         let short = proto::Manifest {
-            workspace_id: vec![0; 3].into(),
+            workspace_id: vec![0; 3],
             ..valid()
         };
         assert!(Manifest::from_proto(short, &account()).is_err());

@@ -103,19 +103,18 @@ async fn start(
         tokio::join!(keep(out, &output), keep(err, &output));
         child.wait().await
     };
-    let error = match tokio::time::timeout(description.timeout, run).await {
-        Ok(status) => match status?.code() {
+    let error = if let Ok(status) = tokio::time::timeout(description.timeout, run).await {
+        match status?.code() {
             Some(0) => None,
             Some(code) => Some(format!("exit status {code}")),
             None => Some("ended by a signal".into()),
-        },
-        Err(_) => {
-            group.signal(Signal::SIGKILL);
-            Some(format!(
-                "timed out after {} s",
-                description.timeout.as_secs()
-            ))
         }
+    } else {
+        group.signal(Signal::SIGKILL);
+        Some(format!(
+            "timed out after {} s",
+            description.timeout.as_secs()
+        ))
     };
     Ok((output.into_inner(), error))
 }
@@ -149,10 +148,10 @@ mod tests {
 
     #[tokio::test]
     async fn values_and_errors_are_told_apart() {
-        let good = value("echo 5; echo warned >&2", Duration::from_secs(60)).await;
+        let good = value("echo 5; echo warned >&2", Duration::from_mins(1)).await;
         assert!(good.value.contains('5') && good.value.contains("warned"));
         assert_eq!(good.error, "");
-        let bad = value("echo partial; exit 3", Duration::from_secs(60)).await;
+        let bad = value("echo partial; exit 3", Duration::from_mins(1)).await;
         assert_eq!(
             (bad.value.as_str(), bad.error.as_str()),
             ("partial\n", "exit status 3")
@@ -163,7 +162,7 @@ mod tests {
     async fn endless_scripts_and_outputs_are_cut() {
         let slow = value("sleep 600", Duration::from_millis(50)).await;
         assert!(slow.error.contains("timed out"));
-        let wide = value("head -c 100000 /dev/zero", Duration::from_secs(60)).await;
+        let wide = value("head -c 100000 /dev/zero", Duration::from_mins(1)).await;
         assert_eq!(wide.value.len(), MAX_OUTPUT);
     }
 }

@@ -43,7 +43,7 @@ pub fn run(mut command: Command) -> io::Result<ExitStatus> {
             }
             // A child that is gone is about to be collected.
             signal => {
-                kill(pid, signal).or_else(|e| if e == Errno::ESRCH { Ok(()) } else { Err(e) })?
+                kill(pid, signal).or_else(|e| if e == Errno::ESRCH { Ok(()) } else { Err(e) })?;
             }
         }
     }

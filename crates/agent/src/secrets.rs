@@ -54,7 +54,7 @@ mod tests {
         let secret = |path: &str, value: &str| rpc::proto::agent::WorkspaceSecret {
             env_name: String::new(),
             file_path: path.into(),
-            value: value.as_bytes().to_vec().into(),
+            value: value.as_bytes().to_vec(),
         };
         let absolute = home.path().join("d/f").display().to_string();
         let proto = rpc::proto::agent::Manifest {

@@ -135,7 +135,7 @@ impl Session {
 
     fn report(&self, action: connection::Action) {
         let report = proto::Connection {
-            id: self.id.as_bytes().to_vec().into(),
+            id: self.id.as_bytes().to_vec(),
             action: action.into(),
             r#type: self.kind.unwrap_or(Kind::Ssh).proto().into(),
             timestamp: Some(std::time::SystemTime::now().into()),

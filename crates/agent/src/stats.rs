@@ -12,7 +12,7 @@ use crate::manifest::duration;
 use crate::sessions::{Kind, Sessions};
 
 /// Until the server names an interval.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_INTERVAL: Duration = Duration::from_mins(5);
 /// An interval below this is a mistake.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Peers that are measured for the median latency.

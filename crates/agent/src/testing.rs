@@ -16,8 +16,8 @@ pub fn config() -> Config {
 /// A manifest message with an identity and nothing else.
 pub fn proto() -> rpc::proto::agent::Manifest {
     rpc::proto::agent::Manifest {
-        agent_id: vec![1; 16].into(),
-        workspace_id: vec![2; 16].into(),
+        agent_id: vec![1; 16],
+        workspace_id: vec![2; 16],
         ..Default::default()
     }
 }

@@ -20,7 +20,7 @@ use protocol::{Init, Input};
 use terminal::Terminal;
 
 /// A terminal that nobody looks at ends after this.
-const IDLE: Duration = Duration::from_secs(5 * 60);
+const IDLE: Duration = Duration::from_mins(5);
 /// How long a viewer may take to say what it wants.
 const ATTACH: Duration = Duration::from_secs(30);
 /// Terminals at a time.

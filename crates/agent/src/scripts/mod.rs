@@ -87,7 +87,7 @@ impl Scripts {
         );
         if !script.id.is_nil() {
             self.timings.push(Timing {
-                script_id: script.id.as_bytes().to_vec().into(),
+                script_id: script.id.as_bytes().to_vec(),
                 start: Some(start.into()),
                 end: Some(SystemTime::now().into()),
                 exit_code: code,

@@ -111,17 +111,15 @@ async fn start(
         () = tokio::time::sleep(limit) => None,
     };
     let timed_out = status.is_none();
-    let status = match status {
-        Some(status) => status,
-        None => {
-            group.signal(Signal::SIGHUP);
-            match tokio::time::timeout(GRACE, child.wait()).await {
-                Ok(status) => status?,
-                Err(_) => {
-                    group.signal(Signal::SIGKILL);
-                    child.wait().await?
-                }
-            }
+    let status = if let Some(status) = status {
+        status
+    } else {
+        group.signal(Signal::SIGHUP);
+        if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
+            status?
+        } else {
+            group.signal(Signal::SIGKILL);
+            child.wait().await?
         }
     };
     let closed = tokio::time::timeout(GRACE, async {
@@ -188,7 +186,7 @@ impl Sink {
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             self.write(&buffer[..n]);
             lines.push(&buffer[..n], |line| {
-                self.logs.push(self.source, self.level, line)
+                self.logs.push(self.source, self.level, line);
             });
         }
         if let Some(line) = lines.finish() {

@@ -111,7 +111,7 @@ fn gcm_algorithm(cipher: Cipher) -> &'static aead::Algorithm {
 
 enum SealKey {
     Clear,
-    Gcm(Gcm),
+    Gcm(Box<Gcm>),
     ChaCha(Box<chacha::SealingKey>),
 }
 
@@ -140,7 +140,7 @@ impl Sealer {
                 .try_into()
                 .ok()
                 .map(|key| SealKey::ChaCha(Box::new(chacha::SealingKey::new(key)))),
-            gcm => Gcm::new(gcm_algorithm(gcm), key, iv).map(SealKey::Gcm),
+            gcm => Gcm::new(gcm_algorithm(gcm), key, iv).map(|gcm| SealKey::Gcm(Box::new(gcm))),
         };
         new.map(|new| self.key = new).is_some()
     }
@@ -198,7 +198,7 @@ impl Sealer {
 
 enum OpenKey {
     Clear,
-    Gcm(Gcm),
+    Gcm(Box<Gcm>),
     ChaCha(Box<chacha::OpeningKey>),
 }
 
@@ -225,7 +225,7 @@ impl Opener {
                 .try_into()
                 .ok()
                 .map(|key| OpenKey::ChaCha(Box::new(chacha::OpeningKey::new(key)))),
-            gcm => Gcm::new(gcm_algorithm(gcm), key, iv).map(OpenKey::Gcm),
+            gcm => Gcm::new(gcm_algorithm(gcm), key, iv).map(|gcm| OpenKey::Gcm(Box::new(gcm))),
         };
         new.map(|new| self.key = new).is_some()
     }

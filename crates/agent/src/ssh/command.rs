@@ -110,13 +110,10 @@ async fn on_pipes(line: &CommandLine, channel: Channel, workspace: &Workspace) -
             .take()
             .map(|err| spawn_pump(err, handle.stderr())),
     ];
-    let status = match wait(&mut child, &mut requests, &group, None).await {
-        Some(status) => status,
-        None => {
-            // The client is gone. Its process keeps running with closed pipes.
-            drop((input, outputs));
-            return finished(child.wait().await, true);
-        }
+    let Some(status) = wait(&mut child, &mut requests, &group, None).await else {
+        // The client is gone. Its process keeps running with closed pipes.
+        drop((input, outputs));
+        return finished(child.wait().await, true);
     };
     drop(input);
     // Whatever holds the pipes still belongs to the command, as with every SSH server.

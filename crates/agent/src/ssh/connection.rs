@@ -209,7 +209,7 @@ where
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut input = BytesMut::new();
     let period = if settings.keepalive.is_zero() {
-        Duration::from_secs(86_400)
+        Duration::from_hours(24)
     } else {
         settings.keepalive
     };

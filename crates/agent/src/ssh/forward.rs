@@ -216,7 +216,7 @@ fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
             .create(parent)?;
     }
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => UnixListener::bind(path),
     }
 }
@@ -224,13 +224,10 @@ fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
 async fn accept_tcp(listener: TcpListener, peer: Peer, address: String) {
     let port = listener.local_addr().map_or(0, |a| a.port());
     loop {
-        let (stream, from) = match listener.accept().await {
-            Ok(accepted) => accepted,
+        let Ok((stream, from)) = listener.accept().await else {
             // Out of descriptors, most likely: give others time to close theirs.
-            Err(_) => {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                continue;
-            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
         };
         // As for connections in the other direction.
         let _ = stream.set_nodelay(true);

@@ -118,7 +118,7 @@ pub fn choose(offer: &[u8], first: bool) -> Result<Choice, NoChoice> {
     }
     let guessed = reader.boolean()?;
 
-    let kex = pick("key exchange", &kex_names, &KexMethod::ALL, |m| m.name())?;
+    let kex = pick("key exchange", &kex_names, &KexMethod::ALL, KexMethod::name)?;
     pick("host key type", &host_keys, &[HOST_KEY], |name| name)?;
     let right_guess =
         kex_names.first() == Some(&kex.name()) && host_keys.first() == Some(&HOST_KEY);

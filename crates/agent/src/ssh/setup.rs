@@ -132,7 +132,9 @@ mod tests {
 
     fn request(kind: &str, strings: &[&str]) -> Request {
         let mut data = Vec::new();
-        strings.iter().for_each(|s| data.put_string(s.as_bytes()));
+        for string in strings {
+            data.put_string(string.as_bytes());
+        }
         Request {
             kind: kind.into(),
             want_reply: true,

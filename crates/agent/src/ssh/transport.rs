@@ -272,14 +272,13 @@ impl Transport {
                 if first && choice.strict && self.opener.sequence() != 1 {
                     return Err(TransportError::Unexpected(KEXINIT));
                 }
-                let ours = match state {
-                    Kex::Offered(ours) => ours,
-                    _ => {
-                        self.start_kex();
-                        match std::mem::replace(&mut self.kex, Kex::Idle) {
-                            Kex::Offered(ours) => ours,
-                            _ => return Err(TransportError::Unexpected(kind)),
-                        }
+                let ours = if let Kex::Offered(ours) = state {
+                    ours
+                } else {
+                    self.start_kex();
+                    match std::mem::replace(&mut self.kex, Kex::Idle) {
+                        Kex::Offered(ours) => ours,
+                        _ => return Err(TransportError::Unexpected(kind)),
                     }
                 };
                 let skip = choice.skip_guess;

@@ -29,8 +29,8 @@ pub fn host_with(change: impl FnOnce(&mut Config)) -> Host {
     change(&mut config);
     let workspace = Workspace::new(config);
     let manifest = rpc::proto::agent::Manifest {
-        agent_id: vec![1; 16].into(),
-        workspace_id: vec![2; 16].into(),
+        agent_id: vec![1; 16],
+        workspace_id: vec![2; 16],
         workspace_name: "dev".into(),
         agent_name: "main".into(),
         owner_username: "ada".into(),

@@ -188,16 +188,13 @@ impl Server {
             let name = entry?.file_name();
             listed.put_string(name.as_bytes());
             // An entry may be gone by now; its name is listed all the same.
-            match fs::symlink_metadata(path.join(&name)) {
-                Ok(metadata) => {
-                    let line = attributes::long_line(&metadata, &name.to_string_lossy());
-                    listed.put_string(line.as_bytes());
-                    attributes::write(&mut listed, &metadata);
-                }
-                Err(_) => {
-                    listed.put_string(name.as_bytes());
-                    attributes::write_none(&mut listed);
-                }
+            if let Ok(metadata) = fs::symlink_metadata(path.join(&name)) {
+                let line = attributes::long_line(&metadata, &name.to_string_lossy());
+                listed.put_string(line.as_bytes());
+                attributes::write(&mut listed, &metadata);
+            } else {
+                listed.put_string(name.as_bytes());
+                attributes::write_none(&mut listed);
             }
             count += 1;
         }
@@ -231,7 +228,7 @@ impl Server {
                     volume.flags().bits(),
                     volume.name_max(),
                 ] {
-                    out.put_raw(&u64::from(number).to_be_bytes());
+                    out.put_raw(&number.to_be_bytes());
                 }
                 return Ok(out);
             }
