@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api_types::PostWorkspaceUsageRequest;
 use chrono::Utc;
 use rpc::proto::agent::{Stats, UpdateStatsResponse};
 use store::workspace_agents::NewAgentStats;
@@ -25,9 +26,17 @@ impl Control {
     ) -> Result<UpdateStatsResponse> {
         if let Some(stats) = stats {
             let stats = report(stats);
-            let conn = self.store().conn().await?;
-            conn.agent_stats_insert(&agent_subject(), agent, &stats, Utc::now())
-                .await?;
+            let who = agent_subject();
+            {
+                let conn = self.store().conn().await?;
+                conn.agent_stats_insert(&who, agent, &stats, Utc::now())
+                    .await?;
+            }
+            if stats.connection_count > 0 {
+                let usage = PostWorkspaceUsageRequest::default();
+                self.workspace_used(&who, agent.workspace_id, &usage)
+                    .await?;
+            }
         }
         Ok(UpdateStatsResponse {
             report_interval: Some(duration(interval)),

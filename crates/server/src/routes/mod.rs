@@ -4,6 +4,7 @@
 //! strangers), calls one rule of `control`, and answers with [`crate::Json`].
 
 mod agents;
+mod agent_metadata;
 mod agents_me;
 mod audit;
 pub(crate) mod binaries;
@@ -35,6 +36,7 @@ use crate::{ApiError, AppState};
 pub(crate) fn api() -> Router<AppState> {
     Router::new()
         .merge(agents::router())
+        .merge(agent_metadata::router())
         .merge(agents_me::router())
         .merge(audit::router())
         .merge(deployment::router())

@@ -217,3 +217,35 @@ fn status(error: &client::Error) -> Option<u16> {
         _ => None,
     }
 }
+
+#[tokio::test]
+async fn metadata_is_watched_and_told_when_it_changes() {
+    use rpc::proto::agent::{BatchUpdateMetadataRequest, Metadata, workspace_agent_metadata};
+    let w = world().await;
+    let (_session, channel) = w.agent_session("role=agent").await;
+    let agent = AgentClient::new(channel);
+    let path = format!("/api/v2/workspaceagents/{}/watch-metadata-ws", w.agent);
+    let mut watch = w
+        .client()
+        .websocket_json::<serde_json::Value>(&path)
+        .await
+        .unwrap();
+    let first = watch.next().await.unwrap().unwrap();
+    assert_eq!(first["type"], "data");
+    assert_eq!(first["data"][0]["description"]["key"], "answer");
+    assert_eq!(first["data"][0]["result"]["value"], "");
+    let entry = |key: &str, value: &str| Metadata {
+        key: key.to_owned(),
+        result: Some(workspace_agent_metadata::Result {
+            value: value.to_owned(),
+            ..Default::default()
+        }),
+    };
+    let request = BatchUpdateMetadataRequest {
+        metadata: vec![entry("answer", "42"), entry("unknown", "x")],
+    };
+    agent.batch_update_metadata(&request).await.unwrap();
+    let next = watch.next().await.unwrap().unwrap();
+    assert_eq!(next["data"][0]["result"]["value"], "42");
+    assert_eq!(next["data"].as_array().unwrap().len(), 1);
+}

@@ -71,6 +71,7 @@ pub async fn with_binaries(binaries: Binaries) -> World {
 
 fn http_settings() -> HttpSettings {
     HttpSettings {
+        options: Arc::new(server::options::Options::defaults()),
         deployment_id: Uuid::new_v4(),
         cookies: CookiePolicy::default(),
         hsts: None,

@@ -32,7 +32,7 @@ pub struct NewAgentStats {
 }
 
 impl Conn {
-    /// Adds a report; if it shows use, the workspace counts as used now.
+    /// Adds a report.
     pub async fn agent_stats_insert(
         &self,
         who: &Subject,
@@ -41,14 +41,11 @@ impl Conn {
         now: Time,
     ) -> Result<()> {
         may_report(who)?;
-        let used = stats.connection_count > 0;
-        let sql = "WITH used AS (UPDATE workspaces SET last_used_at = $1 \
-                 WHERE id = $3 AND $14 AND last_used_at < $1) \
-             INSERT INTO workspace_agent_stats (created_at, agent_id, workspace_id, user_id, \
+        let sql = "INSERT INTO workspace_agent_stats (created_at, agent_id, workspace_id, user_id, \
                  template_id, connections_by_proto, connection_count, rx_packets, rx_bytes, \
                  tx_packets, tx_bytes, session_counts, connection_median_latency_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-        let params: [crate::conn::SqlParam<'_>; 14] = [
+        let params: [crate::conn::SqlParam<'_>; 13] = [
             &now,
             &session.agent_id,
             &session.workspace_id,
@@ -62,7 +59,6 @@ impl Conn {
             &stats.tx_bytes,
             &Json(&stats.session_counts),
             &stats.connection_median_latency_ms,
-            &used,
         ];
         self.execute(sql, &params).await?;
         Ok(())
