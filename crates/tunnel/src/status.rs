@@ -65,6 +65,8 @@ pub struct Traffic {
     pub tx_packets: u64,
     /// Bytes sent to peers.
     pub tx_bytes: u64,
+    /// Packets for peers that were given up because their relay does not keep up.
+    pub tx_dropped: u64,
     /// TCP connections opened or accepted.
     pub tcp_opened: u64,
     /// TCP connections open now.

@@ -16,7 +16,7 @@ use tunnel::{Conn, PeerUpdate, PeerUpdateKind, PingError};
 use tunnel_proto::disco::{Message, Shared};
 use tunnel_proto::key::{DiscoPrivate, NodePublic};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(2);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future)

@@ -15,7 +15,7 @@ use support::{Form, Relay, address, config, introduce, node, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tunnel::{Config, Conn, DerpMap, PeerUpdate, PeerUpdateKind};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(2);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, future)

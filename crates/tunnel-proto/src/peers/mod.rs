@@ -4,10 +4,12 @@
 //! handshake, or after [`READY_TIMEOUT`]; any other peer at once. A lost peer stays until
 //! [`LOST_TIMEOUT`] after its last handshake; a disconnected one goes at once.
 
+mod index;
 mod peer;
 mod table;
 mod update;
 
+pub use index::PeerIndex;
 pub use peer::{FIRST_RETRY, LOST_TIMEOUT, Peer, Phase, READY_TIMEOUT};
-pub use table::{Identity, MAX_PEERS, PeerIndex, Peers};
+pub use table::{Identity, MAX_PEERS, Peers};
 pub use update::{PeerUpdate, PeerUpdateKind};

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::index::{IndexMap, PeerIndex};
 use super::peer::{FIRST_RETRY, LAST_RETRY, Peer, Phase, READY_TIMEOUT};
 use super::update::PeerUpdateKind;
 use crate::disco::Shared;
@@ -29,15 +30,11 @@ pub struct Identity {
     pub disco: DiscoPrivate,
 }
 
-/// A peer's place in the table. Not reused while the peer is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PeerIndex(u32);
-
 /// All peers.
 #[derive(Debug)]
 pub struct Peers {
     identity: Identity,
-    table: HashMap<PeerIndex, Peer>,
+    table: IndexMap<Peer>,
     next_index: u32,
     by_id: HashMap<Uuid, PeerIndex>,
     by_node: HashMap<NodePublic, PeerIndex>,
@@ -54,7 +51,7 @@ impl Peers {
     pub fn new(identity: Identity, first_index: u32) -> Self {
         Self {
             identity,
-            table: HashMap::new(),
+            table: IndexMap::default(),
             next_index: first_index,
             by_id: HashMap::new(),
             by_node: HashMap::new(),

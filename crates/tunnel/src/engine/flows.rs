@@ -162,12 +162,22 @@ impl Engine {
         let time = self.stack_time(now);
         let mut packets = std::mem::take(&mut self.packets);
         packets.clear();
-        let mut remote = None;
+        let mut peer = None;
         if let Some(entry) = self.flows.entry(id) {
-            entry.flow.ingress(packet, &mut packets, time);
-            remote = (packets.len() > 0).then_some(*entry.flow.key.remote.ip());
+            let remote = *entry.flow.key.remote.ip();
+            let owes_ack = entry.flow.ingress(packet, &mut packets, time);
+            if owes_ack || packets.len() > 0 {
+                peer = self.peers.by_address(&remote);
+            }
+            // What is sent between bundles must not get past the limit of the queue.
+            if owes_ack
+                && peer.is_some_and(|index| !self.is_full(index, now))
+                && let Some(entry) = self.flows.entry(id)
+            {
+                entry.flow.acknowledge(&mut packets, time);
+            }
         }
-        if let Some(index) = remote.and_then(|ip| self.peers.by_address(&ip)) {
+        if let Some(index) = peer {
             for answer in packets.iter() {
                 self.send_ip(index, answer);
             }

@@ -117,6 +117,16 @@ impl Engine {
         }
     }
 
+    /// True if the way to the peer is full.
+    pub(super) fn is_full(&self, index: PeerIndex, now: Instant) -> bool {
+        let route = self.peers.get(index).map(|peer| peer.path.route(now));
+        let region = route.and_then(|route| route.relay);
+        self.links
+            .list
+            .iter()
+            .any(|link| Some(link.region) == region && link.is_full())
+    }
+
     /// True (and `flow` is kept for later) if the way to the peer is full.
     pub(super) fn block_if_full(&mut self, index: PeerIndex, flow: FlowId, now: Instant) -> bool {
         let Some(region) = self
@@ -156,10 +166,12 @@ impl Engine {
         let mut out = RelayOutput {
             queue: std::mem::take(&mut link.queue),
             to: NodePublic::default(),
+            dropped: 0,
         };
         let peer = self.peers.get_mut(index)?;
         out.to = peer.node.key;
         let result = f(&mut peer.session, &mut out);
+        self.traffic.tx_dropped += out.dropped;
         self.link(region, now).queue = out.queue;
         Some(result)
     }
@@ -193,6 +205,7 @@ impl Engine {
 struct RelayOutput {
     queue: FrameBuffer,
     to: NodePublic,
+    dropped: u64,
 }
 
 impl Output for RelayOutput {
@@ -200,9 +213,11 @@ impl Output for RelayOutput {
         let full = self.queue.len() >= HARD_LIMIT;
         let start = derp::begin_send_packet(&mut self.queue, &self.to);
         // The session's state must advance even when there is no room for what it says.
-        if write(&mut self.queue) && !full {
+        let written = write(&mut self.queue);
+        if written && !full {
             derp::finish_packet(&mut self.queue, start);
         } else {
+            self.dropped += u64::from(written);
             self.queue.truncate(start);
         }
     }

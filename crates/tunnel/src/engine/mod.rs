@@ -20,6 +20,7 @@ use std::net::Ipv6Addr;
 use std::time::Instant;
 
 use smoltcp::time::Instant as StackInstant;
+use tunnel_proto::key::NodePublic;
 use tunnel_proto::peers::{Identity, PeerIndex, Peers};
 use tunnel_proto::wireguard::Scratch;
 
@@ -70,6 +71,8 @@ pub(crate) struct Engine {
     dirty: VecDeque<FlowId>,
     packets: Packets,
     scratch: Option<Scratch>,
+    /// Packets come in bundles of one peer. Holds until the peers change.
+    last_source: Option<(NodePublic, PeerIndex)>,
 }
 
 impl Engine {
@@ -95,6 +98,7 @@ impl Engine {
             dirty: VecDeque::new(),
             packets: Packets::default(),
             scratch: None,
+            last_source: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl Engine {
             self.tick_at
                 .get_or_insert(now + tunnel_proto::wireguard::TICK);
         }
+        self.last_source = None;
         let departed = self.peers.take_departed();
         if !departed.is_empty() {
             self.abort_flows_with(&departed);

@@ -45,8 +45,15 @@ impl Engine {
 
     /// Takes a datagram that `source` sent by `region`. Strangers are ignored.
     fn receive_packet(&mut self, region: u16, source: &NodePublic, datagram: &[u8], now: Instant) {
-        let Some(index) = self.peers.by_node(source) else {
-            return;
+        let index = match self.last_source {
+            Some((last, index)) if last == *source => index,
+            _ => {
+                let Some(index) = self.peers.by_node(source) else {
+                    return;
+                };
+                self.last_source = Some((*source, index));
+                index
+            }
         };
         if disco::is_disco(datagram) {
             self.receive_disco(index, region, datagram, now);

@@ -73,8 +73,8 @@ pub(crate) struct Flow {
     established: bool,
     /// Bytes still to be acknowledged densely.
     dense: usize,
-    /// The last segment was not acknowledged yet.
-    owes_ack: bool,
+    /// An odd number of segments came since then.
+    odd: bool,
 }
 
 impl Flow {
@@ -132,7 +132,7 @@ impl Flow {
             ended: false,
             established: false,
             dense: DENSE_BYTES,
-            owes_ack: false,
+            odd: false,
         }
     }
 
@@ -145,26 +145,14 @@ impl Flow {
     }
 
     /// Takes a packet of this connection. Immediate answers go to `out`; call [`Flow::egress`]
-    /// after the last packet of a bundle.
-    pub(crate) fn ingress(&mut self, packet: &[u8], out: &mut Packets, now: Instant) {
+    /// after the last packet of a bundle. True if [`Flow::acknowledge`] should be called before.
+    pub(crate) fn ingress(&mut self, packet: &[u8], out: &mut Packets, now: Instant) -> bool {
         let mut wire = Wire {
             incoming: Some(packet),
             outgoing: out,
         };
         self.interface
             .poll_ingress_single(now, &mut wire, &mut self.sockets);
-        if out.len() > 0 {
-            // An answer at once tells of a gap: the sender will have to find its speed again.
-            self.dense = DENSE_BYTES;
-        } else if self.dense > 0 && packet.len() > LONGEST_PURE_ACK {
-            self.dense = self.dense.saturating_sub(packet.len());
-            self.owes_ack = !self.owes_ack;
-            if !self.owes_ack || DENSE_BYTES - self.dense < DENSEST_BYTES {
-                self.owes_ack = false;
-                // Just one packet, which acknowledges whether it carries data or not.
-                self.egress(out, 1, now);
-            }
-        }
         match self.socket().state() {
             State::CloseWait | State::LastAck | State::Closing | State::TimeWait => {
                 self.ended = true;
@@ -186,6 +174,28 @@ impl Flow {
             socket.set_timeout(Some(timeout));
             socket.set_keep_alive(Some(KEEP_ALIVE));
         }
+        let answered = out.len() > 0;
+        self.owes_ack(packet.len(), answered)
+    }
+
+    /// Whether the segment that was just taken should be acknowledged before the bundle ends.
+    fn owes_ack(&mut self, len: usize, answered: bool) -> bool {
+        if answered {
+            // An answer at once tells of a gap: the sender will have to find its speed again.
+            self.dense = DENSE_BYTES;
+            return false;
+        }
+        if self.dense == 0 || len <= LONGEST_PURE_ACK {
+            return false;
+        }
+        self.dense = self.dense.saturating_sub(len);
+        self.odd = !self.odd;
+        !self.odd || DENSE_BYTES - self.dense < DENSEST_BYTES
+    }
+
+    /// Sends just one packet, which acknowledges whether it carries data or not.
+    pub(crate) fn acknowledge(&mut self, out: &mut Packets, now: Instant) {
+        self.egress(out, 1, now);
     }
 
     /// Sends what is due until `out` holds `limit` bytes; true if there is more to send.
