@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::listening::{self, Port};
+use crate::netcheck;
 
 /// A client must send its request in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,6 +27,10 @@ static ROUTER: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .route("/", get(|| async { message("Hello from the agent!") }))
         .route("/api/v0/listening-ports", get(listening_ports))
+        .route(
+            "/api/v0/netcheck",
+            get(|| async { Json(netcheck::report()) }),
+        )
         .fallback(|| async { (StatusCode::NOT_FOUND, message("Route not found.")) })
 });
 
@@ -104,6 +109,7 @@ mod tests {
                 .await
                 .contains(&format!("\"port\":{port}"))
         );
+        assert!(ask("/api/v0/netcheck").await.contains("\"interfaces\""));
         assert!(ask("/nothing").await.starts_with("HTTP/1.1 404"));
     }
 }

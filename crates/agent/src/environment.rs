@@ -84,6 +84,8 @@ pub fn environment(
             OsString::from_vec(secret.value.expose().clone()),
         );
     }
+    // The helpers need it, and it may have come by a flag.
+    set("CODER_AGENT_URL", config.client.url().as_str().into());
     set("GIT_ASKPASS", config.executable.clone().into());
     // Names with `=` or NUL, and values with NUL, cannot be passed to a program.
     env.retain(|name, value| {

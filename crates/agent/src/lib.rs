@@ -18,6 +18,7 @@ mod listening;
 mod logs;
 pub mod manifest;
 mod metadata;
+mod netcheck;
 mod network;
 mod outbox;
 mod process;
