@@ -97,12 +97,11 @@ async fn a_forged_or_unasked_pong_does_not_count() {
     let relay = Relay::start().await;
     let tunnel = pair(&relay);
     within(async {
-        let pong = tunnel.client.ping(tunnel.agent.id()).await;
-        // The agent may not have reached the relay yet.
-        if pong.is_ok() {
-            let unknown = tunnel.client.ping(uuid::Uuid::new_v4()).await;
-            assert_eq!(unknown, Err(PingError::UnknownPeer));
-        }
+        works(&tunnel).await;
+        let pong = tunnel.client.ping(tunnel.agent.id()).await.unwrap();
+        assert_eq!(pong.via, tunnel::Via::Relay(support::REGION));
+        let unknown = tunnel.client.ping(uuid::Uuid::new_v4()).await;
+        assert_eq!(unknown, Err(PingError::UnknownPeer));
         // A third party that knows only public keys cannot seal a message of the agent.
         let (client, agent) = (node(&tunnel.client), node(&tunnel.agent));
         let thief = DiscoPrivate::from_bytes([3; 32]);
