@@ -48,6 +48,8 @@ pub(super) fn resource(r: Resource, with_agents: bool) -> Result<NewResource, St
 /// An agent and those prepared for its dev containers.
 fn agent(a: Agent) -> Result<Vec<NewAgent>, String> {
     let (auth_token, auth_instance_id) = match a.auth {
+        // A plan does not know the token yet; its agents never sign in.
+        Some(Auth::Token(token)) if token.is_empty() => (Uuid::new_v4(), None),
         Some(Auth::Token(token)) => {
             let token = token.parse().map_err(|_| {
                 format!(
