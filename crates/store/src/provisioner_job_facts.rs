@@ -258,8 +258,8 @@ impl Tx {
         self.execute(
             "INSERT INTO api_keys (id, hashed_secret, user_id, login_type, token_name, scopes,
                  allow_list, lifetime_seconds, expires_at)
-             VALUES ($1, $2, $3, 'token', $4, '{coder:all}', '{*:*}', $5,
-                     now() + make_interval(secs => $5::double precision))",
+             VALUES ($1, $2, $3, 'token', $4, '{coder:all}', '{*:*}', $5::bigint,
+                     now() + make_interval(secs => ($5::bigint)::double precision))",
             &[&id, &hash, &owner, &name, &seconds],
         )
         .await?;

@@ -199,6 +199,8 @@ impl DatabaseJobs {
                 .await?;
         }
         tx.commit().await?;
+        // The token of the build before is void from now on.
+        self.control().sessions_forget(Some(owner));
         Ok(token)
     }
 

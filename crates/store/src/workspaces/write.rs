@@ -193,9 +193,9 @@ impl Tx {
                                    ELSE dormant_at END,
                  deleting_at = CASE
                      WHEN dormant_at IS NULL OR $4::bigint IS NULL THEN deleting_at
-                     WHEN $4 = 0 THEN NULL
+                     WHEN $4::bigint = 0 THEN NULL
                      ELSE CASE WHEN $6 THEN now() ELSE dormant_at END
-                          + make_interval(secs => $4::double precision / 1000) END
+                          + make_interval(secs => ($4::bigint)::double precision / 1000) END
              WHERE template_id = $1 AND NOT deleted",
             &[
                 &change.template_id,
