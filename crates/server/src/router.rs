@@ -1,7 +1,8 @@
 //! All routes under their layers.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::Request;
+use axum::middleware::{from_fn_with_state, map_request};
 use axum::routing::get;
 use http::StatusCode;
 
@@ -10,9 +11,40 @@ use crate::{ApiError, AppState, routes};
 
 /// The whole application.
 pub fn router(state: AppState) -> Router {
+    // Layers of a router see a request when its route is chosen already; one
+    // around it comes before.
+    Router::new()
+        .fallback_service(routed(state))
+        .layer(map_request(collapse_slashes))
+}
+
+/// Several slashes count as one: people and scripts glue URLs together.
+async fn collapse_slashes(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if !path.contains("//") {
+        return request;
+    }
+    let mut single = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !single.ends_with('/') {
+            single.push(c);
+        }
+    }
+    if let Some(query) = request.uri().query() {
+        single.push('?');
+        single.push_str(query);
+    }
+    if let Ok(uri) = single.parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn routed(state: AppState) -> Router {
     let gate = from_fn_with_state(state.clone(), gate);
     Router::new()
         .nest("/api/v2", routes::api())
+        .route("/api/v2/", get(routes::deployment::hello))
         .merge(routes::pages::router())
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async {

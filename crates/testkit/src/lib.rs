@@ -10,5 +10,5 @@ mod server;
 mod users;
 
 pub use database::{TestDb, db};
-pub use server::server_url;
+pub use server::{binaries as postgres_binaries, server_url};
 pub use users::{TestUser, default_organization, user};

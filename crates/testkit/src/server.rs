@@ -67,7 +67,11 @@ fn clean_up_after_us(dir: &Path, pid: u32) {
     std::mem::forget(pipe);
 }
 
-fn binaries() -> Binaries {
+/// The PostgreSQL that tests run.
+///
+/// # Panics
+/// If there is none, saying what to do.
+pub fn binaries() -> Binaries {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     for target in target.into_iter().chain([workspace]) {

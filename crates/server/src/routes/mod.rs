@@ -8,7 +8,7 @@ mod agent_metadata;
 mod agents_me;
 mod audit;
 pub(crate) mod binaries;
-mod deployment;
+pub(crate) mod deployment;
 pub(crate) mod derp;
 mod files;
 mod init_script;

@@ -1,0 +1,114 @@
+//! The PostgreSQL that travels with the server: first start, restarts, what a
+//! killed server leaves.
+
+use std::path::Path;
+use std::time::Duration;
+
+use store::Store;
+use store::embedded::{Binaries, Embedded, EmbeddedError, url_of};
+
+async fn start(dir: &Path) -> Result<Embedded, EmbeddedError> {
+    Embedded::start(testkit::postgres_binaries(), dir).await
+}
+
+async fn count(url: &str) -> i64 {
+    let store = Store::connect(url, 2).unwrap();
+    let sql = "SELECT count(*) FROM kept";
+    let count = store.query_one(sql, &[]).await.unwrap().get(0);
+    store.close();
+    count
+}
+
+fn kill(pid: u32, signal: &str) {
+    let status = std::process::Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test]
+async fn data_survives_stops_and_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    // A path that is too long for a socket's address.
+    let home = dir.path().join("x".repeat(120)).join("postgres");
+    let server = start(&home).await.unwrap();
+    let store = Store::connect(server.url(), 2).unwrap();
+    store.migrate().await.unwrap();
+    store
+        .execute("CREATE TABLE kept (n int)", &[])
+        .await
+        .unwrap();
+    store
+        .execute("INSERT INTO kept VALUES (1)", &[])
+        .await
+        .unwrap();
+
+    // It dies: it comes back by itself.
+    let first = server.pid().unwrap();
+    kill(first, "-KILL");
+    while server.pid().is_none_or(|pid| pid == first) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while store.query_one("SELECT 1", &[]).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(count(server.url()).await, 1);
+    store.close();
+
+    // While it runs, nobody else may have it.
+    let error = start(&home).await.err().unwrap();
+    assert!(matches!(error, EmbeddedError::InUse { .. }), "{error}");
+
+    server.stop().await;
+    assert!(!home.join("data/postmaster.pid").exists());
+    // The number of a process that is none of PostgreSQL's.
+    std::fs::write(
+        home.join("data/postmaster.pid"),
+        format!("{}\n", std::process::id()),
+    )
+    .unwrap();
+    let server = start(&home).await.unwrap();
+    assert_eq!(count(server.url()).await, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_versions_and_broken_starts_tell_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "13\n").unwrap();
+    let error = start(dir.path()).await.err().unwrap();
+    assert!(
+        matches!(error, EmbeddedError::OtherVersion { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("pg_dump") && error.to_string().contains("13"));
+
+    let missing = Binaries::Directory("/nonexistent".into());
+    let error = Embedded::start(missing, &dir.path().join("b"))
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("/nonexistent/bin/postgres"),
+        "{error}"
+    );
+    let garbage = Binaries::Packed(b"garbage");
+    let error = Embedded::start(garbage, &dir.path().join("c"))
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, EmbeddedError::Io { .. }), "{error}");
+    assert!(url_of(dir.path()).is_err() || !url_of(dir.path()).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_half_made_cluster_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("data.new/base")).unwrap();
+    std::fs::create_dir_all(dir.path().join("data/base")).unwrap();
+    let server = start(dir.path()).await.unwrap();
+    assert_eq!(url_of(dir.path()).unwrap(), server.url());
+    server.stop().await;
+}
