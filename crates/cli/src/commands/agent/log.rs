@@ -28,6 +28,8 @@ pub fn init(human: &str, json: &str, directory: &Path, verbose: bool) -> io::Res
     // Of libraries, only what is wrong.
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
+        // Calls it an error when a peer is idle or a handshake is repeated.
+        .with_target("boringtun", LevelFilter::OFF)
         .with_targets(["agent", "tunnel", "rpc", "client", "cli"].map(|name| (name, level)));
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     let plain = || tracing_subscriber::fmt::layer().with_ansi(false);
