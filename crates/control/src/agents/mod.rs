@@ -10,6 +10,7 @@ mod logs;
 mod manifest;
 mod metadata;
 mod monitors;
+mod purge;
 mod read;
 mod report;
 mod sign_in;

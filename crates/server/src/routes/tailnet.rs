@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authz::Action;
+use authz::{Action, Subject};
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket};
@@ -115,7 +115,7 @@ async fn coordinate(
     // The first level had no parameter, and is gone: a client has to name one.
     api_version(&params, "1.0")?;
     let peer = peer_id(&state, &params).await?;
-    Ok(serve(state, socket?, peer, Access::To(agent)))
+    Ok(serve(state, socket?, peer, Access::To(agent), None))
 }
 
 async fn tailnet(
@@ -126,11 +126,17 @@ async fn tailnet(
 ) -> Result<Response, ApiError> {
     api_version(&params, "2.0")?;
     let peer = peer_id(&state, &params).await?;
-    let access = Access::ByRights(state.control.clone(), actor.who);
-    Ok(serve(state, socket?, peer, access))
+    let access = Access::ByRights(state.control.clone(), actor.who.clone());
+    Ok(serve(state, socket?, peer, access, Some(actor.who)))
 }
 
-fn serve(state: AppState, socket: Socket, peer: Uuid, access: Access) -> Response {
+fn serve(
+    state: AppState,
+    socket: Socket,
+    peer: Uuid,
+    access: Access,
+    user: Option<Subject>,
+) -> Response {
     socket.bytes(move |socket| async move {
         let ByteSocket { io, close: _close } = byte_socket(socket, true);
         let session = Session::new(io, Role::Server, Config::default());
@@ -138,6 +144,7 @@ fn serve(state: AppState, socket: Socket, peer: Uuid, access: Access) -> Respons
             tailnet: state.tailnet.clone(),
             peer,
             access,
+            user: user.map(|who| (state.control.clone(), who)),
         };
         let router = drpc::Router::new().with(TailnetServer(Arc::new(service)));
         let reason = drpc::serve(session, router).await;

@@ -7,6 +7,7 @@ mod node;
 mod resume;
 mod service;
 mod settings;
+mod updates;
 
 use std::sync::Arc;
 

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use authz::Subject;
 use chrono::Utc;
+use control::Control;
 use rpc::TailnetService;
 use rpc::drpc::{Receiver, Sender, Status};
 use rpc::proto::tailnet::{
     CoordinateRequest, CoordinateResponse, DerpMap, RefreshResumeTokenRequest,
     RefreshResumeTokenResponse, StreamDerpMapsRequest, TelemetryRequest, TelemetryResponse,
+    WorkspaceUpdate, WorkspaceUpdatesRequest,
 };
 use uuid::Uuid;
 
-use super::{Access, Tailnet};
+use super::{Access, Tailnet, updates};
 
 /// The stream of maps stays open; the map of a process does not change.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -31,6 +34,8 @@ pub(crate) struct ClientTailnet {
     pub(crate) peer: Uuid,
     /// What it may reach.
     pub(crate) access: Access,
+    /// The user whose workspaces it may follow, where that is served.
+    pub(crate) user: Option<(Control, Subject)>,
 }
 
 impl TailnetService for ClientTailnet {
@@ -62,6 +67,21 @@ impl TailnetService for ClientTailnet {
             .issue(self.peer, Utc::now())
             .await
             .map_err(Status::new)
+    }
+
+    async fn workspace_updates(
+        &self,
+        request: WorkspaceUpdatesRequest,
+        output: Sender<WorkspaceUpdate>,
+    ) -> Result<(), Status> {
+        let Some((control, who)) = &self.user else {
+            return Err(Status::unimplemented());
+        };
+        let owner = Uuid::from_slice(&request.workspace_owner_id).ok();
+        if owner.is_none() || owner != who.user_id() {
+            return Err(Status::new("only your own workspaces can be followed"));
+        }
+        updates::follow(control, who, output).await
     }
 
     async fn post_telemetry(&self, _: TelemetryRequest) -> Result<TelemetryResponse, Status> {

@@ -67,3 +67,51 @@ async fn a_client_reaches_an_agent_through_the_relay() {
     assert_eq!(&back, b"through the tunnel");
     w.tailnet.close();
 }
+
+#[tokio::test]
+async fn a_client_keeps_its_id_by_a_resume_token_and_follows_its_workspaces() {
+    use rpc::proto::tailnet::{RefreshResumeTokenRequest, WorkspaceUpdatesRequest};
+    let w = world().await;
+    let api = w.client();
+    let io = api
+        .websocket_bytes("/api/v2/tailnet?version=2.3")
+        .await
+        .unwrap();
+    let (_session, channel) = session(io);
+    let client = TailnetClient::new(channel);
+    let token = client
+        .refresh_resume_token(&RefreshResumeTokenRequest {})
+        .await
+        .unwrap();
+    assert_eq!(token.refresh_in.unwrap().seconds, 12 * 3600);
+
+    let updates = |owner: uuid::Uuid| WorkspaceUpdatesRequest {
+        workspace_owner_id: owner.as_bytes().to_vec(),
+    };
+    let mut own = client
+        .workspace_updates(&updates(w.owner.id))
+        .await
+        .unwrap();
+    let first = own.recv().await.unwrap().unwrap();
+    assert_eq!(first.upserted_workspaces[0].id, w.workspace.as_bytes());
+    assert_eq!(first.upserted_agents[0].id, w.agent.as_bytes());
+    let mut foreign = client.workspace_updates(&updates(w.agent)).await.unwrap();
+    assert!(foreign.recv().await.is_err());
+
+    let path = |token: &str| {
+        let agent = w.agent;
+        format!("/api/v2/workspaceagents/{agent}/coordinate?version=2.0&resume_token={token}")
+    };
+    api.websocket_bytes(&path(&token.token)).await.unwrap();
+    let mut forged = token.token.clone();
+    let last = forged.pop().unwrap();
+    forged.push(if last == 'A' { 'Q' } else { 'A' });
+    for bad in [forged.as_str(), "x", "a.b.c"] {
+        let error = api.websocket_bytes(&path(bad)).await.err().unwrap();
+        let client::Error::Api(error) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(error.status.as_u16(), 401, "{bad}");
+        assert_eq!(error.validations[0].field, "resume_token");
+    }
+}
