@@ -231,6 +231,13 @@ mod tests {
     }
 
     #[test]
+    fn version_names_the_product() {
+        let version = parse(&["coder", "--version"]).err().unwrap();
+        assert_eq!(version.kind(), ErrorKind::DisplayVersion);
+        assert!(version.to_string().starts_with("Coder v"), "{version}");
+    }
+
+    #[test]
     fn help_of_a_command_hides_global_flags() {
         let help = parse(&["coder", "list", "--help"])
             .err()

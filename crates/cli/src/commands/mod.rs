@@ -47,6 +47,9 @@ use crate::session::Session;
 #[derive(Parser)]
 #[command(
     name = "coder",
+    bin_name = "coder",
+    display_name = "Coder",
+    version = api_types::VERSION,
     disable_help_subcommand = true,
     arg_required_else_help = true
 )]

@@ -69,7 +69,11 @@ impl<T: Table> Listing<T> {
         let chosen: Vec<&Column<T::Row>> = self
             .columns
             .iter()
-            .filter_map(|name| T::COLUMNS.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+            .filter_map(|name| {
+                T::COLUMNS
+                    .iter()
+                    .find(|c| c.name.eq_ignore_ascii_case(name))
+            })
             .collect();
         let header: Vec<&str> = chosen.iter().map(|c| c.name).collect();
         let mut cells: Vec<Vec<String>> = rows
