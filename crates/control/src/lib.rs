@@ -54,6 +54,7 @@ struct Inner {
     settings: Settings,
     sessions: sessions::Cache,
     uses: sessions::Uses,
+    forms: templates::forms::Forms,
 }
 
 impl Control {
@@ -65,6 +66,7 @@ impl Control {
                 settings,
                 sessions: sessions::Cache::default(),
                 uses: sessions::Uses::default(),
+                forms: templates::forms::Forms::default(),
             }),
         }
     }
@@ -72,6 +74,10 @@ impl Control {
     /// The database.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    pub(crate) fn forms(&self) -> &templates::forms::Forms {
+        &self.inner.forms
     }
 
     /// What the deployment decided by its options.

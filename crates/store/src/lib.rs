@@ -32,6 +32,7 @@ pub mod deployment_stats;
 pub mod embedded;
 pub mod crypto_keys;
 pub mod files;
+pub mod form_owner;
 pub mod git_ssh_keys;
 pub mod memberships;
 pub mod provisioner_daemons;

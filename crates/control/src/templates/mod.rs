@@ -1,5 +1,6 @@
 //! Templates: made of a version, edited, promoted, deleted.
 
+pub(crate) mod forms;
 mod list;
 mod options;
 pub(crate) mod parameters;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod builds;
+mod forms;
 mod jobs;
 mod rights;
 mod support;

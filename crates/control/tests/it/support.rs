@@ -73,7 +73,16 @@ impl Deployment {
 
     /// Uploads an archive and starts its import.
     pub async fn version(&self, who: &Subject, template: Option<Uuid>) -> TemplateVersion {
-        let tar = provisioner::starters::ALL[0].tar();
+        self.version_of(who, template, provisioner::starters::ALL[0].tar()).await
+    }
+
+    /// The same with an archive of the caller's.
+    pub async fn version_of(
+        &self,
+        who: &Subject,
+        template: Option<Uuid>,
+        tar: Vec<u8>,
+    ) -> TemplateVersion {
         let (file, _) = self.control.file_create(who, TAR, tar).await.unwrap();
         let request = CreateTemplateVersionRequest {
             file_id: Some(file.hash),
@@ -109,11 +118,15 @@ impl Deployment {
 
     /// A template with one version that has these parameters.
     pub async fn template(&self, name: &str, parameters: Vec<RichParameter>) -> Template {
+        // Parameters that the archive does not declare are only what the import is said to have
+        // found.
+        let classic = !parameters.is_empty();
         let version = self.imported(parameters).await;
         let request = CreateTemplateRequest {
             name: name.into(),
             template_version_id: version.id,
             allow_user_cancel_workspace_jobs: Some(true),
+            template_use_classic_parameter_flow: Some(classic),
             ..Default::default()
         };
         self.control.template_create(&self.owner.who, &ORG, request).await.unwrap()
