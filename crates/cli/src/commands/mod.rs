@@ -17,6 +17,7 @@ mod logs;
 pub mod lookup;
 mod organizations;
 mod ping;
+mod port_forward;
 mod publickey;
 mod rename;
 mod resources;
@@ -25,6 +26,7 @@ mod schedule;
 #[cfg(feature = "full")]
 mod server;
 mod show;
+mod speedtest;
 mod ssh;
 mod start;
 mod stat;
@@ -115,6 +117,9 @@ pub enum Command {
     Organizations(organizations::Args),
     /// Measure how long a workspace takes to answer.
     Ping(ping::Args),
+    /// Make ports of a workspace reachable on this machine.
+    #[command(visible_alias = "tunnel")]
+    PortForward(port_forward::Args),
     /// Print the public key with which your workspaces reach Git servers.
     #[command(visible_alias = "pubkey")]
     Publickey(publickey::Args),
@@ -129,6 +134,8 @@ pub enum Command {
     Server(server::Args),
     /// Show a workspace's resources and agents.
     Show(show::Args),
+    /// Measure how fast bytes go to and from a workspace.
+    Speedtest(speedtest::Args),
     /// Open a shell in a workspace, or run a command in it.
     Ssh(ssh::Args),
     /// Start a workspace.
@@ -198,6 +205,7 @@ impl Command {
             Self::Logs(args) => logs::run(args, session).await,
             Self::Organizations(args) => organizations::run(args, session).await,
             Self::Ping(args) => ping::run(args, session).await,
+            Self::PortForward(args) => port_forward::run(args, session).await,
             Self::Publickey(args) => publickey::run(args, session).await,
             Self::Rename(args) => rename::run(args, session).await,
             Self::Restart(args) => restart::run(args, session).await,
@@ -205,6 +213,7 @@ impl Command {
             #[cfg(feature = "full")]
             Self::Server(args) => server::run(args, session).await,
             Self::Show(args) => show::run(args, session).await,
+            Self::Speedtest(args) => speedtest::run(args, session).await,
             Self::Ssh(args) => ssh::run(args, session).await,
             Self::Start(args) => start::run(args, session).await,
             Self::Stat(args) => stat::run(args, session).await,
