@@ -3,7 +3,7 @@
 //! own. So the agent runs as a child, and this process collects.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
 use nix::errno::Errno;
@@ -31,7 +31,14 @@ pub fn run(mut command: Command) -> io::Result<ExitStatus> {
         signals.add(signal);
     }
     signals.thread_block()?;
-    // The child starts with an empty mask: the standard library sees to that.
+    #[expect(
+        unsafe_code,
+        reason = "the child must not inherit that signals are blocked"
+    )]
+    // SAFETY: pthread_sigmask(3) is async-signal-safe and touches no memory of the parent.
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?));
+    }
     let child = command.spawn()?;
     let pid = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     loop {
