@@ -250,7 +250,7 @@ async fn a_build_that_costs_too_much_does_not_apply() {
     let rig = rig(dir.path(), &script);
     *rig.source.quota_ok.lock().unwrap() = false;
     let template = format!(
-        "{TEMPLATE}resource \"coder_metadata\" \"m\" {{\n resource_id = terraform_data.x.id\n daily_cost = 7\n}}\n"
+        "{TEMPLATE}terraform {{\n required_providers {{\n coder = {{ source = \"coder/coder\" }}\n }}\n}}\nresource \"coder_metadata\" \"m\" {{\n resource_id = terraform_data.x.id\n daily_cost = 7\n}}\n"
     );
     let failed = rig
         .build(archive(&[("main.tf", &template)]), 0, vec![], &[])

@@ -7,7 +7,7 @@ use crate::convert::Template;
 use crate::hcl::{Configuration, Files};
 use crate::job::{FileKind, JobSource};
 use crate::session::configuration_files;
-use crate::tofu::{InitJob, Initialised, Report, Stage, Timings};
+use crate::tofu::{InitJob, Initialised, Report, Stage, Timings, undeclared_provider};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -39,6 +39,14 @@ impl<S: JobSource> Context<'_, S> {
             return Err(Failure::new(
                 "the template declares no resources: there are none in the .tf files at its top",
             ));
+        }
+        if let Some(resource) = undeclared_provider(&configuration) {
+            return Err(Failure::new(format!(
+                "{} line {}: {} needs the coder provider, but its module does not say where that comes from; add `coder = {{ source = \"coder/coder\" }}` to `required_providers` in a `terraform` block",
+                resource.file,
+                resource.line,
+                resource.address()
+            )));
         }
         let env = self.basic_env();
         let job = InitJob {

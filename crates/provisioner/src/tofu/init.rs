@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::env::Environment;
 use super::{Binary, Limits, Run, RunError, ToolConfig, mirror, run};
-use crate::hcl::{Configuration, Files, HclError, Module};
+use crate::hcl::{Configuration, Files, HclError, Module, Resource};
 
 /// Kept directories that no build used for so long are removed.
 const KEEP: Duration = Duration::from_hours(720);
@@ -36,6 +36,23 @@ pub fn needs_init(configuration: &Configuration) -> bool {
     root.has_backend || !root.calls.is_empty() || providers(root).iter().any(|p| !is_at_hand(p))
 }
 
+/// The first use of the `coder` provider in a module that does not say where it comes from.
+/// Terraform would look for it under another name, where there is none.
+pub fn undeclared_provider(configuration: &Configuration) -> Option<&Resource> {
+    configuration.modules.values().find_map(|module| {
+        let declared = module
+            .required_providers
+            .get("coder")
+            .is_some_and(|r| !r.source.is_empty());
+        let used =
+            |r: &&Resource| r.kind.starts_with("coder_") && r.attribute("provider").is_none();
+        if declared {
+            return None;
+        }
+        module.resources.iter().find(used)
+    })
+}
+
 fn is_at_hand(source: &str) -> bool {
     mirror::is_coder(source) || matches!(source, "terraform.io/builtin/terraform" | "builtin")
 }
@@ -45,7 +62,6 @@ fn providers(module: &Module) -> BTreeSet<String> {
     let source = |local: &str| match module.required_providers.get(local) {
         Some(required) if !required.source.is_empty() => required.source.clone(),
         _ if local == "terraform" => "builtin".to_owned(),
-        _ if local == "coder" => "coder/coder".to_owned(),
         _ => format!("hashicorp/{local}"),
     };
     let mut found = BTreeSet::new();

@@ -18,7 +18,7 @@ pub use binary::{Binary, BinaryError, BinaryOptions, Flavour, PackedTofu};
 pub use cli_config::ToolConfig;
 pub use event::{Diagnostic, Event};
 pub use failure::RunError;
-pub use init::{InitCache, Initialised, Job as InitJob, needs_init};
+pub use init::{InitCache, Initialised, Job as InitJob, needs_init, undeclared_provider};
 pub use process::{Finished, Limits, Line, Run, run};
 pub use report::Report;
 pub use timings::{Stage, Timings};
