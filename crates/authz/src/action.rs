@@ -95,11 +95,13 @@ impl ActionSet {
     }
 
     /// Both sets together.
+    #[must_use]
     pub const fn or(self, other: ActionSet) -> Self {
         ActionSet(self.0 | other.0)
     }
 
     /// This set without the other.
+    #[must_use]
     pub const fn minus(self, other: ActionSet) -> Self {
         ActionSet(self.0 & !other.0)
     }

@@ -105,7 +105,7 @@ pub fn filter(who: &Subject, action: Action, kind: ResourceType) -> SqlFilter {
                 match rights.org.vote(kind, action) {
                     Vote::Allow => organizations.push(id),
                     Vote::Abstain if rights.member.vote(kind, action) == Vote::Allow => {
-                        own.push(id)
+                        own.push(id);
                     }
                     _ => {}
                 }

@@ -10,6 +10,12 @@
 //! member of an organization), negative rights, access lists on objects, and
 //! scopes that narrow what a key may do.
 
+#![allow(
+    clippy::enum_glob_use,
+    clippy::wildcard_imports,
+    reason = "tables of rights read as tables without a path before each word"
+)]
+
 mod action;
 mod assign;
 mod decide;

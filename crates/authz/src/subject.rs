@@ -83,9 +83,9 @@ impl Subject {
     pub fn user(user: UserSubject, scope: Scope, policy: &Policy) -> Self {
         let mut site = Votes::NONE;
         let mut own = Votes::NONE;
-        roles::add_site_role(names::MEMBER, policy, &mut site, &mut own);
+        roles::add_site_role(names::MEMBER, *policy, &mut site, &mut own);
         for role in &user.roles {
-            roles::add_site_role(role, policy, &mut site, &mut own);
+            roles::add_site_role(role, *policy, &mut site, &mut own);
         }
         let implied = if user.service_account {
             names::ORG_SERVICE_ACCOUNT

@@ -277,7 +277,7 @@ fn allow_lists_are_normalised() {
 fn public_scopes_all_exist() {
     for name in public_scopes() {
         assert_eq!(is_public_scope(&name), Ok(name.clone()));
-        let scope = Scope::from_stored(&[name.clone()], &["*:*".to_owned()]);
+        let scope = Scope::from_stored(std::slice::from_ref(&name), &["*:*".to_owned()]);
         assert_ne!(scope.grants, authz::Grants::NONE, "{name}");
     }
     assert_eq!(is_public_scope("all"), Ok("coder:all".to_owned()));

@@ -20,6 +20,7 @@ mod members;
 mod names;
 mod organizations;
 mod passwords;
+mod retention;
 mod schedule;
 mod search;
 pub mod sessions;

@@ -4,7 +4,6 @@ use rand::Rng as _;
 
 /// Longest name of a user, an organization, a template, a workspace.
 const MAX_NAME: usize = 32;
-const MAX_DISPLAY: usize = 64;
 const MAX_REAL_NAME: usize = 128;
 
 /// Checks the name of a user or another thing.
@@ -26,17 +25,6 @@ pub(crate) fn name(text: &str) -> Result<(), &'static str> {
         return Err("must not be \"new\" or \"create\"");
     }
     Ok(())
-}
-
-/// Checks a name for people; it may be empty.
-///
-/// # Errors
-/// Says what such a name is.
-pub(crate) fn display(text: &str) -> Result<(), &'static str> {
-    if text.chars().count() > MAX_DISPLAY {
-        return Err("must have at most 64 characters");
-    }
-    trimmed(text)
 }
 
 /// Checks the real name of a person; it may be empty.

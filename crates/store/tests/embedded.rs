@@ -1,6 +1,8 @@
 //! The PostgreSQL that travels with the server: first start, restarts, what a
 //! killed server leaves.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail at once too")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -58,7 +58,7 @@ fn subjects(id: Uuid) -> Vec<Subject> {
         user(
             &["owner"],
             &[],
-            Scope::from_stored(&["coder:all".to_owned()], &[one.clone()]),
+            Scope::from_stored(&["coder:all".to_owned()], std::slice::from_ref(&one)),
         ),
         user(
             &[],

@@ -5,6 +5,11 @@
 //! once per test binary in a temporary directory, from
 //! `target/vendor/postgres.tar.zst` or an installed PostgreSQL.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test whose world cannot be made fails at once, saying why"
+)]
+
 mod database;
 mod server;
 mod users;

@@ -49,10 +49,16 @@ fn start() -> String {
     url
 }
 
+#[allow(
+    clippy::zombie_processes,
+    reason = "it outlives us by design; whoever adopts it waits for it"
+)]
 /// A shell that reads from a pipe of ours: when we are gone, however, the pipe
 /// closes and it removes what we left.
 fn clean_up_after_us(dir: &Path, pid: u32) {
-    let script = r#"cat; kill -QUIT "$1"; sleep 0.2; rm -rf "$2""#;
+    let script = r#"cat >/dev/null; kill -QUIT "$1"
+        for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" || break; sleep 0.5; done
+        rm -rf "$2""#;
     let mut shell = Command::new("/bin/sh")
         .args(["-c", script, "sh", &pid.to_string()])
         .arg(dir)

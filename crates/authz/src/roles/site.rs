@@ -97,7 +97,7 @@ const USER_ADMIN: Grants = Grants::NONE
     .and_each(Read, &[R::GroupMember, R::Organization]);
 
 /// Adds what a site role grants. Unknown names add nothing.
-pub(crate) fn add(name: &str, policy: &Policy, site: &mut Votes, own: &mut Votes) {
+pub(crate) fn add(name: &str, policy: Policy, site: &mut Votes, own: &mut Votes) {
     match name {
         names::OWNER if policy.no_owner_workspace_access => {
             site.allow

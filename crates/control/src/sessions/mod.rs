@@ -193,9 +193,16 @@ impl Control {
         self.inner.sessions.forget(user);
     }
 
-    /// Forgets what others announce and writes down uses, until cancelled.
+    /// Forgets what others announce, writes down uses, deletes what is past its
+    /// retention, until cancelled.
     pub async fn sessions_run(&self, cancel: tokio_util::sync::CancellationToken) {
-        let work = async { tokio::join!(self.sessions_listen(), self.uses_run()) };
+        let work = async {
+            tokio::join!(
+                self.sessions_listen(),
+                self.uses_run(),
+                self.retention_run()
+            )
+        };
         tokio::select! {
             _ = work => {}
             () = cancel.cancelled() => {}

@@ -313,3 +313,22 @@ async fn service_accounts_have_neither_address_nor_password() {
     none["login_type"] = json!("none");
     app.call("POST", "/users", token, none).await.is(400);
 }
+
+#[tokio::test]
+async fn what_is_past_its_retention_goes() {
+    let app = App::with(server::RateLimits::new(None, true), |settings| {
+        settings.audit_logs_retention = std::time::Duration::from_secs(30 * 86_400);
+    })
+    .await;
+    let owner = app.user("owner", &["owner"]).await;
+    let old = app.user("ann", &[]).await;
+    app.call("POST", "/users", owner.token.expose(), new_user("bob")).await.is(201);
+    let now = chrono::Utc::now();
+    assert_eq!(app.control.retention_enforce(now).await.unwrap(), 0);
+    let sql = "UPDATE api_keys SET expires_at = now() - interval '8 days' WHERE user_id = $1";
+    app.db.execute(sql, &[&old.id]).await.unwrap();
+    let sql = "UPDATE audit_logs SET time = now() - interval '31 days'";
+    app.db.execute(sql, &[]).await.unwrap();
+    assert_eq!(app.control.retention_enforce(now).await.unwrap(), 2);
+    app.get("/users/me", owner.token.expose()).await.is(200);
+}

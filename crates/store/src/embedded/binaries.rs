@@ -148,7 +148,7 @@ fn remove_older(home: &Path) {
     let Some(parent) = home.parent() else { return };
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let old = name.starts_with("postgresql-") && !name.ends_with(".part");
+        let old = name.starts_with("postgresql-") && !name.contains(".part");
         // Not those of a running server: its restarts need them.
         if old && entry.path() != home && !in_use(&entry.path()) {
             let _ = std::fs::remove_dir_all(entry.path());

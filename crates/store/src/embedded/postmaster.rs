@@ -16,7 +16,7 @@ use super::EmbeddedError;
 use super::cluster::Cluster;
 
 /// How long it may take to answer, crash recovery included.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// Pause between attempts to connect.
 const POLL: Duration = Duration::from_millis(10);
 /// How long a clean stop may take.
@@ -146,10 +146,9 @@ async fn log(stderr: ChildStderr, last: Lines) {
     loop {
         let mut line = match lines.next_line().await {
             Ok(Some(line)) => line,
-            Ok(None) => return,
             // A line that is no UTF-8; the next may be.
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => continue,
-            Err(_) => return,
+            Ok(None) | Err(_) => return,
         };
         line.truncate(line.floor_char_boundary(MAX_LINE));
         if ["PANIC:", "FATAL:", "WARNING:"]
