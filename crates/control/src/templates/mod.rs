@@ -1,5 +1,6 @@
 //! Templates: made of a version, edited, promoted, deleted.
 
+mod evaluate;
 pub(crate) mod forms;
 mod list;
 mod options;

@@ -1,7 +1,8 @@
 //! `/templateversions` and what leads to versions by names.
 
 use api_types::{
-    CreateTemplateVersionRequest, PatchTemplateVersionRequest, Preset, Response as Message,
+    CreateTemplateVersionRequest, DynamicParametersRequest, DynamicParametersResponse,
+    PatchTemplateVersionRequest, Preset, Response as Message,
     TemplateVersion, TemplateVersionExternalAuth, TemplateVersionParameter,
     TemplateVersionVariable, WorkspaceResource,
 };
@@ -36,6 +37,7 @@ pub fn router() -> Router<AppState> {
         .route("/templateversions/{version}/variables", get(variables))
         .route("/templateversions/{version}/presets", get(presets))
         .route("/templateversions/{version}/external-auth", get(external_auth))
+        .route("/templateversions/{version}/dynamic-parameters/evaluate", post(evaluate))
         .route("/templateversions/{version}/parameters", get(nothing))
         .route("/templateversions/{version}/schema", get(nothing))
 }
@@ -172,6 +174,15 @@ async fn external_auth(
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<TemplateVersionExternalAuth>> {
     Ok(Json(state.control.template_version_external_auth(&actor.who, version).await?))
+}
+
+async fn evaluate(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(version): Path<Uuid>,
+    Json(request): Json<DynamicParametersRequest>,
+) -> Answer<DynamicParametersResponse> {
+    Ok(Json(state.control.template_version_evaluate(&actor.who, version, request).await?))
 }
 
 /// Parameters of the oldest kind, which no template has any more: clients still ask.
