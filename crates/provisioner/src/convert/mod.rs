@@ -15,6 +15,9 @@ mod presets;
 mod replacements;
 mod resources;
 
+#[cfg(test)]
+mod tests;
+
 use rpc::proto::provisioner::{ExternalAuthProviderResource, Preset, Resource, RichParameter};
 
 use crate::hcl::Configuration;

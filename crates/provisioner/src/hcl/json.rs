@@ -142,3 +142,58 @@ fn string(text: String) -> Expression {
         Err(_) => Expression::String(Decorated::new(text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::eval::{Owner, Renderer};
+    use crate::hcl::{Files, Module};
+
+    const TEMPLATE: &str = r#"{
+  "//": "a comment",
+  "terraform": {"required_providers": {"coder": {"source": "coder/coder", "version": "~> 2.0"}}},
+  "locals": {"sizes": ["s", "m"]},
+  "data": {
+    "coder_parameter": {
+      "size": {
+        "name": "size",
+        "default": "${local.sizes[1]}",
+        "option": [{"name": "Small", "value": "s"}, {"name": "Medium", "value": "m"}]
+      }
+    }
+  },
+  "resource": {"terraform_data": {"x": [{"input": "${data.coder_parameter.size.value}-x"}]}}
+}"#;
+
+    fn files(text: &str) -> Files {
+        Files::new([("main.tf.json".to_owned(), text.as_bytes().to_vec())].into())
+    }
+
+    #[test]
+    fn reads_the_same_as_hcl() {
+        let module = Module::read(&files(TEMPLATE), "").unwrap();
+        assert_eq!(module.required_providers["coder"].source, "coder/coder");
+        assert!(module.resource(false, "terraform_data", "x").is_some());
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(TEMPLATE.len() as u64);
+        archive
+            .append_data(&mut header, "main.tf.json", TEMPLATE.as_bytes())
+            .unwrap();
+        let renderer = Renderer::new(&archive.into_inner().unwrap(), &[], &[], &[]).unwrap();
+        let rendered = renderer.render(&Owner::default(), &BTreeMap::new(), &BTreeMap::new());
+        assert_eq!(rendered.parameters[0].value.as_deref(), Some("m"));
+        assert_eq!(rendered.parameters[0].options.len(), 2);
+        assert_eq!(rendered.errors().count(), 0, "{rendered:?}");
+    }
+
+    #[test]
+    fn garbage_has_a_place() {
+        let error = Module::read(&files("{\n \"a\": }"), "").unwrap_err();
+        assert_eq!((error.file.as_str(), error.line), ("main.tf.json", 2));
+        assert!(Module::read(&files("[]"), "").is_err());
+        let deep = "[".repeat(100_000);
+        assert!(Module::read(&files(&deep), "").is_err());
+    }
+}
