@@ -168,6 +168,29 @@ fn templates_made_to_exhaust_us_end() {
     let _ = render(own, &[]);
 }
 
+#[test]
+fn long_chains_end_before_the_stack_does() {
+    let mut text = String::from("locals {\n");
+    for n in 0..2000 {
+        text.push_str(&format!(
+            "  a{n} = {{ v = [for x in [lower(\"${{local.a{}.v[0]}}\")] : x] }}\n",
+            n + 1
+        ));
+    }
+    text.push_str(
+        "}\ndata \"coder_parameter\" \"x\" {\n  name = \"x\"\n  default = local.a0.v[0]\n}\n",
+    );
+    let rendered = render(&text, &[]);
+    let detail = &rendered.parameters[0].diagnostics[0].detail;
+    assert!(detail.contains("nested too deeply"), "{detail}");
+    let parens = format!(
+        "data \"coder_parameter\" \"x\" {{\n  name = \"x\"\n  default = {}1{}\n}}\n",
+        "(".repeat(5000),
+        ")".repeat(5000)
+    );
+    assert!(Renderer::new(&tar(&[("main.tf", &parens)]), &[], &[], &[]).is_err());
+}
+
 const CONDITIONAL: &str = r#"
 data "coder_workspace_owner" "me" {}
 locals {
