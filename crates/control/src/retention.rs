@@ -7,7 +7,7 @@ use authz::{Subject, System};
 use crate::{Control, Result};
 
 /// Pause between looks.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 
 impl Control {
     /// Deletes from time to time, for ever.

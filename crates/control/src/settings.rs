@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Options that change rules; each is named after its flag.
 #[derive(Debug, Clone)]
@@ -70,9 +70,9 @@ impl Settings {
             allow_workspace_renames: false,
             allow_custom_quiet_hours: true,
             default_quiet_hours_schedule: "CRON_TZ=UTC 0 0 * * *".to_owned(),
-            autobuild_poll_interval: Duration::from_secs(60),
-            job_hang_detector_interval: Duration::from_secs(60),
-            provisioner_force_cancel_interval: Duration::from_secs(600),
+            autobuild_poll_interval: Duration::from_mins(1),
+            job_hang_detector_interval: Duration::from_mins(1),
+            provisioner_force_cancel_interval: Duration::from_mins(10),
             provisioner_daemons: 3,
             workspace_hostname_suffix: "coder".to_owned(),
             workspace_agent_logs_retention: 168 * HOUR,

@@ -9,7 +9,11 @@ use crate::extract::json_bytes;
 
 /// An error on its way to a client: `{"message", "detail"?, "validations"?}`.
 #[derive(Debug, Clone)]
-pub struct ApiError {
+pub struct ApiError(Box<Answer>);
+
+/// What the error says; boxed, as every handler's result has room for it.
+#[derive(Debug, Clone)]
+struct Answer {
     status: StatusCode,
     body: api_types::Response,
     /// `WWW-Authenticate`, for 401 and for 403 of a scope.
@@ -21,7 +25,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error of this status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        ApiError {
+        ApiError(Box::new(Answer {
             status,
             body: api_types::Response {
                 message: message.into(),
@@ -29,7 +33,7 @@ impl ApiError {
             },
             challenge: None,
             retry_after: None,
-        }
+        }))
     }
 
     /// 400.
@@ -45,14 +49,14 @@ impl ApiError {
     /// With the cause.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.body.detail = detail.into();
+        self.0.body.detail = detail.into();
         self
     }
 
     /// With one more wrong field.
     #[must_use]
     pub fn with_field(mut self, field: &str, detail: impl Into<String>) -> Self {
-        self.body.validations.push(api_types::ValidationError {
+        self.0.body.validations.push(api_types::ValidationError {
             field: field.to_owned(),
             detail: detail.into(),
         });
@@ -62,25 +66,25 @@ impl ApiError {
     /// With `WWW-Authenticate`.
     #[must_use]
     pub fn with_challenge(mut self, challenge: HeaderValue) -> Self {
-        self.challenge = Some(challenge);
+        self.0.challenge = Some(challenge);
         self
     }
 
     /// With `Retry-After`.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The message.
     pub fn message(&self) -> &str {
-        &self.body.message
+        &self.0.body.message
     }
 }
 
@@ -89,9 +93,9 @@ impl From<control::Error> for ApiError {
         let status =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = ApiError::new(status, error.message).with_detail(error.detail);
-        response.body.validations = error.validations;
+        response.0.body.validations = error.validations;
         if error.kind == Kind::Unavailable {
-            response.retry_after = Some(1);
+            response.0.retry_after = Some(1);
         }
         response
     }
@@ -105,14 +109,14 @@ impl From<store::StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(json_bytes(&self.body)));
-        *response.status_mut() = self.status;
+        let mut response = Response::new(Body::from(json_bytes(&self.0.body)));
+        *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, crate::extract::JSON);
-        if let Some(challenge) = self.challenge {
+        if let Some(challenge) = self.0.challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

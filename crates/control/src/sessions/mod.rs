@@ -27,7 +27,7 @@ pub const KEY_ID_LEN: usize = 10;
 pub const KEY_SECRET_LEN: usize = 22;
 
 /// Uses are noted at most this often per key.
-const NOTE_EVERY: Duration = Duration::from_secs(3600);
+const NOTE_EVERY: Duration = Duration::from_hours(1);
 
 /// A request's key, found good.
 pub struct Session {
@@ -176,7 +176,7 @@ impl Control {
         let tx = self.store().begin(&system).await?;
         if tx.user_wake(&system, user.id).await? {
             let mut after = user.clone();
-            after.status = "active".to_owned();
+            "active".clone_into(&mut after.status);
             let diff = AuditDiff::between(user, &after, &["status"], &[]);
             let entry = AuditEntry::new(AuditAction::Write, "user", user.id, &user.username);
             tx.audit(entry.diff(diff).by(user.id)).await?;

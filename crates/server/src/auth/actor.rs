@@ -49,7 +49,7 @@ pub(crate) async fn identify(
     headers: &HeaderMap,
     ip: Option<IpAddr>,
 ) -> Identity {
-    let Some((token, source)) = token::find(uri, headers, &state.http.cookies) else {
+    let Some((token, source)) = token::find(uri, headers, state.http.cookies) else {
         return Identity::None(Arc::new(SessionError::Missing));
     };
     match state.control.session_open(&token, ip, true).await {

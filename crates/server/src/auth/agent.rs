@@ -17,7 +17,7 @@ impl FromRequestParts<AppState> for AgentActor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let Some((token, _)) = token::find(&parts.uri, &parts.headers, &state.http.cookies) else {
+        let Some((token, _)) = token::find(&parts.uri, &parts.headers, state.http.cookies) else {
             return Err(ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "Cookie \"coder_session_token\" must be provided.",

@@ -67,6 +67,6 @@ pub(crate) fn get<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// The session token in the cookies.
-pub(crate) fn session<'h>(headers: &'h HeaderMap, policy: &CookiePolicy) -> Option<&'h str> {
+pub(crate) fn session(headers: &HeaderMap, policy: CookiePolicy) -> Option<&str> {
     get(headers, policy.name())
 }

@@ -18,7 +18,7 @@ pub enum Source {
 
 /// The first token that a request carries: cookie, query `coder_session_token`,
 /// header, bearer, query `access_token`.
-pub fn find(uri: &Uri, headers: &HeaderMap, policy: &CookiePolicy) -> Option<(String, Source)> {
+pub fn find(uri: &Uri, headers: &HeaderMap, policy: CookiePolicy) -> Option<(String, Source)> {
     if let Some(token) = cookie::session(headers, policy).filter(|token| !token.is_empty()) {
         return Some((token.to_owned(), Source::Cookie));
     }
@@ -77,7 +77,7 @@ mod tests {
             ("coder-session-token", "h"),
             ("authorization", "Bearer b"),
         ]);
-        let found = |uri: &Uri, h: &HeaderMap| find(uri, h, &policy).map(|(token, _)| token);
+        let found = |uri: &Uri, h: &HeaderMap| find(uri, h, policy).map(|(token, _)| token);
         assert_eq!(found(&uri, &all).as_deref(), Some("c"));
         let no_cookie = headers(&[("coder-session-token", "h"), ("authorization", "Bearer b")]);
         assert_eq!(found(&uri, &no_cookie).as_deref(), Some("q"));

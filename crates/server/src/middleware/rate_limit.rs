@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Counters held at most, 40 bytes each; beyond, those of past minutes go, then all.
 const MAX_COUNTERS: usize = 100_000;
 

@@ -23,16 +23,17 @@ impl Token {
     /// The browser's own, or a new one.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let known = cookie_value(headers, CSRF_COOKIE).filter(|text| is_token(text));
-        match known {
-            Some(text) => Token { text: text.to_owned(), new: false },
-            None => {
-                let mut random = rand::rng();
-                let text = (0..LEN)
-                    .map(|_| char::from(random.sample(rand::distr::Alphanumeric)))
-                    .collect();
-                Token { text, new: true }
-            }
+        if let Some(text) = known {
+            return Token {
+                text: text.to_owned(),
+                new: false,
+            };
         }
+        let mut random = rand::rng();
+        let text = (0..LEN)
+            .map(|_| char::from(random.sample(rand::distr::Alphanumeric)))
+            .collect();
+        Token { text, new: true }
     }
 
     /// The hidden field.
@@ -43,7 +44,10 @@ impl Token {
     /// `Set-Cookie`, if the browser has none yet.
     pub(super) fn cookie(&self, secure: bool) -> Option<HeaderValue> {
         let secure = if secure { "; Secure" } else { "" };
-        let text = format!("{CSRF_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax{secure}", self.text);
+        let text = format!(
+            "{CSRF_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
+            self.text
+        );
         self.new.then(|| HeaderValue::try_from(text).ok()).flatten()
     }
 }
@@ -58,5 +62,7 @@ pub(super) fn check(headers: &HeaderMap, form: &HashMap<String, String>) -> Resu
     if cookie.is_some() && cookie == form.get(FIELD).map(String::as_str) {
         return Ok(());
     }
-    Err(ApiError::bad_request("The form has expired. Go back, reload the page and try again."))
+    Err(ApiError::bad_request(
+        "The form has expired. Go back, reload the page and try again.",
+    ))
 }

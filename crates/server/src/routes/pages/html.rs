@@ -23,8 +23,8 @@ impl Page {
     }
 
     /// Adds a piece made by a function of this file.
-    pub(super) fn add(mut self, piece: String) -> Self {
-        self.body.push_str(&piece);
+    pub(super) fn add(mut self, piece: &str) -> Self {
+        self.body.push_str(piece);
         self
     }
 

@@ -51,10 +51,10 @@ async fn home(
         .to_owned();
     let text = format!("You are signed in as {}.", actor.session.user.username);
     Ok(Page::new("Coder")
-        .add(paragraph(&text))
-        .add(paragraph("Work with it from a terminal:"))
-        .add(html::code(&format!("coder login {url}")))
-        .add(html::link("/cli-auth", "Get a session token"))
+        .add(&paragraph(&text))
+        .add(&paragraph("Work with it from a terminal:"))
+        .add(&html::code(&format!("coder login {url}")))
+        .add(&html::link("/cli-auth", "Get a session token"))
         .response(&state, StatusCode::OK))
 }
 
@@ -142,7 +142,7 @@ fn setup_form(
 ) -> Response {
     let token = csrf::Token::of(headers);
     Page::new("Welcome")
-        .add(paragraph(
+        .add(&paragraph(
             "Make the first user. It will own this deployment.",
         ))
         .problem(problem)
@@ -213,7 +213,7 @@ async fn cli_auth_page(
     }
     let token = csrf::Token::of(&headers);
     Page::new("Command line")
-        .add(paragraph(
+        .add(&paragraph(
             "Make a session token for `coder login`. Whoever has it acts as you.",
         ))
         .form("/cli-auth", "Show the token", &[token.field()])
@@ -233,10 +233,10 @@ async fn cli_auth(
     csrf::check(&headers, &form(body).await?)?;
     let made = state.control.key_create(&actor.who, &UserRef::Me).await?;
     Ok(Page::new("Command line")
-        .add(paragraph(
+        .add(&paragraph(
             "Copy this token and paste it into the terminal. It is shown only once.",
         ))
-        .add(html::code(&made.key))
+        .add(&html::code(&made.key))
         .response(&state, StatusCode::OK))
 }
 
