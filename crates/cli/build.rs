@@ -85,9 +85,9 @@ fn sorted(dir: &Path) -> Vec<PathBuf> {
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     for path in sorted(dir) {
         if path.is_dir() {
-            collect(&path, files)
+            collect(&path, files);
         } else {
-            files.push(path)
+            files.push(path);
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
         return terraform_provider::serve();
     }
     match Root::parse_tree(&args) {
-        Ok((root, command)) => run(root, command),
+        Ok((root, command)) => run(root, &command),
         Err(error) => usage_error(&error),
     }
 }
@@ -46,17 +46,17 @@ fn usage_error(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn run(root: Root, command: String) -> ExitCode {
+fn run(root: Root, command: &str) -> ExitCode {
     let verbose = root.globals.verbose;
     let style = Style::of(&std::io::stderr());
     let fail = |error: anyhow::Error| {
-        if let Some(text) = failure::explain(&command, &error, verbose, style) {
+        if let Some(text) = failure::explain(command, &error, verbose, style) {
             crate::ui::output::emit_err(&format!("{text}\n"));
         }
         ExitCode::from(failure::exit_code(&error))
     };
     logging(&root);
-    let session = match Session::new(root.globals, command.clone()) {
+    let session = match Session::new(root.globals, command.to_owned()) {
         Ok(session) => session,
         Err(error) => return fail(error),
     };
@@ -87,13 +87,11 @@ fn run(root: Root, command: String) -> ExitCode {
 /// Commands log to standard error when asked to; servers and agents set up
 /// their own.
 fn logging(root: &Root) {
-    let level = match (root.globals.debug_http, root.command.logs_itself()) {
-        (_, true) => return,
-        (true, _) => "client=debug",
-        (false, _) => return,
-    };
+    if root.command.logs_itself() || !root.globals.debug_http {
+        return;
+    }
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_env_filter(tracing_subscriber::EnvFilter::new("client=debug"))
         .with_writer(std::io::stderr)
         .try_init();
 }

@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed: what is printed, which code.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 use crate::ui::style::Style;
 
@@ -78,41 +79,44 @@ pub fn explain(
     match api_error(error) {
         Some((context, api)) => {
             if verbose {
-                text.push_str(&format!(
-                    "API request error to \"{}:{}\". Status code {}\n",
+                let _ = writeln!(
+                    text,
+                    "API request error to \"{}:{}\". Status code {}",
                     api.method,
                     api.url,
                     api.status.as_u16()
-                ));
+                );
             }
             if !context.is_empty() {
-                text.push_str(&format!("{context}: "));
+                let _ = write!(text, "{context}: ");
             }
             text.push_str(&api.message);
             if !api.validations.is_empty() {
-                text.push_str(&format!(
+                let _ = write!(
+                    text,
                     "\n{} validation error(s) found",
                     api.validations.len()
-                ));
+                );
                 for v in &api.validations {
-                    text.push_str(&format!(
+                    let _ = write!(
+                        text,
                         "\n\t{}: {}",
                         style.field(&v.field),
                         style.warn(&v.detail)
-                    ));
+                    );
                 }
             }
             if let Some(suggestion) = &api.suggestion {
-                text.push_str(&format!("\nSuggestion: {suggestion}"));
+                let _ = write!(text, "\nSuggestion: {suggestion}");
             }
             if !api.detail.is_empty() && (verbose || api.suggestion.is_none()) {
-                text.push_str(&format!("\n{}", api.detail));
+                let _ = write!(text, "\n{}", api.detail);
             }
         }
         None => {
-            text.push_str(&format!("{error:#}"));
+            let _ = write!(text, "{error:#}");
             if let Some(advice) = error.downcast_ref::<Advice>() {
-                text.push_str(&format!("\nSuggestion: {}", advice.suggestion));
+                let _ = write!(text, "\nSuggestion: {}", advice.suggestion);
             }
         }
     }

@@ -5,6 +5,11 @@
 //! what they share is beside them. Nothing here decides rules of the product:
 //! commands ask the API and show the answer.
 
+#![allow(
+    clippy::single_match_else,
+    reason = "two cases of a match stand side by side as equals"
+)]
+
 mod commands;
 mod config_dir;
 mod connect;

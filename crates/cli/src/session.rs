@@ -175,6 +175,10 @@ impl Session {
     }
 
     /// Prints one line to standard error, for information beside the output.
+    #[expect(
+        clippy::unused_self,
+        reason = "output goes through the session, which may come to direct it"
+    )]
     pub fn note(&self, text: &str) {
         crate::ui::output::emit_err(&format!("{text}\n"));
     }

@@ -1,6 +1,8 @@
 //! Requests against a small server in this process: what goes out, and how
 //! answers of every kind are read.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;

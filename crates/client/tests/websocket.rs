@@ -1,5 +1,7 @@
 //! WebSockets against a small server in this process.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};

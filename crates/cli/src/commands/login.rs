@@ -256,7 +256,7 @@ async fn by_browser(session: &Session, url: &Url) -> Result<Secret<String>> {
         match client.user("me").await {
             Ok(_) => return Ok(token.into()),
             Err(e) if e.status() == Some(http::StatusCode::UNAUTHORIZED) => {
-                say!("That's not a valid token!")?
+                say!("That's not a valid token!")?;
             }
             Err(e) => return Err(e.into()),
         }

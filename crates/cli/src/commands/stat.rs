@@ -239,7 +239,10 @@ mod tests {
             unit: "B",
         };
         assert_eq!(
-            shown(Some(&bytes(1073741824.0, Some(4294967296.0))), Prefix::Gi),
+            shown(
+                Some(&bytes(1_073_741_824.0, Some(4_294_967_296.0))),
+                Prefix::Gi
+            ),
             "1/4 GiB (25%)"
         );
         assert_eq!(shown(Some(&bytes(1536.0, None)), Prefix::Ki), "1.5 KiB");

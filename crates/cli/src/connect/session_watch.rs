@@ -8,7 +8,7 @@ use client::Client;
 use uuid::Uuid;
 
 /// How often use is told.
-const USAGE_INTERVAL: Duration = Duration::from_secs(60);
+const USAGE_INTERVAL: Duration = Duration::from_mins(1);
 /// Wait before a watch that broke off is opened again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Commands shorter than this are over before a watch could matter.

@@ -123,9 +123,8 @@ pub async fn to_the_end(
                         },
                         _ = queue.tick(), if waiting => {
                             let job = which.job(client).await.context("ask for the job")?;
-                            if job.status != ProvisionerJobStatus::Pending {
-                                waiting = false;
-                            } else {
+                            waiting = job.status == ProvisionerJobStatus::Pending;
+                            if waiting {
                                 session.progress(&stages.begin(&queued(&job), Utc::now()))?;
                             }
                         }

@@ -3,6 +3,7 @@
 
 use api_types::{LogLevel, ProvisionerJobLog};
 use chrono::{DateTime, Utc};
+use std::fmt::Write as _;
 
 use crate::ui::style::Style;
 use crate::ui::time::took;
@@ -57,7 +58,7 @@ impl Stages {
             LogLevel::Debug | LogLevel::Trace => self.style.dim(&text),
             _ => text,
         };
-        out.push_str(&format!("{time} {text}\n"));
+        let _ = writeln!(out, "{time} {text}");
         out
     }
 
@@ -100,7 +101,7 @@ pub fn printable(text: &str) -> String {
             None => {
                 rest = rest
                     .get(1..)
-                    .unwrap_or_else(|| &rest[rest.chars().next().map_or(0, char::len_utf8)..])
+                    .unwrap_or_else(|| &rest[rest.chars().next().map_or(0, char::len_utf8)..]);
             }
         }
     }

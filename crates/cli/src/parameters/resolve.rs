@@ -60,17 +60,23 @@ impl<'a> Resolver<'a> {
         let mut put = |name: &str, value: &str| {
             inputs.insert(name.to_owned(), value.to_owned());
         };
-        if !given.always_prompt {
-            self.last.iter().for_each(|(n, v)| put(n, v));
+        for (name, value) in &self.last {
+            if !given.always_prompt {
+                put(name, value);
+            }
         }
-        self.source.iter().for_each(|(n, v)| put(n, v));
-        given
-            .values
-            .iter()
-            .chain(&given.ephemeral)
-            .for_each(|(n, v)| put(n, v));
-        self.preset.iter().for_each(|(n, v)| put(n, v));
-        answers.iter().for_each(|(n, v)| put(n, v));
+        for (name, value) in &self.source {
+            put(name, value);
+        }
+        for (name, value) in given.values.iter().chain(&given.ephemeral) {
+            put(name, value);
+        }
+        for (name, value) in &self.preset {
+            put(name, value);
+        }
+        for (name, value) in answers {
+            put(name, value);
+        }
         inputs
     }
 

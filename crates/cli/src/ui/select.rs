@@ -1,5 +1,6 @@
 //! Choosing one of several: with arrow keys on a terminal, by number otherwise.
 
+use std::fmt::Write as _;
 use std::io::Read;
 
 use anyhow::Result;
@@ -114,7 +115,7 @@ fn by_arrows(text: &str, options: &[String], start: usize) -> Result<usize> {
             } else {
                 format!("  {option}")
             };
-            frame.push_str(&format!("\x1b[2K{line}\r\n"));
+            let _ = writeln!(frame, "\x1b[2K{line}\r");
         }
         emit(&frame)?;
         match read_key(&mut std::io::stdin().lock())? {

@@ -68,7 +68,7 @@ impl AgentAuth {
                     "Set CODER_AGENT_URL or --agent-url; in a workspace the start script does it.",
                 )
             })?;
-        Ok(session.client_with_headers(parse_url(url)?, self.token()?, headers)?)
+        session.client_with_headers(parse_url(url)?, self.token()?, headers)
     }
 
     fn token(&self) -> Result<Secret<String>> {

@@ -1,5 +1,6 @@
 //! The section of an OpenSSH configuration that belongs to us.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use anyhow::{Result, bail};
@@ -86,20 +87,19 @@ pub fn render(section: &Section<'_>) -> Result<String> {
     if !prefix.is_empty() {
         let pattern = pattern(section.hosts, |name| format!("{prefix}{name}"));
         let proxy = proxy_command(section, &format!("--ssh-host-prefix {prefix}"));
-        out.push_str(&format!(
-            "Host {pattern}\n{settings}\tProxyCommand {proxy}\n"
-        ));
+        let _ = writeln!(out, "Host {pattern}\n{settings}\tProxyCommand {proxy}");
     }
     if !suffix.is_empty() {
         let pattern = pattern(section.hosts, |name| format!("{name}.{suffix}"));
         let proxy = proxy_command(section, &format!("--hostname-suffix {suffix}"));
         let exists = format!("{} connect exists %h", quoted(section.binary)).replace('"', "\\\"");
-        out.push_str(&format!("\nHost {pattern}\n{settings}\n"));
+        let _ = writeln!(out, "\nHost {pattern}\n{settings}");
         // A VPN that resolves the name needs no help.
-        out.push_str(&format!(
-            "Match host {} !exec \"{exists}\"\n\tProxyCommand {proxy}\n",
+        let _ = writeln!(
+            out,
+            "Match host {} !exec \"{exists}\"\n\tProxyCommand {proxy}",
             pattern.replace(' ', ",")
-        ));
+        );
     }
     out.push_str(END);
     out.push('\n');
@@ -145,10 +145,10 @@ fn settings(section: &Section<'_>) -> Result<String> {
     ] {
         add(name, line.to_owned());
     }
-    Ok(lines
-        .into_iter()
-        .map(|(_, line)| format!("\t{line}\n"))
-        .collect())
+    Ok(lines.into_iter().fold(String::new(), |mut out, (_, line)| {
+        let _ = writeln!(out, "\t{line}");
+        out
+    }))
 }
 
 fn proxy_command(section: &Section<'_>, how: &str) -> String {
@@ -159,17 +159,18 @@ fn proxy_command(section: &Section<'_>, how: &str) -> String {
         quoted(section.config_dir)
     );
     for header in &options.headers {
-        command.push_str(&format!(" --header {}", quoted(header)));
+        let _ = write!(command, " --header {}", quoted(header));
     }
     if !options.header_command.is_empty() {
-        command.push_str(&format!(
+        let _ = write!(
+            command,
             " --header-command {}",
             quoted(&options.header_command)
-        ));
+        );
     }
     command.push_str(" ssh --stdio");
     if !options.wait.is_empty() {
-        command.push_str(&format!(" --wait={}", options.wait));
+        let _ = write!(command, " --wait={}", options.wait);
     }
     if options.disable_autostart {
         command.push_str(" --disable-autostart=true");

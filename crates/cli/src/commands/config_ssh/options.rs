@@ -2,6 +2,7 @@
 //! which the next run knows them.
 
 use api_types::SshConfigResponse;
+use std::fmt::Write as _;
 
 use super::Args;
 use crate::csv;
@@ -78,7 +79,9 @@ impl Remembered {
     /// The comment's lines.
     pub fn lines(&self) -> String {
         let mut out = String::new();
-        let mut line = |key: &str, value: &str| out.push_str(&format!("# :{key}={value}\n"));
+        let mut line = |key: &str, value: &str| {
+            let _ = writeln!(out, "# :{key}={value}");
+        };
         if !self.wait.is_empty() {
             line("wait", &self.wait);
         }

@@ -19,7 +19,7 @@ const MAX_FLOWS: usize = 256;
 /// Datagrams that wait for one sender's socket.
 const QUEUE: usize = 64;
 /// A sender that is silent for so long is forgotten.
-const IDLE: Duration = Duration::from_secs(120);
+const IDLE: Duration = Duration::from_mins(2);
 
 /// Listens.
 pub async fn bind(address: SocketAddr) -> Result<UdpSocket> {

@@ -99,7 +99,7 @@ impl client::Handler for Client {
             None => {
                 reply
                     .reject(russh::ChannelOpenFailure::AdministrativelyProhibited)
-                    .await
+                    .await;
             }
         }
         Ok(())

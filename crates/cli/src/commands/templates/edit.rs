@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn only_what_is_named_changes() {
         let args = Args {
-            default_ttl: Some(Duration::from_secs(3600)),
+            default_ttl: Some(Duration::from_hours(1)),
             autostop_requirement_weeks: Some(2),
             autostart_requirement_weekdays: vec!["all".into()],
             ..Args::default()

@@ -44,7 +44,7 @@ mod tests {
     fn every_starter_is_a_template_that_says_what_it_is() {
         for starter in all() {
             assert!(
-                starter.files.iter().any(|(path, _)| path.ends_with(".tf")),
+                starter.files.iter().any(|(path, _)| *path == "main.tf"),
                 "{}",
                 starter.id
             );

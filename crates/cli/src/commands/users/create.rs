@@ -81,9 +81,10 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         );
     }
     let username = given_or_asked(args.username.as_ref(), "Username:")?;
-    let email = match args.service_account {
-        true => args.email.clone().unwrap_or_default(),
-        false => given_or_asked(args.email.as_ref(), "Email:")?,
+    let email = if args.service_account {
+        args.email.clone().unwrap_or_default()
+    } else {
+        given_or_asked(args.email.as_ref(), "Email:")?
     };
     let organization = session.organization(args.organization.as_deref()).await?;
     let password = match &args.password {
