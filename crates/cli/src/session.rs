@@ -233,6 +233,11 @@ pub fn parse_url(text: &str) -> Result<Url> {
         let local = host == "localhost" || host.starts_with("127.") || lower.starts_with("[::1]");
         format!("{}://{text}", if local { "http" } else { "https" })
     };
+    // The parser would take the first part of the path for the host.
+    let names_host = full
+        .split_once("://")
+        .is_some_and(|(_, rest)| !rest.starts_with('/'));
+    anyhow::ensure!(names_host, "invalid address {text:?}: it names no host");
     let url = Url::parse(&full).with_context(|| format!("invalid address {text:?}"))?;
     anyhow::ensure!(
         url.host_str().is_some_and(|h| !h.is_empty()),
