@@ -1,14 +1,18 @@
 //! Ends jobs that an earlier process of this machine left behind when it was killed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rpc::proto::provisionerd::{FailedJob, failed_job};
+use rpc::proto::provisionerd::{FailedJob, UpdateJobRequest, failed_job};
 
 use crate::job::{JobSource, SourceError};
 use crate::session::{Kind, Left};
 
 use super::Tools;
 use super::reporter::deliver;
+
+/// How often a run that still goes on is reported as alive.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Looks for leftovers once per process and ends each in the background.
 pub(super) fn recover<S: JobSource>(source: &Arc<S>, tools: &Arc<Tools>) {
@@ -21,11 +25,32 @@ pub(super) fn recover<S: JobSource>(source: &Arc<S>, tools: &Arc<Tools>) {
     }
 }
 
+/// The state of a run, once that has ended. Until then its job is kept alive: nobody else may
+/// build on the state from before it.
+async fn watched<S: JobSource>(source: &S, left: &Left) -> std::io::Result<Vec<u8>> {
+    let beat = async {
+        loop {
+            let request = UpdateJobRequest {
+                job_id: left.job_id.clone(),
+                ..UpdateJobRequest::default()
+            };
+            if let Err(SourceError::Gone(_)) = source.update(request).await {
+                return std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    };
+    tokio::select! {
+        state = left.state() => state,
+        () = beat => Err(std::io::Error::other("a pending future has ended")),
+    }
+}
+
 async fn end<S: JobSource>(source: &S, left: Left) {
     let job_id = left.job_id.clone();
     tracing::info!(job_id, "a job was left behind by a process that was killed");
     let kind = match left.kind {
-        Kind::Build => match left.state().await {
+        Kind::Build => match watched(source, &left).await {
             Ok(state) => failed_job::Type::WorkspaceBuild(failed_job::WorkspaceBuild {
                 state,
                 ..failed_job::WorkspaceBuild::default()
