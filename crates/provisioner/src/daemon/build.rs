@@ -14,7 +14,7 @@ use rpc::proto::provisionerd::{CommitQuotaRequest, acquired_job, completed_job};
 use crate::convert::{self, Template};
 use crate::job::JobSource;
 use crate::tofu::env::Inputs;
-use crate::tofu::{Report, Stage, Timings};
+use crate::tofu::{Report, Stage, Timings, needs_init};
 
 use super::context::{Context, PlanInput, var_file};
 use super::failure::{Failure, INSUFFICIENT_QUOTA};
@@ -125,6 +125,11 @@ impl<S: JobSource> Context<'_, S> {
         if !(claim || costs) {
             if destroy {
                 args.push("-destroy".into());
+                // Looking first whether things still exist costs a plan of its own, and our own
+                // and the built-in providers have nothing to look at.
+                if !needs_init(&template.configuration) {
+                    args.push("-refresh=false".into());
+                }
             }
             args.extend(var_file(variables.as_deref()));
             let report = Report::new(self.log, timings, PLAN, Stage::Plan)
