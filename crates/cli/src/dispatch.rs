@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
 use crate::commands::{self, Root, Runtime};
@@ -114,7 +115,11 @@ impl Root {
             name = format!("{name} {sub}");
             at = below;
         }
-        Ok((Self::from_arg_matches(&matches)?, name))
+        let root = Self::from_arg_matches(&matches)?;
+        if root.globals.debug_options {
+            crate::ui::output::emit_err(&describe(at));
+        }
+        Ok((root, name))
     }
 }
 
@@ -122,12 +127,45 @@ impl Root {
 fn tree(for_help: bool) -> clap::Command {
     let mut command = adjust(Root::command());
     if for_help {
+        let globals: Vec<clap::Id> = command
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| arg.get_id().clone())
+            .collect();
         command.build();
         for sub in command.get_subcommands_mut() {
-            hide_globals(sub);
+            hide_globals(sub, &globals);
         }
     }
     command
+}
+
+/// Values of options and where they come from, for `--debug-options`.
+fn describe(matches: &clap::ArgMatches) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for id in matches.ids() {
+        let name = id.as_str();
+        let origin = match matches.value_source(name) {
+            Some(ValueSource::CommandLine) => "flag",
+            Some(ValueSource::EnvVariable) => "environment",
+            _ => "default",
+        };
+        let secret = ["token", "password", "header", "secret", "key"]
+            .iter()
+            .any(|s| name.contains(s));
+        let value = match matches.try_get_raw(name) {
+            Ok(Some(_)) if secret => "[secret]".to_owned(),
+            Ok(Some(values)) => values
+                .map(|v| v.to_string_lossy())
+                .collect::<Vec<_>>()
+                .join(","),
+            // A group of arguments has no value of its own.
+            _ => continue,
+        };
+        let _ = writeln!(out, "{name} = {value} ({origin})");
+    }
+    out
 }
 
 /// Switches take `--flag` and `--flag=false` alike, from the environment too;
@@ -164,11 +202,13 @@ fn as_switch(arg: Arg) -> Arg {
     }
 }
 
-fn hide_globals(command: &mut clap::Command) {
+/// Takes the root's global flags out of the help of its commands; those of a
+/// command for its own subcommands stay.
+fn hide_globals(command: &mut clap::Command, globals: &[clap::Id]) {
     let owned = std::mem::take(command);
     *command = owned
         .mut_args(|arg| {
-            if arg.is_global_set() {
+            if globals.contains(arg.get_id()) {
                 arg.hide(true)
             } else {
                 arg
@@ -176,7 +216,7 @@ fn hide_globals(command: &mut clap::Command) {
         })
         .after_help("Run `coder --help` for a list of global options.");
     for sub in command.get_subcommands_mut() {
-        hide_globals(sub);
+        hide_globals(sub, globals);
     }
 }
 
@@ -229,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn options_are_described_without_secrets() {
+        let args = ["coder", "--token", "hunter2", "list", "--search", "name:x"];
+        let matches = tree(false).try_get_matches_from(args).unwrap();
+        let text = describe(matches.subcommand().unwrap().1);
+        assert!(
+            text.contains("search = name:x (flag)") && text.contains("token = [secret]"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2"));
+    }
+
+    #[test]
     fn version_names_the_product() {
         let version = parse(&["coder", "--version"]).err().unwrap();
         assert_eq!(version.kind(), ErrorKind::DisplayVersion);
@@ -245,6 +297,11 @@ mod tests {
             help.contains("--search") && !help.contains("--header-command"),
             "{help}"
         );
+        let own = parse(&["coder", "organizations", "list", "--help"])
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(own.contains("--org"), "{own}");
         let root = parse(&["coder", "--help"]).err().unwrap().to_string();
         assert!(root.contains("--header-command"));
     }

@@ -54,7 +54,7 @@ pub struct Globals {
     pub no_feature_warning: bool,
 
     /// Treat input and output as a terminal.
-    #[arg(long, global = true, env = "CODER_FORCE_TTY", hide = true)]
+    #[arg(long, global = true, env = "CODER_FORCE_TTY")]
     pub force_tty: bool,
 
     /// Say more, above all about errors.

@@ -6,7 +6,7 @@ mod flags;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 use server::options::{Options, Sources};
 use server::{Places, Stop};
 
@@ -20,13 +20,33 @@ const MAX_CONFIG: u64 = 4 << 20;
 /// Run the control plane. Starts with nothing configured; every option also
 /// has an environment variable and a place in the file of --config.
 #[derive(ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Sub>,
+
     #[command(flatten)]
     flags: flags::Flags,
 }
 
+#[derive(Subcommand)]
+enum Sub {
+    /// Print how to reach the PostgreSQL of a server that runs with its own.
+    PostgresBuiltinUrl(BuiltinUrlArgs),
+}
+
+#[derive(ClapArgs)]
+struct BuiltinUrlArgs {
+    /// Print the URL alone, not the command that uses it.
+    #[arg(long)]
+    raw_url: bool,
+}
+
 /// Runs until told to stop.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    if let Some(Sub::PostgresBuiltinUrl(args)) = args.command {
+        return builtin_url(&args, session);
+    }
     let options = resolve(&args.flags)?;
     if options.on("write-config") {
         return emit(&options.to_yaml());
@@ -48,6 +68,16 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     })
     .await?;
     Ok(())
+}
+
+fn builtin_url(args: &BuiltinUrlArgs, session: &Session) -> Result<()> {
+    let url = store::embedded::url_of(&absolute(session.config.path())?.join("postgres"))
+        .context("this server has not been run with its own PostgreSQL")?;
+    if args.raw_url {
+        say!("{url}")
+    } else {
+        say!("psql {url:?}")
+    }
 }
 
 /// Reads flags, environment and file.
