@@ -42,14 +42,17 @@ pub fn template_to_shell() -> Result<()> {
     server.cli(["ping", "first", "-n", "1"]).run()?.ok()?;
 
     server.cli(["stop", "first", "-y"]).run()?.ok()?;
-    let root = world::workspaces_root(server);
+    let id = server
+        .api("GET", "/api/v2/users/me/workspace/first", "")?
+        .json()?["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let home = world::workspaces_root(server).join(id);
     eventually("the agent's process ends", Duration::from_secs(20), || {
-        let out = e2e::command::Run::new(
-            std::path::Path::new("/bin/sh"),
-            ["-c", &format!("pgrep -f 'HOME={}' || true", root.display())],
-        )
-        .run()?;
-        Ok(out.text().trim().is_empty().then_some(()))
+        Ok(e2e::processes::with_home_under(&home)
+            .is_empty()
+            .then_some(()))
     })?;
 
     // A stopped workspace starts by itself.

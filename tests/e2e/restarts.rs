@@ -83,12 +83,9 @@ resource "terraform_data" "slow" {
     // The workspace can be brought back, and removed without a trace.
     server.cli(["delete", "cut", "-y"]).run()?.ok()?;
     eventually("its process is gone", Duration::from_secs(30), || {
-        let out = e2e::command::Run::new(
-            std::path::Path::new("/bin/sh"),
-            ["-c", &format!("pgrep -f '{}' || true", root.display())],
-        )
-        .run()?;
-        Ok(out.text().trim().is_empty().then_some(()))
+        Ok(e2e::processes::with_home_under(&root)
+            .is_empty()
+            .then_some(()))
     })
     .inspect_err(|_| world::stop_workspaces(&root))?;
     Ok(())
@@ -105,7 +102,8 @@ pub fn postgres_killed() -> Result<()> {
         .with_context(|| format!("no postgres among the children: {children}"))?;
     kill(nix::unistd::Pid::from_raw(postgres), Signal::SIGKILL)?;
     eventually("the database is back", Duration::from_secs(30), || {
-        let answer = server.api("GET", "/api/v2/users/me", "")?;
+        // Not users/me, whose session the server may remember.
+        let answer = server.api("GET", "/api/v2/workspaces", "")?;
         Ok((answer.status == 200).then_some(()))
     })?;
     server

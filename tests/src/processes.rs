@@ -1,6 +1,6 @@
 //! What `/proc` tells about running processes.
 
-use std::fs;
+use std::{fs, path::Path};
 
 /// The command name of a process, empty if it is gone.
 pub fn name(pid: i32) -> String {
@@ -31,4 +31,21 @@ pub fn descendants(pid: i32) -> Vec<i32> {
         }
     }
     found
+}
+
+/// Processes whose home directory is `root` or below it: those of workspaces.
+pub fn with_home_under(root: &Path) -> Vec<i32> {
+    let wanted = format!("HOME={}", root.display()).into_bytes();
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment
+                .split(|b| *b == 0)
+                .any(|e| e.starts_with(&wanted))
+        })
+        .collect()
 }
