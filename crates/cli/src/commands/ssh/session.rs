@@ -21,8 +21,9 @@ use tunnel::TcpStream;
 
 /// How OpenSSH ends when the connection breaks.
 pub const CONNECTION_LOST: u8 = 255;
-/// Output that may be under way in the tunnel before the remote waits.
-const WINDOW: u32 = 4 << 20;
+/// Output that may be under way before the remote waits. It must fit into the buffers of the
+/// tunnel: an end that waits to write does not read, and two such ends would wait for each other.
+const WINDOW: u32 = 512 << 10;
 /// Assumed where the size of the terminal cannot be told.
 const DEFAULT_SIZE: terminal::Size = (80, 24);
 /// The kind of extended data that is standard error.
