@@ -279,12 +279,11 @@ impl Tx {
         version: &NewVersion<'_>,
         template: Option<&crate::templates::TemplateRow>,
     ) -> Result<(), StoreError> {
-        match template {
-            Some(template) => authorize(who, Action::Update, &template.object())?,
-            None => {
-                let any = Object::new(ResourceType::Template).org(version.organization_id);
-                authorize(who, Action::Create, &any)?;
-            }
+        if let Some(template) = template {
+            authorize(who, Action::Update, &template.object())?;
+        } else {
+            let any = Object::new(ResourceType::Template).org(version.organization_id);
+            authorize(who, Action::Create, &any)?;
         }
         self.execute(
             "INSERT INTO template_versions (id, template_id, organization_id, created_at,

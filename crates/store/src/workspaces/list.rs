@@ -113,7 +113,7 @@ impl<'a> Where<'a> {
     fn and_some<T: tokio_postgres::types::ToSql + Sync>(
         &mut self,
         condition: &str,
-        value: &'a Option<T>,
+        value: Option<&'a T>,
     ) {
         if let Some(value) = value {
             self.and(condition, value);
@@ -203,18 +203,18 @@ fn conditions<'a>(cond: &mut Where<'a>, by: &'a WorkspaceFilter) {
     if !by.template_ids.is_empty() {
         cond.and("w.template_id = ANY($?)", &by.template_ids);
     }
-    cond.and_some("w.owner_id = $?", &by.owner_id);
-    cond.and_some("wu.username_lower = lower($?)", &by.owner);
-    cond.and_some("lower(t.name) = lower($?)", &by.template);
+    cond.and_some("w.owner_id = $?", by.owner_id.as_ref());
+    cond.and_some("wu.username_lower = lower($?)", by.owner.as_ref());
+    cond.and_some("lower(t.name) = lower($?)", by.template.as_ref());
     cond.and_some(
         "(lower(o.name) = lower($?) OR o.id::text = lower($?))",
-        &by.organization,
+        by.organization.as_ref(),
     );
-    cond.and_some("strpos(lower(w.name), lower($?)) > 0", &by.name);
-    cond.and_some(&format!("{STATUS} = $?"), &by.status);
+    cond.and_some("strpos(lower(w.name), lower($?)) > 0", by.name.as_ref());
+    cond.and_some(&format!("{STATUS} = $?"), by.status.as_ref());
     cond.and_some(
         &format!("EXISTS (SELECT 1 {AGENTS} AND {AGENT_STATUS} = $?)"),
-        &by.has_agent,
+        by.has_agent.as_ref(),
     );
     cond.and_some(
         &format!(
@@ -222,25 +222,25 @@ fn conditions<'a>(cond: &mut Where<'a>, by: &'a WorkspaceFilter) {
              a.lifecycle_state IN ('start_error', 'shutting_down', 'shutdown_timeout', \
              'shutdown_error', 'off')))"
         ),
-        &by.healthy,
+        by.healthy.as_ref(),
     );
-    cond.and_some("(w.dormant_at IS NOT NULL) = $?", &by.dormant);
+    cond.and_some("(w.dormant_at IS NOT NULL) = $?", by.dormant.as_ref());
     cond.and_some(
         "(b.template_version_id <> t.active_version_id) = $?",
-        &by.outdated,
+        by.outdated.as_ref(),
     );
     cond.and_some(
         "coalesce(b.has_external_agent, false) = $?",
-        &by.has_external_agent,
+        by.has_external_agent.as_ref(),
     );
     cond.and_some(
         "(w.user_acl <> '{}' OR w.group_acl <> '{}') = $?",
-        &by.shared,
+        by.shared.as_ref(),
     );
-    cond.and_some("w.user_acl ? ($?::uuid)::text", &by.shared_with_user);
-    cond.and_some("w.group_acl ? ($?::uuid)::text", &by.shared_with_group);
-    cond.and_some("w.last_used_at <= $?", &by.last_used_before);
-    cond.and_some("w.last_used_at >= $?", &by.last_used_after);
+    cond.and_some("w.user_acl ? ($?::uuid)::text", by.shared_with_user.as_ref());
+    cond.and_some("w.group_acl ? ($?::uuid)::text", by.shared_with_group.as_ref());
+    cond.and_some("w.last_used_at <= $?", by.last_used_before.as_ref());
+    cond.and_some("w.last_used_at >= $?", by.last_used_after.as_ref());
     for (name, value) in &by.params {
         cond.and(
             "EXISTS (SELECT 1 FROM workspace_build_parameters p \
@@ -248,7 +248,7 @@ fn conditions<'a>(cond: &mut Where<'a>, by: &'a WorkspaceFilter) {
             name,
         );
         if value.is_some() {
-            cond.and_some("lower(p.value) = lower($?)", value);
+            cond.and_some("lower(p.value) = lower($?)", value.as_ref());
         }
         cond.sql.push(')');
     }
