@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use authz::Param;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls, Row};
 
 use crate::listen::{Hub, Listener};
 use crate::row::FromRow;
@@ -40,9 +40,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`] if `url` is no PostgreSQL connection string.
     pub fn connect(url: &str, pool_size: usize) -> Result<Self> {
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            StoreError::Invalid(format!("not a PostgreSQL connection string: {error}"))
-        })?;
+        let (mut config, tls) = crate::tls::parse(url)?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -54,7 +52,7 @@ impl Store {
         }
         let manager = Manager::from_config(
             config.clone(),
-            NoTls,
+            tls.clone(),
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
             },
@@ -68,7 +66,7 @@ impl Store {
             .map_err(|error| StoreError::Internal(error.to_string()))?;
         Ok(Store {
             pool,
-            hub: Hub::new(config),
+            hub: Hub::new(config, tls),
         })
     }
 

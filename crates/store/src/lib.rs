@@ -23,6 +23,7 @@ mod migrate;
 mod organizations;
 mod row;
 mod sessions;
+mod tls;
 mod tx;
 mod users;
 

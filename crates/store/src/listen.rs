@@ -13,7 +13,9 @@ use futures::StreamExt as _;
 use futures::channel::mpsc as stream;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config};
+
+use crate::tls::Tls;
 
 use crate::{Result, StoreError};
 
@@ -26,6 +28,11 @@ const MAX_CHANNEL: usize = 63;
 const RECONNECT: Duration = Duration::from_millis(250);
 /// How long the database may take to confirm a subscription.
 const CONFIRM: Duration = Duration::from_secs(15);
+/// How often a silent connection is asked whether it still lives: one that
+/// broke half-way says nothing by itself.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// How long its answer may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests to (un)listen under way; callers wait beyond.
 const REQUESTS: usize = 64;
 
@@ -64,15 +71,17 @@ enum Request {
 /// The shared connection and who listens on what.
 pub(crate) struct Hub {
     config: Config,
+    tls: Tls,
     channels: Mutex<HashMap<String, broadcast::Sender<String>>>,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     listening: AtomicBool,
 }
 
 impl Hub {
-    pub(crate) fn new(config: Config) -> Arc<Self> {
+    pub(crate) fn new(config: Config, tls: Tls) -> Arc<Self> {
         Arc::new(Hub {
             config,
+            tls,
             channels: Mutex::default(),
             requests: Mutex::default(),
             listening: AtomicBool::new(false),
@@ -127,7 +136,12 @@ impl Hub {
 
     fn start(self: &Arc<Self>) -> mpsc::Sender<Request> {
         let (sender, receiver) = mpsc::channel(REQUESTS);
-        tokio::spawn(run(Arc::downgrade(self), self.config.clone(), receiver));
+        tokio::spawn(run(
+            Arc::downgrade(self),
+            self.config.clone(),
+            self.tls.clone(),
+            receiver,
+        ));
         sender
     }
 
@@ -163,10 +177,10 @@ impl Hub {
 }
 
 /// Keeps a listening connection up until the hub is gone.
-async fn run(hub: Weak<Hub>, config: Config, mut requests: mpsc::Receiver<Request>) {
+async fn run(hub: Weak<Hub>, config: Config, tls: Tls, mut requests: mpsc::Receiver<Request>) {
     let mut first = true;
     loop {
-        let result = session(&hub, &config, &mut requests, first).await;
+        let result = session(&hub, &config, &tls, &mut requests, first).await;
         first = false;
         if let Some(hub) = hub.upgrade() {
             // Told at once, and again when the connection is back.
@@ -188,10 +202,11 @@ async fn run(hub: Weak<Hub>, config: Config, mut requests: mpsc::Receiver<Reques
 async fn session(
     hub: &Weak<Hub>,
     config: &Config,
+    tls: &Tls,
     requests: &mut mpsc::Receiver<Request>,
     first: bool,
 ) -> Result<()> {
-    let (client, mut connection) = config.connect(NoTls).await?;
+    let (client, mut connection) = config.connect(tls.clone()).await?;
     let (sender, mut messages) = stream::unbounded();
     let driver = tokio::spawn(async move {
         let mut incoming = futures::stream::poll_fn(|cx| connection.poll_message(cx));
@@ -215,8 +230,14 @@ async fn session(
             hub.missed();
         }
     }
+    let start = tokio::time::Instant::now() + PROBE_EVERY;
+    let mut probe = tokio::time::interval_at(start, PROBE_EVERY);
     loop {
         tokio::select! {
+            _ = probe.tick() => {
+                let answer = tokio::time::timeout(PROBE_TIMEOUT, client.batch_execute("")).await;
+                answer.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
+            }
             message = messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(note))) => {
                     let Some(hub) = hub.upgrade() else { return Ok(()) };

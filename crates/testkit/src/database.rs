@@ -2,9 +2,8 @@
 
 use std::ops::Deref;
 
-use store::Store;
+use store::{Conn, Store};
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, NoTls};
 
 use crate::server_url;
 
@@ -45,8 +44,8 @@ pub async fn db() -> TestDb {
     let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
     // Another process may be connected to a shared template for a moment.
     for attempt in 0.. {
-        match admin.batch_execute(&create).await {
-            Ok(()) => break,
+        match admin.execute(&create, &[]).await {
+            Ok(_) => break,
             Err(error) if attempt > 50 => panic!("{create}: {error}"),
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }
@@ -59,20 +58,17 @@ pub async fn db() -> TestDb {
 }
 
 /// A connection to the server's own database.
-async fn admin() -> Client {
-    let (client, connection) = tokio_postgres::connect(server_url(), NoTls)
-        .await
-        .expect("the test server to answer");
-    tokio::spawn(connection);
-    client
+async fn admin() -> Conn {
+    let store = Store::connect(server_url(), 1).expect("a database URL");
+    store.conn().await.expect("the test server to answer")
 }
 
 async fn make_template() -> String {
     let name = format!("coder_template_{:016x}", store::schema_fingerprint());
     let admin = admin().await;
     // Test binaries that share a server make it once.
-    let lock = "SELECT pg_advisory_lock(7261)";
-    admin.batch_execute(lock).await.expect("a lock");
+    let lock = "SELECT pg_advisory_lock(7261)::text";
+    admin.execute(lock, &[]).await.expect("a lock");
     let exists = admin
         .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
         .await
@@ -80,18 +76,18 @@ async fn make_template() -> String {
     if exists.is_none() {
         // Nothing of a test needs to survive a crash.
         let fast = "ALTER SYSTEM SET fsync = off";
-        admin.batch_execute(fast).await.expect("a superuser");
+        admin.execute(fast, &[]).await.expect("a superuser");
         admin
-            .batch_execute("SELECT pg_reload_conf()")
+            .execute("SELECT pg_reload_conf()", &[])
             .await
             .expect("a superuser");
         let half = format!("{name}_new");
         admin
-            .batch_execute(&format!("DROP DATABASE IF EXISTS {half}"))
+            .execute(&format!("DROP DATABASE IF EXISTS {half}"), &[])
             .await
             .expect("drop");
         admin
-            .batch_execute(&format!("CREATE DATABASE {half}"))
+            .execute(&format!("CREATE DATABASE {half}"), &[])
             .await
             .expect("create");
         let store = Store::connect(&database_url(&half), 2).expect("a database URL");
@@ -99,15 +95,15 @@ async fn make_template() -> String {
         store.close();
         let rename = format!("ALTER DATABASE {half} RENAME TO {name}");
         for attempt in 0.. {
-            match admin.batch_execute(&rename).await {
-                Ok(()) => break,
+            match admin.execute(&rename, &[]).await {
+                Ok(_) => break,
                 Err(error) if attempt > 50 => panic!("{rename}: {error}"),
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             }
         }
     }
     admin
-        .batch_execute("SELECT pg_advisory_unlock(7261)")
+        .execute("SELECT pg_advisory_unlock(7261)", &[])
         .await
         .expect("unlock");
     name
