@@ -211,7 +211,10 @@ async fn session(
     let driver = tokio::spawn(async move {
         let mut incoming = futures::stream::poll_fn(|cx| connection.poll_message(cx));
         while let Some(message) = incoming.next().await {
-            if sender.unbounded_send(message).is_err() {
+            // An error is the last word: asked again, a broken connection would
+            // repeat it for ever.
+            let last = message.is_err();
+            if sender.unbounded_send(message).is_err() || last {
                 return;
             }
         }
