@@ -15,12 +15,10 @@ const PATHS: &[&str] = &[
     "/api/v2/audit",
     "/api/v2/auth/scopes",
     "/api/v2/buildinfo",
-    "/api/v2/deployment/config",
     "/api/v2/deployment/ssh",
     "/api/v2/entitlements",
     "/api/v2/experiments",
     "/api/v2/experiments/available",
-    "/api/v2/external-auth",
     "/api/v2/groups",
     "/api/v2/organizations",
     "/api/v2/organizations/{organization}",
@@ -37,7 +35,6 @@ const PATHS: &[&str] = &[
     "/api/v2/templates",
     "/api/v2/templates/examples",
     "/api/v2/templates/{template}",
-    "/api/v2/templates/{template}/acl",
     "/api/v2/templates/{template}/daus",
     "/api/v2/templates/{template}/versions",
     "/api/v2/templates/{template}/versions/{templateversionname}",
@@ -55,7 +52,6 @@ const PATHS: &[&str] = &[
     "/api/v2/users/roles",
     "/api/v2/users/{user}",
     "/api/v2/users/{user}/appearance",
-    "/api/v2/users/{user}/autofill-parameters",
     "/api/v2/users/{user}/gitsshkey",
     "/api/v2/users/{user}/keys/tokens",
     "/api/v2/users/{user}/keys/tokens/tokenconfig",
@@ -63,14 +59,12 @@ const PATHS: &[&str] = &[
     "/api/v2/users/{user}/organizations",
     "/api/v2/users/{user}/organizations/{organizationname}",
     "/api/v2/users/{user}/preferences",
-    "/api/v2/users/{user}/quiet-hours",
     "/api/v2/users/{user}/roles",
     "/api/v2/users/{user}/workspace/{workspacename}",
     "/api/v2/users/{user}/workspace/{workspacename}/builds/{buildnumber}",
     "/api/v2/workspaceagents/connection",
     "/api/v2/workspaceagents/{workspaceagent}",
     "/api/v2/workspaceagents/{workspaceagent}/connection",
-    "/api/v2/workspaceagents/{workspaceagent}/listening-ports",
     "/api/v2/workspaceagents/{workspaceagent}/logs",
     "/api/v2/workspacebuilds/{workspacebuild}",
     "/api/v2/workspacebuilds/{workspacebuild}/logs",
@@ -79,12 +73,41 @@ const PATHS: &[&str] = &[
     "/api/v2/workspacebuilds/{workspacebuild}/timings",
     "/api/v2/workspaces",
     "/api/v2/workspaces/{workspace}",
-    "/api/v2/workspaces/{workspace}/acl",
     "/api/v2/workspaces/{workspace}/builds",
-    "/api/v2/workspaces/{workspace}/port-share",
     "/api/v2/workspaces/{workspace}/resolve-autostart",
     "/api/v2/workspaces/{workspace}/timings",
 ];
+
+/// Where the published document is wrong about the published server, or older than the API that we
+/// serve: an endpoint (or a part of its path), and a part of the finding.
+const DOCUMENT_ERRORS: &[(&str, &str)] = &[
+    // Newer than the document.
+    ("/api/v2/auth/scopes", "chat_model_config"),
+    ("", "latest_build.reason"),
+    ("", "$.reason: "),
+    ("", "].reason: "),
+    // Documented as a list of themselves.
+    ("/api/v2/experiments/available", "an array is expected"),
+    ("/paginated-members", "an array is expected"),
+    ("/versions/{templateversionname}", "an array is expected"),
+    // The real keys are P50 and P95, and Regions.
+    ("", ".P50 is not in the definition"),
+    ("", ".P95 is not in the definition"),
+    ("", ".derp_map.Regions is not in the definition"),
+    // Examples have names, not UUIDs.
+    ("/api/v2/templates/examples", "is no UUID"),
+    // Documented without the owner's name, and with objects for what is text.
+    ("/keys/tokens", ".username is not in the definition"),
+    ("/keys/tokens", ".allow_list["),
+    // Documented as a user.
+    ("/api/v2/users/{user}/roles", "$."),
+];
+
+fn is_document_error(path: &str, problem: &str) -> bool {
+    DOCUMENT_ERRORS
+        .iter()
+        .any(|(place, part)| path.contains(place) && problem.contains(part))
+}
 
 /// The value of a name in braces.
 fn fill(name: &str, workspace: &Value, version_name: &str) -> Result<String> {
@@ -148,6 +171,9 @@ pub fn responses() -> Result<()> {
         }
         let body = answer.json().with_context(|| (*template).to_owned())?;
         for problem in swagger.problems("GET", template, answer.status, &body) {
+            if is_document_error(template, &problem) {
+                continue;
+            }
             problems.push(format!("{template}: {problem}"));
         }
     }
