@@ -32,10 +32,15 @@ impl FromRequestParts<AppState> for Socket {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         check_origin(parts, state)?;
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(|error| {
-            ApiError::new(StatusCode::UPGRADE_REQUIRED, "This endpoint needs a WebSocket.")
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, state)
+            .await
+            .map_err(|error| {
+                ApiError::new(
+                    StatusCode::UPGRADE_REQUIRED,
+                    "This endpoint needs a WebSocket.",
+                )
                 .with_detail(error.body_text())
-        })?;
+            })?;
         Ok(Socket(upgrade.max_message_size(MAX_MESSAGE)))
     }
 }
@@ -50,7 +55,10 @@ impl Socket {
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.0.max_message_size(MAX_BYTES).max_frame_size(MAX_BYTES).on_upgrade(serve)
+        self.0
+            .max_message_size(MAX_BYTES)
+            .max_frame_size(MAX_BYTES)
+            .on_upgrade(serve)
     }
 
     /// Accepts, and sends every text of a stream. The end of the stream is a normal closure.
@@ -64,20 +72,33 @@ impl Socket {
 
 /// A page of another host must not use the cookies of this one.
 fn check_origin(parts: &Parts, state: &AppState) -> Result<(), ApiError> {
-    let Some(origin) = parts.headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = parts.headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
     let origin = origin.to_str().ok().and_then(|text| Url::parse(text).ok());
     let authority = |url: &Url| {
         let host = url.host_str()?.to_ascii_lowercase();
-        Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+        Some(
+            url.port()
+                .map_or(host.clone(), |port| format!("{host}:{port}")),
+        )
     };
     let from = origin.as_ref().and_then(authority);
-    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok());
     let own = authority(&state.control.settings().access_url);
-    if from.is_some() && (from.as_deref() == host.map(str::to_ascii_lowercase).as_deref() || from == own) {
+    if from.is_some()
+        && (from.as_deref() == host.map(str::to_ascii_lowercase).as_deref() || from == own)
+    {
         return Ok(());
     }
-    Err(ApiError::new(StatusCode::FORBIDDEN, "A WebSocket may not be opened from another site.")
-        .with_detail("The Origin header names another host than the server's."))
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "A WebSocket may not be opened from another site.",
+    )
+    .with_detail("The Origin header names another host than the server's."))
 }
 
 async fn pump<S>(mut socket: WebSocket, texts: S)
@@ -120,7 +141,10 @@ where
         }
     };
     if let Some((code, reason)) = close {
-        let frame = CloseFrame { code, reason: short(reason).into() };
+        let frame = CloseFrame {
+            code,
+            reason: short(reason).into(),
+        };
         let _ = tokio::time::timeout(WRITE_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
         // Until the peer has read it all; it may be slow, but not for ever.
         let _ = tokio::time::timeout(WRITE_TIMEOUT, async {

@@ -3,9 +3,9 @@
 use authz::{Action, Object, ResourceType, Subject, authorize};
 use uuid::Uuid;
 
+use crate::StoreError;
 use crate::cols::Cols;
 use crate::conn::Conn;
-use crate::StoreError;
 
 /// An owner without secrets.
 #[derive(Debug, Clone)]
@@ -39,7 +39,11 @@ impl Conn {
         owner: Uuid,
         organization: Uuid,
     ) -> Result<FormOwner, StoreError> {
-        authorize(who, Action::Read, &Object::new(ResourceType::ProvisionerJobs))?;
+        authorize(
+            who,
+            Action::Read,
+            &Object::new(ResourceType::ProvisionerJobs),
+        )?;
         let row = self
             .query_opt(
                 "SELECT u.username, u.name, u.email, u.login_type, coalesce(k.public_key, ''),

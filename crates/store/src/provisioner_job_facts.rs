@@ -84,7 +84,11 @@ pub struct BuildFacts {
 }
 
 fn allow(who: &Subject) -> Result<(), StoreError> {
-    Ok(authorize(who, Action::Read, &Object::new(ResourceType::ProvisionerJobs))?)
+    Ok(authorize(
+        who,
+        Action::Read,
+        &Object::new(ResourceType::ProvisionerJobs),
+    )?)
 }
 
 impl Conn {
@@ -198,7 +202,11 @@ impl Conn {
     ) -> Result<Option<Uuid>, StoreError> {
         authorize(who, Action::Read, &Object::new(ResourceType::File))?;
         let sql = "SELECT id FROM files WHERE hash = $1 ORDER BY created_at DESC LIMIT 1";
-        Ok(self.query_opt(sql, &[&hash]).await?.map(|row| row.try_get(0)).transpose()?)
+        Ok(self
+            .query_opt(sql, &[&hash])
+            .await?
+            .map(|row| row.try_get(0))
+            .transpose()?)
     }
 
     /// Name of a version, and id and name of its template, for whoever runs jobs.
@@ -249,12 +257,17 @@ impl Tx {
         authorize(who, Action::Create, &Object::new(ResourceType::ApiKey))?;
         let name = token_name(owner, workspace);
         let gone = self
-            .execute("DELETE FROM api_keys WHERE user_id = $1 AND token_name = $2", &[&owner, &name])
+            .execute(
+                "DELETE FROM api_keys WHERE user_id = $1 AND token_name = $2",
+                &[&owner, &name],
+            )
             .await?;
         if gone > 0 {
             self.sessions_forget(Some(owner)).await?;
         }
-        let Some((id, hash, seconds)) = new else { return Ok(()) };
+        let Some((id, hash, seconds)) = new else {
+            return Ok(());
+        };
         self.execute(
             "INSERT INTO api_keys (id, hashed_secret, user_id, login_type, token_name, scopes,
                  allow_list, lifetime_seconds, expires_at)
@@ -274,8 +287,11 @@ impl Tx {
         at: Option<chrono::DateTime<chrono::Utc>>,
     ) -> Result<(), StoreError> {
         authorize(who, Action::Update, &Object::new(ResourceType::Workspace))?;
-        self.execute("UPDATE workspaces SET next_start_at = $2 WHERE id = $1", &[&workspace, &at])
-            .await?;
+        self.execute(
+            "UPDATE workspaces SET next_start_at = $2 WHERE id = $1",
+            &[&workspace, &at],
+        )
+        .await?;
         Ok(())
     }
 

@@ -226,8 +226,14 @@ impl Conn {
         id: Uuid,
     ) -> Result<ProvisionerJob, StoreError> {
         authorize(who, Action::Read, &object(organization)).map_err(|_| StoreError::NotFound)?;
-        let sql = concat!(described_job!(), "WHERE j.id = $1 AND j.organization_id = $2");
-        let row = self.query_opt(sql, &[&id, &organization]).await?.ok_or(StoreError::NotFound)?;
+        let sql = concat!(
+            described_job!(),
+            "WHERE j.id = $1 AND j.organization_id = $2"
+        );
+        let row = self
+            .query_opt(sql, &[&id, &organization])
+            .await?
+            .ok_or(StoreError::NotFound)?;
         described(&row)
     }
 
@@ -247,7 +253,10 @@ impl Conn {
              ORDER BY j.created_at DESC, j.id LIMIT $5"
         );
         let rows = self
-            .query(sql, &[&organization, &by.ids, &by.status, &by.initiator, &by.limit])
+            .query(
+                sql,
+                &[&organization, &by.ids, &by.status, &by.initiator, &by.limit],
+            )
             .await?;
         rows.iter().map(described).collect()
     }

@@ -63,7 +63,11 @@ mod tests {
     use api_types::TemplateVersionParameterOption as Choice;
 
     fn of(kind: &str) -> Parameter {
-        Parameter { name: "p".into(), r#type: kind.into(), ..Default::default() }
+        Parameter {
+            name: "p".into(),
+            r#type: kind.into(),
+            ..Default::default()
+        }
     }
 
     fn ok(p: &Parameter, value: &str) -> bool {
@@ -81,7 +85,11 @@ mod tests {
         assert!(validate(&growing, "3", Some("2")).is_ok());
         assert!(validate(&growing, "1", Some("2")).is_err());
         let mut chosen = of("string");
-        chosen.options = vec![Choice { name: "A".into(), value: "a".into(), ..Default::default() }];
+        chosen.options = vec![Choice {
+            name: "A".into(),
+            value: "a".into(),
+            ..Default::default()
+        }];
         assert!(ok(&chosen, "a") && !ok(&chosen, "b"));
         let mut multi = of("list(string)");
         multi.form_type = "multi-select".into();

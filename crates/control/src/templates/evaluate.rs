@@ -43,7 +43,9 @@ impl Control {
         }
         let owner = request.owner_id.filter(|id| !id.is_nil()).or(who.user_id());
         let owner = owner.ok_or_else(|| Error::field("owner_id", "Name the workspace's owner."))?;
-        let workspace = Object::new(ResourceType::Workspace).org(row.organization_id).owner(owner);
+        let workspace = Object::new(ResourceType::Workspace)
+            .org(row.organization_id)
+            .owner(owner);
         let allowed = who.user_id() == Some(owner) || who.may(Action::Create, &workspace).is_ok();
         let facts = match allowed {
             true => self.form_owner(&conn, owner, row.organization_id).await,
@@ -76,7 +78,9 @@ fn no_owner(owner: Uuid) -> FriendlyDiagnostic {
         severity: "error".into(),
         summary: "Failed to fetch workspace owner".to_owned(),
         detail: format!("There is no user {owner}, or you may not create workspaces for it."),
-        extra: DiagnosticExtra { code: "owner_not_found".to_owned() },
+        extra: DiagnosticExtra {
+            code: "owner_not_found".to_owned(),
+        },
     }
 }
 
@@ -102,7 +106,10 @@ fn diagnostic(d: Diagnostic) -> FriendlyDiagnostic {
 }
 
 fn text(value: Option<String>) -> NullHclString {
-    NullHclString { valid: value.is_some(), value: value.unwrap_or_default() }
+    NullHclString {
+        valid: value.is_some(),
+        value: value.unwrap_or_default(),
+    }
 }
 
 fn parameter(p: RenderedParameter) -> PreviewParameter {

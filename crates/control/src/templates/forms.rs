@@ -68,8 +68,14 @@ impl Control {
         let system = Subject::system(System::Provisioner);
         let row = conn.form_owner_read(&system, owner, organization).await?;
         let role = |name: String, org_id: String| Role { name, org_id };
-        let site = row.site_roles.into_iter().map(|name| role(name, String::new()));
-        let in_org = row.org_roles.into_iter().map(|name| role(name, organization.to_string()));
+        let site = row
+            .site_roles
+            .into_iter()
+            .map(|name| role(name, String::new()));
+        let in_org = row
+            .org_roles
+            .into_iter()
+            .map(|name| role(name, organization.to_string()));
         Ok(Owner {
             id: owner.to_string(),
             name: row.username,
@@ -87,5 +93,8 @@ impl Control {
 pub(crate) fn by_name<'a>(
     values: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> BTreeMap<String, String> {
-    values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    values
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }

@@ -32,11 +32,16 @@ impl Control {
         from: &Sources<'_>,
     ) -> Result<Resolved> {
         if base.classic_parameters {
-            return Ok(Resolved { values: resolve(parameters, from)?, tags: BTreeMap::new() });
+            return Ok(Resolved {
+                values: resolve(parameters, from)?,
+                tags: BTreeMap::new(),
+            });
         }
         let conn = self.store().conn().await?;
         let form = self.form(&conn, version.api.id, source).await?;
-        let owner = self.form_owner(&conn, base.owner_id, base.organization_id).await?;
+        let owner = self
+            .form_owner(&conn, base.owner_id, base.organization_id)
+            .await?;
         drop(conn);
         let named = |values: &[WorkspaceBuildParameter]| {
             by_name(values.iter().map(|v| (v.name.as_str(), v.value.as_str())))
@@ -49,15 +54,17 @@ impl Control {
             first_build: from.first_build,
         };
         // A template decides how long this takes, within bounds that are long for other requests.
-        let outcome =
-            tokio::task::spawn_blocking(move || dynamic::resolve(&form, &owner, &values))
-                .await
-                .map_err(Error::internal)?;
+        let outcome = tokio::task::spawn_blocking(move || dynamic::resolve(&form, &owner, &values))
+            .await
+            .map_err(Error::internal)?;
         let resolved = outcome.map_err(|invalid| {
             let mut error = Error::invalid("Unable to validate parameters");
             error.validations = invalid
                 .into_iter()
-                .map(|i| ValidationError { field: i.name, detail: i.detail })
+                .map(|i| ValidationError {
+                    field: i.name,
+                    detail: i.detail,
+                })
                 .collect();
             error
         })?;

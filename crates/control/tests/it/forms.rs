@@ -28,7 +28,9 @@ resource "terraform_data" "x" {}
 fn archive() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("main.tf"), TEMPLATE).unwrap();
-    provisioner::archive::pack_directory(dir.path(), provisioner::archive::PACK_LIMIT).unwrap().tar
+    provisioner::archive::pack_directory(dir.path(), provisioner::archive::PACK_LIMIT)
+        .unwrap()
+        .tar
 }
 
 #[tokio::test]
@@ -36,21 +38,31 @@ async fn the_form_decides_what_a_build_needs() {
     let d = Deployment::new().await;
     let version = d.version_of(&d.owner.who, None, archive()).await;
     let job = d.acquire().await;
-    let import = TemplateImport { plan: b"{}".to_vec().into(), ..Default::default() };
+    let import = TemplateImport {
+        plan: b"{}".to_vec().into(),
+        ..Default::default()
+    };
     d.complete(&job, Type::TemplateImport(import)).await;
     let request = CreateTemplateRequest {
         name: "form".into(),
         template_version_id: version.id,
         ..Default::default()
     };
-    let template = d.control.template_create(&d.owner.who, &ORG, request).await.unwrap();
+    let template = d
+        .control
+        .template_create(&d.owner.who, &ORG, request)
+        .await
+        .unwrap();
     let create = async |name: &str, values: &[(&str, &str)]| {
         let request = CreateWorkspaceRequest {
             template_id: Some(template.id),
             name: name.into(),
             rich_parameter_values: values
                 .iter()
-                .map(|(n, v)| WorkspaceBuildParameter { name: (*n).into(), value: (*v).into() })
+                .map(|(n, v)| WorkspaceBuildParameter {
+                    name: (*n).into(),
+                    value: (*v).into(),
+                })
                 .collect(),
             ..Default::default()
         };
@@ -59,15 +71,25 @@ async fn the_form_decides_what_a_build_needs() {
             .await
     };
     let error = create("a", &[("kind", "gpu")]).await.unwrap_err();
-    assert_eq!((error.status(), error.validations[0].field.as_str()), (400, "cards"));
-    create("b", &[("kind", "gpu"), ("cards", "2"), ("unknown", "x")]).await.unwrap();
+    assert_eq!(
+        (error.status(), error.validations[0].field.as_str()),
+        (400, "cards")
+    );
+    create("b", &[("kind", "gpu"), ("cards", "2"), ("unknown", "x")])
+        .await
+        .unwrap();
     let job = d.acquire().await;
-    let Some(Told::WorkspaceBuild(told)) = job.r#type else { panic!("another job") };
+    let Some(Told::WorkspaceBuild(told)) = job.r#type else {
+        panic!("another job")
+    };
     let values: Vec<_> = told
         .rich_parameter_values
         .iter()
         .map(|v| (v.name.as_str(), v.value.as_str()))
         .collect();
     let home = format!("/home/{}", d.member.username);
-    assert_eq!(values, [("cards", "2"), ("home", home.as_str()), ("kind", "gpu")]);
+    assert_eq!(
+        values,
+        [("cards", "2"), ("home", home.as_str()), ("kind", "gpu")]
+    );
 }

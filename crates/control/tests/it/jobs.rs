@@ -23,8 +23,13 @@ async fn a_waiting_daemon_is_woken() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let version = d.version(&d.owner.who, None).await;
     // Far below the interval at which the queue is looked at without being told.
-    let job = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap();
-    assert_eq!(job.unwrap().unwrap().unwrap().job_id, version.job.id.to_string());
+    let job = tokio::time::timeout(Duration::from_secs(5), waiting)
+        .await
+        .unwrap();
+    assert_eq!(
+        job.unwrap().unwrap().unwrap().job_id,
+        version.job.id.to_string()
+    );
 }
 
 #[tokio::test]
@@ -39,7 +44,13 @@ async fn every_job_is_taken_once() {
     ids.dedup();
     assert_eq!(ids.len(), 4);
     d.cancel.cancel();
-    assert!(d.jobs.acquire(crate::support::DAEMON, &d.cancel).await.unwrap().is_none());
+    assert!(
+        d.jobs
+            .acquire(crate::support::DAEMON, &d.cancel)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -47,24 +58,55 @@ async fn results_of_others_are_refused() {
     let d = Deployment::new().await;
     let version = d.version(&d.owner.who, None).await;
     let job = d.acquire().await;
-    let other = DatabaseJobs::register(&d.control, &["other-0".to_owned()], "v2.38.0").await.unwrap();
-    let update = UpdateJobRequest { job_id: job.job_id.clone(), ..Default::default() };
-    assert!(matches!(other.update(update).await, Err(SourceError::Gone(_))));
-    let fail = FailedJob { job_id: job.job_id.clone(), error: "x".into(), ..Default::default() };
-    assert!(matches!(other.fail(fail.clone()).await, Err(SourceError::Gone(_))));
+    let other = DatabaseJobs::register(&d.control, &["other-0".to_owned()], "v2.38.0")
+        .await
+        .unwrap();
+    let update = UpdateJobRequest {
+        job_id: job.job_id.clone(),
+        ..Default::default()
+    };
+    assert!(matches!(
+        other.update(update).await,
+        Err(SourceError::Gone(_))
+    ));
+    let fail = FailedJob {
+        job_id: job.job_id.clone(),
+        error: "x".into(),
+        ..Default::default()
+    };
+    assert!(matches!(
+        other.fail(fail.clone()).await,
+        Err(SourceError::Gone(_))
+    ));
     // A result of another kind is refused, and the job goes on.
     let wrong = CompletedJob {
         job_id: job.job_id.clone(),
         r#type: Some(Type::WorkspaceBuild(WorkspaceBuild::default())),
     };
-    assert!(matches!(d.jobs.complete(wrong.clone()).await, Err(SourceError::Refused(_))));
+    assert!(matches!(
+        d.jobs.complete(wrong.clone()).await,
+        Err(SourceError::Refused(_))
+    ));
     d.jobs.fail(fail.clone()).await.unwrap();
     assert!(matches!(d.jobs.fail(fail).await, Err(SourceError::Gone(_))));
-    assert!(matches!(d.jobs.complete(wrong).await, Err(SourceError::Gone(_))));
-    let version = d.control.template_version_read(&d.owner.who, version.id).await.unwrap();
-    assert_eq!((version.job.status.as_str(), version.job.error.as_str()), ("failed", "x"));
+    assert!(matches!(
+        d.jobs.complete(wrong).await,
+        Err(SourceError::Gone(_))
+    ));
+    let version = d
+        .control
+        .template_version_read(&d.owner.who, version.id)
+        .await
+        .unwrap();
+    assert_eq!(
+        (version.job.status.as_str(), version.job.error.as_str()),
+        ("failed", "x")
+    );
     for garbage in ["", "garbage", "00000000-0000-0000-0000-000000000000"] {
-        let update = UpdateJobRequest { job_id: garbage.into(), ..Default::default() };
+        let update = UpdateJobRequest {
+            job_id: garbage.into(),
+            ..Default::default()
+        };
         assert!(d.jobs.update(update).await.is_err());
     }
 }
@@ -77,17 +119,28 @@ async fn output_has_a_limit_that_is_told() {
     let update = || UpdateJobRequest {
         job_id: job.job_id.clone(),
         logs: (0..20)
-            .map(|_| Log { output: "x".repeat(60_000), ..Default::default() })
+            .map(|_| Log {
+                output: "x".repeat(60_000),
+                ..Default::default()
+            })
             .collect(),
         ..Default::default()
     };
     d.jobs.update(update()).await.unwrap();
     d.jobs.update(update()).await.unwrap();
-    let logs = d.control.job_logs(version.job.id, LogRange::default()).await.unwrap();
+    let logs = d
+        .control
+        .job_logs(version.job.id, LogRange::default())
+        .await
+        .unwrap();
     let bytes: usize = logs.iter().map(|l| l.output.len()).sum();
     assert!(bytes <= MAX_JOB_OUTPUT as usize + 200, "{bytes}");
     assert_eq!(logs.last().unwrap().log_level.as_str(), "warn");
-    let version = d.control.template_version_read(&d.owner.who, version.id).await.unwrap();
+    let version = d
+        .control
+        .template_version_read(&d.owner.who, version.id)
+        .await
+        .unwrap();
     assert!(version.job.logs_overflowed);
 }
 
@@ -111,7 +164,11 @@ async fn a_state_that_comes_late_is_kept() {
         ..Default::default()
     };
     assert!(matches!(d.jobs.fail(late).await, Err(SourceError::Gone(_))));
-    let state = d.control.workspace_build_state(&d.owner.who, w.latest_build.id).await.unwrap();
+    let state = d
+        .control
+        .workspace_build_state(&d.owner.who, w.latest_build.id)
+        .await
+        .unwrap();
     assert_eq!(state, b"written");
 }
 
@@ -121,8 +178,14 @@ async fn a_restarted_daemon_still_owns_its_jobs() {
     d.version(&d.owner.who, None).await;
     let job = d.acquire().await;
     let names = [crate::support::DAEMON.to_owned()];
-    let again = DatabaseJobs::register(&d.control, &names, "v2.38.0").await.unwrap();
-    let fail = FailedJob { job_id: job.job_id, error: "left behind".into(), ..Default::default() };
+    let again = DatabaseJobs::register(&d.control, &names, "v2.38.0")
+        .await
+        .unwrap();
+    let fail = FailedJob {
+        job_id: job.job_id,
+        error: "left behind".into(),
+        ..Default::default()
+    };
     again.fail(fail).await.unwrap();
 }
 
@@ -131,17 +194,44 @@ async fn lists_of_daemons_and_jobs() {
     let d = Deployment::new().await;
     let who = &d.owner.who;
     d.version(who, None).await;
-    let jobs = |status: &str| JobFilter { status: vec![status.to_owned()], ..Default::default() };
-    let pending = d.control.provisioner_job_list(who, &ORG, &jobs("pending")).await.unwrap();
-    assert_eq!((pending.len(), pending[0].queue_position, pending[0].queue_size), (1, 1, 1));
+    let jobs = |status: &str| JobFilter {
+        status: vec![status.to_owned()],
+        ..Default::default()
+    };
+    let pending = d
+        .control
+        .provisioner_job_list(who, &ORG, &jobs("pending"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            pending.len(),
+            pending[0].queue_position,
+            pending[0].queue_size
+        ),
+        (1, 1, 1)
+    );
     assert_eq!(pending[0].available_workers.len(), 1);
     d.acquire().await;
-    let daemons = d.control.provisioner_daemon_list(who, &ORG, &DaemonFilter::default()).await;
+    let daemons = d
+        .control
+        .provisioner_daemon_list(who, &ORG, &DaemonFilter::default())
+        .await;
     let daemons = daemons.unwrap();
     assert_eq!(daemons[0].status.as_ref().unwrap().as_str(), "busy");
-    assert_eq!(daemons[0].current_job.as_ref().unwrap().status.as_str(), "running");
-    let running = d.control.provisioner_job_list(who, &ORG, &jobs("running")).await.unwrap();
+    assert_eq!(
+        daemons[0].current_job.as_ref().unwrap().status.as_str(),
+        "running"
+    );
+    let running = d
+        .control
+        .provisioner_job_list(who, &ORG, &jobs("running"))
+        .await
+        .unwrap();
     assert_eq!(running[0].worker_name, crate::support::DAEMON);
-    let denied = d.control.provisioner_job_list(&d.member.who, &ORG, &JobFilter::default()).await;
+    let denied = d
+        .control
+        .provisioner_job_list(&d.member.who, &ORG, &JobFilter::default())
+        .await;
     assert_eq!(denied.unwrap_err().status(), 404);
 }

@@ -47,8 +47,9 @@ impl Deployment {
         let db = testkit::db().await;
         let settings = Settings::new("http://127.0.0.1:3000".parse().unwrap());
         let control = Control::new(db.store.clone(), settings);
-        let jobs =
-            DatabaseJobs::register(&control, &[DAEMON.to_owned()], "v2.38.0").await.unwrap();
+        let jobs = DatabaseJobs::register(&control, &[DAEMON.to_owned()], "v2.38.0")
+            .await
+            .unwrap();
         let cancel = CancellationToken::new();
         tokio::spawn({
             let (jobs, cancel) = (jobs.clone(), cancel.clone());
@@ -56,7 +57,14 @@ impl Deployment {
         });
         let owner = testkit::user(&db.store, "admin", &["owner"]).await;
         let member = testkit::user(&db.store, "member", &[]).await;
-        Deployment { db, control, jobs, owner, member, cancel }
+        Deployment {
+            db,
+            control,
+            jobs,
+            owner,
+            member,
+            cancel,
+        }
     }
 
     /// The next job. Waits for it, yet not for ever.
@@ -67,13 +75,17 @@ impl Deployment {
     }
 
     pub async fn complete(&self, job: &AcquiredJob, done: Type) {
-        let done = CompletedJob { job_id: job.job_id.clone(), r#type: Some(done) };
+        let done = CompletedJob {
+            job_id: job.job_id.clone(),
+            r#type: Some(done),
+        };
         self.jobs.complete(done).await.unwrap();
     }
 
     /// Uploads an archive and starts its import.
     pub async fn version(&self, who: &Subject, template: Option<Uuid>) -> TemplateVersion {
-        self.version_of(who, template, provisioner::starters::ALL[0].tar()).await
+        self.version_of(who, template, provisioner::starters::ALL[0].tar())
+            .await
     }
 
     /// The same with an archive of the caller's.
@@ -91,7 +103,10 @@ impl Deployment {
             provisioner: "terraform".into(),
             ..Default::default()
         };
-        self.control.template_version_create(who, &ORG, request).await.unwrap()
+        self.control
+            .template_version_create(who, &ORG, request)
+            .await
+            .unwrap()
     }
 
     /// A version whose import has found these parameters.
@@ -113,7 +128,10 @@ impl Deployment {
             ..Default::default()
         };
         self.complete(&job, Type::TemplateImport(import)).await;
-        self.control.template_version_read(&self.owner.who, version.id).await.unwrap()
+        self.control
+            .template_version_read(&self.owner.who, version.id)
+            .await
+            .unwrap()
     }
 
     /// A template with one version that has these parameters.
@@ -129,11 +147,17 @@ impl Deployment {
             template_use_classic_parameter_flow: Some(classic),
             ..Default::default()
         };
-        self.control.template_create(&self.owner.who, &ORG, request).await.unwrap()
+        self.control
+            .template_create(&self.owner.who, &ORG, request)
+            .await
+            .unwrap()
     }
 
     pub fn owner_of(&self, user: &TestUser) -> Owner {
-        Owner { id: user.id, username: user.username.clone() }
+        Owner {
+            id: user.id,
+            username: user.username.clone(),
+        }
     }
 
     /// Creates a workspace without building it.
@@ -149,7 +173,9 @@ impl Deployment {
             ..Default::default()
         };
         let owner = self.owner_of(user);
-        self.control.workspace_create(&user.who, &owner, None, request).await
+        self.control
+            .workspace_create(&user.who, &owner, None, request)
+            .await
     }
 
     /// Does the next build, which leaves this state.
@@ -168,12 +194,18 @@ impl Deployment {
     pub async fn running(&self, user: &TestUser, template: &Template, name: &str) -> Workspace {
         let made = self.create(user, template, name).await.unwrap();
         self.build(b"state 1").await;
-        self.control.workspace_read(&user.who, made.id, false).await.unwrap()
+        self.control
+            .workspace_read(&user.who, made.id, false)
+            .await
+            .unwrap()
     }
 
     pub async fn dry_run(&self) -> AcquiredJob {
         let job = self.acquire().await;
-        let done = TemplateDryRun { resources: vec![machine()], modules: Vec::new() };
+        let done = TemplateDryRun {
+            resources: vec![machine()],
+            modules: Vec::new(),
+        };
         self.complete(&job, Type::TemplateDryRun(done)).await;
         job
     }
@@ -190,7 +222,11 @@ pub fn machine() -> Resource {
             operating_system: "linux".into(),
             architecture: "amd64".into(),
             auth: Some(Auth::Token(Uuid::new_v4().to_string())),
-            apps: vec![App { slug: "code".into(), subdomain: true, ..Default::default() }],
+            apps: vec![App {
+                slug: "code".into(),
+                subdomain: true,
+                ..Default::default()
+            }],
             scripts: vec![Script {
                 display_name: "Startup Script".into(),
                 script: "true".into(),

@@ -9,8 +9,8 @@ mod cookie;
 mod token;
 
 pub use actor::{Actor, MaybeActor, RequestOrigin};
-pub(crate) use agent::AgentActor;
 pub(crate) use actor::{Identity, identify};
+pub(crate) use agent::AgentActor;
 pub(crate) use cookie::get as cookie_value;
 pub use cookie::{CookiePolicy, SESSION_COOKIE};
 pub use token::Source;

@@ -13,7 +13,9 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 
 /// The routes.
 pub fn router() -> Router<AppState> {
-    Router::new().route("/files", post(create)).route("/files/{file}", get(read))
+    Router::new()
+        .route("/files", post(create))
+        .route("/files/{file}", get(read))
 }
 
 async fn create(
@@ -22,10 +24,20 @@ async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|k| k.to_str().ok()).unwrap_or_default().to_owned();
+    let kind = kind
+        .and_then(|k| k.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let body = read_body(request.into_body(), MAX_UPLOAD).await?;
-    let (upload, created) = state.control.file_create(&actor.who, &kind, body.into()).await?;
-    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let (upload, created) = state
+        .control
+        .file_create(&actor.who, &kind, body.into())
+        .await?;
+    let status = if created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(upload)).into_response())
 }
 
@@ -35,10 +47,13 @@ async fn read(
     Path(file): Path<Uuid>,
     params: QueryParams,
 ) -> Result<Response, ApiError> {
-    let (kind, data) = state.control.file_read(&actor.who, file, params.text("format")).await?;
+    let (kind, data) = state
+        .control
+        .file_read(&actor.who, file, params.text("format"))
+        .await?;
     let mut response = data.into_response();
-    let kind = HeaderValue::try_from(kind)
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let kind =
+        HeaderValue::try_from(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
 }

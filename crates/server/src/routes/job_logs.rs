@@ -34,17 +34,25 @@ impl Wanted {
         let text = match params.text("format") {
             "" | "json" => false,
             "text" if follow => {
-                return Err(ApiError::bad_request("Text format is not supported with follow mode.")
-                    .with_detail("Use format=json or omit the follow parameter."));
+                return Err(ApiError::bad_request(
+                    "Text format is not supported with follow mode.",
+                )
+                .with_detail("Use format=json or omit the follow parameter."));
             }
             "text" => true,
             other => {
-                return Err(ApiError::bad_request(format!("Invalid format parameter {other:?}."))
-                    .with_detail("Allowed values are \"json\" and \"text\"."));
+                return Err(
+                    ApiError::bad_request(format!("Invalid format parameter {other:?}."))
+                        .with_detail("Allowed values are \"json\" and \"text\"."),
+                );
             }
         };
         params.finish()?;
-        Ok(Wanted { range, follow, text })
+        Ok(Wanted {
+            range,
+            follow,
+            text,
+        })
     }
 }
 
@@ -75,7 +83,11 @@ pub(crate) async fn answer(
 fn line(text: &mut String, log: &ProvisionerJobLog) {
     let at = log.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{at} [{}] [provisioner|{}] {}", log.log_level, log.stage, log.output);
+    let _ = writeln!(
+        text,
+        "{at} [{}] [provisioner|{}] {}",
+        log.log_level, log.stage, log.output
+    );
 }
 
 /// Every line of a job as JSON, from after one on, until the job has ended.
@@ -84,7 +96,14 @@ fn follow(
     job: Uuid,
     after: Option<i64>,
 ) -> impl Stream<Item = Result<String, ApiError>> + Send {
-    let start = Follow { control, job, after, lines: VecDeque::new(), changes: None, over: false };
+    let start = Follow {
+        control,
+        job,
+        after,
+        lines: VecDeque::new(),
+        changes: None,
+        over: false,
+    };
     futures::stream::unfold(start, |mut follow| async move {
         loop {
             if let Some(line) = follow.lines.pop_front() {
@@ -128,12 +147,19 @@ impl Follow {
         }
         // Asked before reading: what a job printed before it ended is then read too.
         let status = self.control.job_status(self.job).await?;
-        let range = LogRange { after: self.after, before: None };
+        let range = LogRange {
+            after: self.after,
+            before: None,
+        };
         for log in self.control.job_logs(self.job, range).await? {
             self.after = Some(log.id);
-            self.lines.push_back(serde_json::to_string(&log).map_err(control::Error::internal)?);
+            self.lines
+                .push_back(serde_json::to_string(&log).map_err(control::Error::internal)?);
         }
-        self.over = !matches!(status, Status::Pending | Status::Running | Status::Canceling);
+        self.over = !matches!(
+            status,
+            Status::Pending | Status::Running | Status::Canceling
+        );
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 //! A handler takes what it needs by extractors ([`crate::Actor`] closes it to
 //! strangers), calls one rule of `control`, and answers with [`crate::Json`].
 
-mod agents;
 mod agent_metadata;
+mod agents;
 mod agents_me;
 mod audit;
 pub(crate) mod binaries;

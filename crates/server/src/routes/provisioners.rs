@@ -14,9 +14,15 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 /// The routes.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/organizations/{organization}/provisionerdaemons", get(daemons))
+        .route(
+            "/organizations/{organization}/provisionerdaemons",
+            get(daemons),
+        )
         .route("/organizations/{organization}/provisionerjobs", get(jobs))
-        .route("/organizations/{organization}/provisionerjobs/{job}", get(job))
+        .route(
+            "/organizations/{organization}/provisionerjobs/{job}",
+            get(job),
+        )
 }
 
 async fn daemons(
@@ -33,7 +39,12 @@ async fn daemons(
     };
     params.finish()?;
     let which = OrganizationRef::parse(&organization);
-    Ok(Json(state.control.provisioner_daemon_list(&actor.who, &which, &by).await?))
+    Ok(Json(
+        state
+            .control
+            .provisioner_daemon_list(&actor.who, &which, &by)
+            .await?,
+    ))
 }
 
 async fn jobs(
@@ -49,13 +60,24 @@ async fn jobs(
         initiator: if initiator.is_empty() {
             None
         } else {
-            Some(state.control.workspace_owner(&actor.who, &UserRef::parse(&initiator)).await?.id)
+            Some(
+                state
+                    .control
+                    .workspace_owner(&actor.who, &UserRef::parse(&initiator))
+                    .await?
+                    .id,
+            )
         },
         limit: params.pagination().limit.into(),
     };
     params.finish()?;
     let which = OrganizationRef::parse(&organization);
-    Ok(Json(state.control.provisioner_job_list(&actor.who, &which, &by).await?))
+    Ok(Json(
+        state
+            .control
+            .provisioner_job_list(&actor.who, &which, &by)
+            .await?,
+    ))
 }
 
 async fn job(
@@ -64,18 +86,29 @@ async fn job(
     Path((organization, job)): Path<(String, Uuid)>,
 ) -> Result<Json<ProvisionerJob>, ApiError> {
     let which = OrganizationRef::parse(&organization);
-    Ok(Json(state.control.provisioner_job_read(&actor.who, &which, job).await?))
+    Ok(Json(
+        state
+            .control
+            .provisioner_job_read(&actor.who, &which, job)
+            .await?,
+    ))
 }
 
 fn list(text: &str) -> Vec<String> {
-    text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    text.split(',')
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn ids(params: &mut QueryParams) -> Vec<Uuid> {
     let texts = list(params.text("ids"));
     let ids: Vec<Uuid> = texts.iter().filter_map(|text| text.parse().ok()).collect();
     if ids.len() != texts.len() {
-        params.wrong("ids", "Query param \"ids\" must be UUIDs, separated by commas.");
+        params.wrong(
+            "ids",
+            "Query param \"ids\" must be UUIDs, separated by commas.",
+        );
     }
     ids
 }

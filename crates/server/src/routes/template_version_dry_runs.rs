@@ -37,7 +37,10 @@ async fn create(
     Path(version): Path<Uuid>,
     Json(request): Json<CreateTemplateVersionDryRunRequest>,
 ) -> Result<(StatusCode, Json<ProvisionerJob>), ApiError> {
-    let job = state.control.template_version_dry_run_create(&actor.who, version, request).await?;
+    let job = state
+        .control
+        .template_version_dry_run_create(&actor.who, version, request)
+        .await?;
     Ok((StatusCode::CREATED, Json(job)))
 }
 
@@ -46,7 +49,13 @@ async fn read(
     actor: Actor,
     Path((version, job)): Path<(Uuid, Uuid)>,
 ) -> Answer<ProvisionerJob> {
-    Ok(Json(state.control.template_version_dry_run_read(&actor.who, version, job).await?.job))
+    Ok(Json(
+        state
+            .control
+            .template_version_dry_run_read(&actor.who, version, job)
+            .await?
+            .job,
+    ))
 }
 
 async fn cancel(
@@ -54,7 +63,10 @@ async fn cancel(
     actor: Actor,
     Path((version, job)): Path<(Uuid, Uuid)>,
 ) -> Answer<Message> {
-    state.control.template_version_dry_run_cancel(&actor.who, version, job).await?;
+    state
+        .control
+        .template_version_dry_run_cancel(&actor.who, version, job)
+        .await?;
     Ok(message("Job has been marked as canceled."))
 }
 
@@ -66,7 +78,10 @@ async fn logs(
     socket: Result<Socket, ApiError>,
 ) -> Result<Response, ApiError> {
     let wanted = job_logs::Wanted::read(params)?;
-    state.control.template_version_dry_run_read(&actor.who, version, job).await?;
+    state
+        .control
+        .template_version_dry_run_read(&actor.who, version, job)
+        .await?;
     job_logs::answer(&state, job, wanted, socket).await
 }
 
@@ -75,7 +90,12 @@ async fn resources(
     actor: Actor,
     Path((version, job)): Path<(Uuid, Uuid)>,
 ) -> Answer<Vec<WorkspaceResource>> {
-    Ok(Json(state.control.template_version_dry_run_resources(&actor.who, version, job).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_dry_run_resources(&actor.who, version, job)
+            .await?,
+    ))
 }
 
 async fn matched(
@@ -83,5 +103,10 @@ async fn matched(
     actor: Actor,
     Path((version, job)): Path<(Uuid, Uuid)>,
 ) -> Answer<MatchedProvisioners> {
-    Ok(Json(state.control.template_version_dry_run_matched(&actor.who, version, job).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_dry_run_matched(&actor.who, version, job)
+            .await?,
+    ))
 }

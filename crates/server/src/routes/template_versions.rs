@@ -2,9 +2,9 @@
 
 use api_types::{
     CreateTemplateVersionRequest, DynamicParametersRequest, DynamicParametersResponse,
-    PatchTemplateVersionRequest, Preset, Response as Message,
-    TemplateVersion, TemplateVersionExternalAuth, TemplateVersionParameter,
-    TemplateVersionVariable, WorkspaceResource,
+    PatchTemplateVersionRequest, Preset, Response as Message, TemplateVersion,
+    TemplateVersionExternalAuth, TemplateVersionParameter, TemplateVersionVariable,
+    WorkspaceResource,
 };
 use axum::Router;
 use axum::extract::State;
@@ -24,7 +24,10 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 pub fn router() -> Router<AppState> {
     let by_names = "/organizations/{organization}/templates/{template}/versions/{version}";
     Router::new()
-        .route("/organizations/{organization}/templateversions", post(create))
+        .route(
+            "/organizations/{organization}/templateversions",
+            post(create),
+        )
         .route(by_names, get(read_by_names))
         .route(&format!("{by_names}/previous"), get(previous))
         .route("/templateversions/{version}", get(read).patch(update))
@@ -33,11 +36,20 @@ pub fn router() -> Router<AppState> {
         .route("/templateversions/{version}/unarchive", post(unarchive))
         .route("/templateversions/{version}/logs", get(logs))
         .route("/templateversions/{version}/resources", get(resources))
-        .route("/templateversions/{version}/rich-parameters", get(rich_parameters))
+        .route(
+            "/templateversions/{version}/rich-parameters",
+            get(rich_parameters),
+        )
         .route("/templateversions/{version}/variables", get(variables))
         .route("/templateversions/{version}/presets", get(presets))
-        .route("/templateversions/{version}/external-auth", get(external_auth))
-        .route("/templateversions/{version}/dynamic-parameters/evaluate", post(evaluate))
+        .route(
+            "/templateversions/{version}/external-auth",
+            get(external_auth),
+        )
+        .route(
+            "/templateversions/{version}/dynamic-parameters/evaluate",
+            post(evaluate),
+        )
         .route("/templateversions/{version}/parameters", get(nothing))
         .route("/templateversions/{version}/schema", get(nothing))
 }
@@ -51,7 +63,10 @@ async fn create(
     Json(request): Json<CreateTemplateVersionRequest>,
 ) -> Result<(StatusCode, Json<TemplateVersion>), ApiError> {
     let which = OrganizationRef::parse(&organization);
-    let version = state.control.template_version_create(&actor.who, &which, request).await?;
+    let version = state
+        .control
+        .template_version_create(&actor.who, &which, request)
+        .await?;
     Ok((StatusCode::CREATED, Json(version)))
 }
 
@@ -60,7 +75,12 @@ async fn read(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<TemplateVersion> {
-    Ok(Json(state.control.template_version_read(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_read(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn read_by_names(
@@ -69,8 +89,9 @@ async fn read_by_names(
     Path((organization, template, name)): Path<(String, String, String)>,
 ) -> Answer<TemplateVersion> {
     let which = OrganizationRef::parse(&organization);
-    let version =
-        state.control.template_version_read_by_names(&actor.who, &which, &template, &name);
+    let version = state
+        .control
+        .template_version_read_by_names(&actor.who, &which, &template, &name);
     Ok(Json(version.await?))
 }
 
@@ -80,8 +101,9 @@ async fn previous(
     Path((organization, template, name)): Path<(String, String, String)>,
 ) -> Result<Response, ApiError> {
     let which = OrganizationRef::parse(&organization);
-    let version =
-        state.control.template_version_read_previous(&actor.who, &which, &template, &name);
+    let version = state
+        .control
+        .template_version_read_previous(&actor.who, &which, &template, &name);
     Ok(match version.await? {
         Some(version) => Json(version).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -94,7 +116,12 @@ async fn update(
     Path(version): Path<Uuid>,
     Json(request): Json<PatchTemplateVersionRequest>,
 ) -> Answer<TemplateVersion> {
-    Ok(Json(state.control.template_version_update(&actor.who, version, request).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_update(&actor.who, version, request)
+            .await?,
+    ))
 }
 
 async fn cancel(
@@ -102,7 +129,10 @@ async fn cancel(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Message> {
-    state.control.template_version_cancel(&actor.who, version).await?;
+    state
+        .control
+        .template_version_cancel(&actor.who, version)
+        .await?;
     Ok(message("Job has been marked as canceled..."))
 }
 
@@ -111,7 +141,10 @@ async fn archive(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<String> {
-    state.control.template_version_archive(&actor.who, version, true).await?;
+    state
+        .control
+        .template_version_archive(&actor.who, version, true)
+        .await?;
     Ok(Json(format!("template version \"{version}\" archived")))
 }
 
@@ -120,7 +153,10 @@ async fn unarchive(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<String> {
-    state.control.template_version_archive(&actor.who, version, false).await?;
+    state
+        .control
+        .template_version_archive(&actor.who, version, false)
+        .await?;
     Ok(Json(format!("template version \"{version}\" unarchived")))
 }
 
@@ -132,7 +168,10 @@ async fn logs(
     socket: Result<Socket, ApiError>,
 ) -> Result<Response, ApiError> {
     let wanted = job_logs::Wanted::read(params)?;
-    let job = state.control.template_version_job(&actor.who, version).await?;
+    let job = state
+        .control
+        .template_version_job(&actor.who, version)
+        .await?;
     job_logs::answer(&state, job, wanted, socket).await
 }
 
@@ -141,7 +180,12 @@ async fn resources(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<WorkspaceResource>> {
-    Ok(Json(state.control.template_version_resources(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_resources(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn rich_parameters(
@@ -149,7 +193,12 @@ async fn rich_parameters(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<TemplateVersionParameter>> {
-    Ok(Json(state.control.template_version_parameters(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_parameters(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn variables(
@@ -157,7 +206,12 @@ async fn variables(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<TemplateVersionVariable>> {
-    Ok(Json(state.control.template_version_variables(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_variables(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn presets(
@@ -165,7 +219,12 @@ async fn presets(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<Preset>> {
-    Ok(Json(state.control.template_version_presets(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_presets(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn external_auth(
@@ -173,7 +232,12 @@ async fn external_auth(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<Vec<TemplateVersionExternalAuth>> {
-    Ok(Json(state.control.template_version_external_auth(&actor.who, version).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_external_auth(&actor.who, version)
+            .await?,
+    ))
 }
 
 async fn evaluate(
@@ -182,7 +246,12 @@ async fn evaluate(
     Path(version): Path<Uuid>,
     Json(request): Json<DynamicParametersRequest>,
 ) -> Answer<DynamicParametersResponse> {
-    Ok(Json(state.control.template_version_evaluate(&actor.who, version, request).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_evaluate(&actor.who, version, request)
+            .await?,
+    ))
 }
 
 /// Parameters of the oldest kind, which no template has any more: clients still ask.
@@ -191,6 +260,9 @@ async fn nothing(
     actor: Actor,
     Path(version): Path<Uuid>,
 ) -> Answer<[u8; 0]> {
-    state.control.template_version_read(&actor.who, version).await?;
+    state
+        .control
+        .template_version_read(&actor.who, version)
+        .await?;
     Ok(Json([]))
 }

@@ -21,14 +21,32 @@ pub fn router() -> Router<AppState> {
     Router::new()
         .route("/templates", get(list))
         .route("/templates/examples", get(examples))
-        .route("/templates/{template}", get(read).patch(update).delete(delete))
+        .route(
+            "/templates/{template}",
+            get(read).patch(update).delete(delete),
+        )
         .route("/templates/{template}/daus", get(daily_active_users))
-        .route("/templates/{template}/versions", get(versions).patch(promote))
-        .route("/templates/{template}/versions/archive", post(archive_unused))
+        .route(
+            "/templates/{template}/versions",
+            get(versions).patch(promote),
+        )
+        .route(
+            "/templates/{template}/versions/archive",
+            post(archive_unused),
+        )
         .route("/templates/{template}/versions/{version}", get(version))
-        .route("/organizations/{organization}/templates", get(list_of).post(create))
-        .route("/organizations/{organization}/templates/examples", get(examples_of))
-        .route("/organizations/{organization}/templates/{template}", get(read_by_name))
+        .route(
+            "/organizations/{organization}/templates",
+            get(list_of).post(create),
+        )
+        .route(
+            "/organizations/{organization}/templates/examples",
+            get(examples_of),
+        )
+        .route(
+            "/organizations/{organization}/templates/{template}",
+            get(read_by_name),
+        )
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -38,7 +56,12 @@ async fn list(
     actor: Actor,
     params: QueryParams,
 ) -> Answer<Vec<Template>> {
-    Ok(Json(state.control.template_list(&actor.who, None, params.text("q")).await?))
+    Ok(Json(
+        state
+            .control
+            .template_list(&actor.who, None, params.text("q"))
+            .await?,
+    ))
 }
 
 async fn list_of(
@@ -48,12 +71,20 @@ async fn list_of(
     params: QueryParams,
 ) -> Answer<Vec<Template>> {
     let which = OrganizationRef::parse(&organization);
-    let list = state.control.template_list(&actor.who, Some(&which), params.text("q")).await?;
+    let list = state
+        .control
+        .template_list(&actor.who, Some(&which), params.text("q"))
+        .await?;
     Ok(Json(list))
 }
 
 async fn examples(State(state): State<AppState>, actor: Actor) -> Answer<Vec<TemplateExample>> {
-    Ok(Json(state.control.template_example_list(&actor.who, None).await?))
+    Ok(Json(
+        state
+            .control
+            .template_example_list(&actor.who, None)
+            .await?,
+    ))
 }
 
 async fn examples_of(
@@ -62,7 +93,12 @@ async fn examples_of(
     Path(organization): Path<String>,
 ) -> Answer<Vec<TemplateExample>> {
     let which = OrganizationRef::parse(&organization);
-    Ok(Json(state.control.template_example_list(&actor.who, Some(&which)).await?))
+    Ok(Json(
+        state
+            .control
+            .template_example_list(&actor.who, Some(&which))
+            .await?,
+    ))
 }
 
 async fn create(
@@ -72,7 +108,10 @@ async fn create(
     Json(request): Json<CreateTemplateRequest>,
 ) -> Result<(StatusCode, Json<Template>), ApiError> {
     let which = OrganizationRef::parse(&organization);
-    let template = state.control.template_create(&actor.who, &which, request).await?;
+    let template = state
+        .control
+        .template_create(&actor.who, &which, request)
+        .await?;
     Ok((StatusCode::CREATED, Json(template)))
 }
 
@@ -81,7 +120,9 @@ async fn read(
     actor: Actor,
     Path(template): Path<Uuid>,
 ) -> Answer<Template> {
-    Ok(Json(state.control.template_read(&actor.who, template).await?))
+    Ok(Json(
+        state.control.template_read(&actor.who, template).await?,
+    ))
 }
 
 async fn read_by_name(
@@ -90,7 +131,12 @@ async fn read_by_name(
     Path((organization, name)): Path<(String, String)>,
 ) -> Answer<Template> {
     let which = OrganizationRef::parse(&organization);
-    Ok(Json(state.control.template_read_by_name(&actor.who, &which, &name).await?))
+    Ok(Json(
+        state
+            .control
+            .template_read_by_name(&actor.who, &which, &name)
+            .await?,
+    ))
 }
 
 async fn update(
@@ -99,7 +145,12 @@ async fn update(
     Path(template): Path<Uuid>,
     Json(request): Json<UpdateTemplateMeta>,
 ) -> Answer<Template> {
-    Ok(Json(state.control.template_update(&actor.who, template, request).await?))
+    Ok(Json(
+        state
+            .control
+            .template_update(&actor.who, template, request)
+            .await?,
+    ))
 }
 
 async fn delete(
@@ -117,9 +168,16 @@ async fn daily_active_users(
     Path(template): Path<Uuid>,
     mut params: QueryParams,
 ) -> Answer<DausResponse> {
-    let offset = params.parse("tz_offset", "hours from -12 to 14").unwrap_or(0);
+    let offset = params
+        .parse("tz_offset", "hours from -12 to 14")
+        .unwrap_or(0);
     params.finish()?;
-    Ok(Json(state.control.template_daily_users(&actor.who, template, offset).await?))
+    Ok(Json(
+        state
+            .control
+            .template_daily_users(&actor.who, template, offset)
+            .await?,
+    ))
 }
 
 async fn versions(
@@ -137,7 +195,12 @@ async fn versions(
         limit: page.limit.into(),
         offset: page.offset.into(),
     };
-    Ok(Json(state.control.template_version_list(&actor.who, template, &by).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_list(&actor.who, template, &by)
+            .await?,
+    ))
 }
 
 async fn version(
@@ -145,7 +208,12 @@ async fn version(
     actor: Actor,
     Path((template, name)): Path<(Uuid, String)>,
 ) -> Answer<TemplateVersion> {
-    Ok(Json(state.control.template_version_read_by_name(&actor.who, template, &name).await?))
+    Ok(Json(
+        state
+            .control
+            .template_version_read_by_name(&actor.who, template, &name)
+            .await?,
+    ))
 }
 
 async fn promote(
@@ -154,7 +222,10 @@ async fn promote(
     Path(template): Path<Uuid>,
     Json(request): Json<UpdateActiveTemplateVersion>,
 ) -> Answer<Message> {
-    state.control.template_promote(&actor.who, template, request.id).await?;
+    state
+        .control
+        .template_promote(&actor.who, template, request.id)
+        .await?;
     Ok(message("Updated the active template version!"))
 }
 
@@ -164,11 +235,19 @@ async fn archive_unused(
     Path(template_id): Path<Uuid>,
     Json(request): Json<ArchiveTemplateVersionsRequest>,
 ) -> Answer<ArchiveTemplateVersionsResponse> {
-    let done = state.control.template_versions_archive(&actor.who, template_id, request.all);
+    let done = state
+        .control
+        .template_versions_archive(&actor.who, template_id, request.all);
     let archived_ids = done.await?;
-    Ok(Json(ArchiveTemplateVersionsResponse { template_id, archived_ids }))
+    Ok(Json(ArchiveTemplateVersionsResponse {
+        template_id,
+        archived_ids,
+    }))
 }
 
 pub(super) fn message(text: impl Into<String>) -> Json<Message> {
-    Json(Message { message: text.into(), ..Message::default() })
+    Json(Message {
+        message: text.into(),
+        ..Message::default()
+    })
 }

@@ -26,13 +26,19 @@ const MAX_STATE_BODY: usize = 90 << 20;
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/workspaces/{workspace}/builds", get(list).post(create))
-        .route("/users/{user}/workspace/{workspace}/builds/{number}", get(read_by_number))
+        .route(
+            "/users/{user}/workspace/{workspace}/builds/{number}",
+            get(read_by_number),
+        )
         .route("/workspacebuilds/{build}", get(read))
         .route("/workspacebuilds/{build}/cancel", patch(cancel))
         .route("/workspacebuilds/{build}/logs", get(logs))
         .route("/workspacebuilds/{build}/parameters", get(parameters))
         .route("/workspacebuilds/{build}/resources", get(resources))
-        .route("/workspacebuilds/{build}/state", get(read_state).put(write_state))
+        .route(
+            "/workspacebuilds/{build}/state",
+            get(read_state).put(write_state),
+        )
         .route("/workspacebuilds/{build}/timings", get(timings))
 }
 
@@ -47,8 +53,17 @@ async fn list(
     let page = params.pagination();
     let since: Option<DateTime<Utc>> = params.parse("since", "a time (RFC 3339)");
     params.finish()?;
-    let page = (page.after_id.filter(|id| !id.is_nil()), page.limit.into(), page.offset.into());
-    Ok(Json(state.control.workspace_build_list(&actor.who, workspace, page, since).await?))
+    let page = (
+        page.after_id.filter(|id| !id.is_nil()),
+        page.limit.into(),
+        page.offset.into(),
+    );
+    Ok(Json(
+        state
+            .control
+            .workspace_build_list(&actor.who, workspace, page, since)
+            .await?,
+    ))
 }
 
 async fn create(
@@ -58,7 +73,10 @@ async fn create(
     request: Request,
 ) -> Result<(StatusCode, Json<WorkspaceBuild>), ApiError> {
     let request: CreateWorkspaceBuildRequest = json_with_state(request).await?;
-    let build = state.control.workspace_build_create(&actor.who, workspace, request).await?;
+    let build = state
+        .control
+        .workspace_build_create(&actor.who, workspace, request)
+        .await?;
     Ok((StatusCode::CREATED, Json(build)))
 }
 
@@ -67,7 +85,12 @@ async fn read(
     actor: Actor,
     Path(build): Path<Uuid>,
 ) -> Answer<WorkspaceBuild> {
-    Ok(Json(state.control.workspace_build_read(&actor.who, build).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_build_read(&actor.who, build)
+            .await?,
+    ))
 }
 
 async fn read_by_number(
@@ -79,9 +102,14 @@ async fn read_by_number(
         ApiError::bad_request("Failed to parse build number as integer.")
             .with_detail(format!("{number:?} is no number of a build."))
     })?;
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?.id;
-    let build =
-        state.control.workspace_build_read_by_number(&actor.who, owner, &workspace, number);
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?
+        .id;
+    let build = state
+        .control
+        .workspace_build_read_by_number(&actor.who, owner, &workspace, number);
     Ok(Json(build.await?))
 }
 
@@ -92,7 +120,10 @@ async fn cancel(
     params: QueryParams,
 ) -> Answer<Message> {
     let expected = Some(params.text("expect_status")).filter(|s| !s.is_empty());
-    state.control.workspace_build_cancel(&actor.who, build, expected).await?;
+    state
+        .control
+        .workspace_build_cancel(&actor.who, build, expected)
+        .await?;
     Ok(message("Job has been marked as canceled..."))
 }
 
@@ -113,7 +144,12 @@ async fn parameters(
     actor: Actor,
     Path(build): Path<Uuid>,
 ) -> Answer<Vec<WorkspaceBuildParameter>> {
-    Ok(Json(state.control.workspace_build_parameters(&actor.who, build).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_build_parameters(&actor.who, build)
+            .await?,
+    ))
 }
 
 async fn resources(
@@ -121,7 +157,12 @@ async fn resources(
     actor: Actor,
     Path(build): Path<Uuid>,
 ) -> Answer<Vec<WorkspaceResource>> {
-    Ok(Json(state.control.workspace_build_resources(&actor.who, build).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_build_resources(&actor.who, build)
+            .await?,
+    ))
 }
 
 async fn read_state(
@@ -129,8 +170,11 @@ async fn read_state(
     actor: Actor,
     Path(build): Path<Uuid>,
 ) -> Result<Response, ApiError> {
-    let mut response =
-        state.control.workspace_build_state(&actor.who, build).await?.into_response();
+    let mut response = state
+        .control
+        .workspace_build_state(&actor.who, build)
+        .await?
+        .into_response();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(response)
@@ -143,7 +187,10 @@ async fn write_state(
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     let request: UpdateWorkspaceBuildStateRequest = json_with_state(request).await?;
-    state.control.workspace_build_set_state(&actor.who, build, &request.state).await?;
+    state
+        .control
+        .workspace_build_set_state(&actor.who, build, &request.state)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -152,7 +199,12 @@ async fn timings(
     actor: Actor,
     Path(build): Path<Uuid>,
 ) -> Answer<WorkspaceBuildTimings> {
-    Ok(Json(state.control.workspace_build_timings(&actor.who, build).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_build_timings(&actor.who, build)
+            .await?,
+    ))
 }
 
 /// A body that may carry a Terraform state, which other bodies never are as large as.

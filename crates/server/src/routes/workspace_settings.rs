@@ -25,7 +25,10 @@ pub fn router() -> Router<AppState> {
         .route("/workspaces/{workspace}/extend", put(extend))
         .route("/workspaces/{workspace}/dormant", put(dormant))
         .route("/workspaces/{workspace}/autoupdates", put(autoupdates))
-        .route("/workspaces/{workspace}/favorite", put(favorite).delete(unfavorite))
+        .route(
+            "/workspaces/{workspace}/favorite",
+            put(favorite).delete(unfavorite),
+        )
 }
 
 type Done = Result<StatusCode, ApiError>;
@@ -36,7 +39,10 @@ async fn rename(
     Path(workspace): Path<Uuid>,
     Json(request): Json<UpdateWorkspaceRequest>,
 ) -> Done {
-    state.control.workspace_rename(&actor.who, workspace, &request.name).await?;
+    state
+        .control
+        .workspace_rename(&actor.who, workspace, &request.name)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -46,7 +52,10 @@ async fn autostart(
     Path(workspace): Path<Uuid>,
     Json(request): Json<UpdateWorkspaceAutostartRequest>,
 ) -> Done {
-    state.control.workspace_set_autostart(&actor.who, workspace, request).await?;
+    state
+        .control
+        .workspace_set_autostart(&actor.who, workspace, request)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -56,7 +65,10 @@ async fn ttl(
     Path(workspace): Path<Uuid>,
     Json(request): Json<UpdateWorkspaceTtlRequest>,
 ) -> Done {
-    state.control.workspace_set_ttl(&actor.who, workspace, request).await?;
+    state
+        .control
+        .workspace_set_ttl(&actor.who, workspace, request)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -66,8 +78,14 @@ async fn extend(
     Path(workspace): Path<Uuid>,
     Json(request): Json<PutExtendWorkspaceRequest>,
 ) -> Result<Json<Message>, ApiError> {
-    state.control.workspace_extend(&actor.who, workspace, request.deadline).await?;
-    Ok(message(format!("Deadline updated to {}.", request.deadline.to_rfc3339())))
+    state
+        .control
+        .workspace_extend(&actor.who, workspace, request.deadline)
+        .await?;
+    Ok(message(format!(
+        "Deadline updated to {}.",
+        request.deadline.to_rfc3339()
+    )))
 }
 
 async fn dormant(
@@ -76,7 +94,9 @@ async fn dormant(
     Path(workspace): Path<Uuid>,
     Json(request): Json<UpdateWorkspaceDormancy>,
 ) -> Result<Response, ApiError> {
-    let changed = state.control.workspace_set_dormant(&actor.who, workspace, request.dormant);
+    let changed = state
+        .control
+        .workspace_set_dormant(&actor.who, workspace, request.dormant);
     Ok(match changed.await? {
         Some(workspace) => Json(workspace).into_response(),
         None => StatusCode::NOT_MODIFIED.into_response(),
@@ -90,7 +110,10 @@ async fn autoupdates(
     Json(request): Json<UpdateWorkspaceAutomaticUpdatesRequest>,
 ) -> Done {
     let updates = request.automatic_updates.as_str();
-    state.control.workspace_set_autoupdates(&actor.who, workspace, updates).await?;
+    state
+        .control
+        .workspace_set_autoupdates(&actor.who, workspace, updates)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -99,7 +122,10 @@ async fn favorite(
     actor: Actor,
     Path(workspace): Path<Uuid>,
 ) -> Done {
-    state.control.workspace_set_favorite(&actor.who, workspace, true).await?;
+    state
+        .control
+        .workspace_set_favorite(&actor.who, workspace, true)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -108,6 +134,9 @@ async fn unfavorite(
     actor: Actor,
     Path(workspace): Path<Uuid>,
 ) -> Done {
-    state.control.workspace_set_favorite(&actor.who, workspace, false).await?;
+    state
+        .control
+        .workspace_set_favorite(&actor.who, workspace, false)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

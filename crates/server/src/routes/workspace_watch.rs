@@ -57,21 +57,26 @@ async fn events(
     control.workspace_read(&who, workspace, true).await?;
     let changes = control.store().listen(WORKSPACE_CHANGED).await?;
     let start = (Step::First, changes, control, who);
-    Ok(futures::stream::unfold(start, move |(step, mut changes, control, who)| async move {
-        let (event, next) = match step {
-            Step::First => (Event::Ping, Step::Look),
-            Step::Look => look(&control, &who, workspace).await,
-            Step::Wait => match tokio::time::timeout(PING_EVERY, changed(&mut changes, workspace)).await {
-                Err(_) => (Event::Ping, Step::Wait),
-                Ok(()) => {
-                    tokio::time::sleep(SETTLE).await;
-                    look(&control, &who, workspace).await
+    Ok(futures::stream::unfold(
+        start,
+        move |(step, mut changes, control, who)| async move {
+            let (event, next) = match step {
+                Step::First => (Event::Ping, Step::Look),
+                Step::Look => look(&control, &who, workspace).await,
+                Step::Wait => {
+                    match tokio::time::timeout(PING_EVERY, changed(&mut changes, workspace)).await {
+                        Err(_) => (Event::Ping, Step::Wait),
+                        Ok(()) => {
+                            tokio::time::sleep(SETTLE).await;
+                            look(&control, &who, workspace).await
+                        }
+                    }
                 }
-            },
-            Step::Over => return None,
-        };
-        Some((event, (next, changes, control, who)))
-    }))
+                Step::Over => return None,
+            };
+            Some((event, (next, changes, control, who)))
+        },
+    ))
 }
 
 enum Step {
@@ -98,7 +103,9 @@ async fn look(control: &Control, who: &Subject, workspace: Uuid) -> (Event, Step
             Err(error) => (Event::failed(&error), Step::Over),
         },
         // Worth another look when the database is back.
-        Err(error) if error.kind == control::Kind::Unavailable => (Event::failed(&error), Step::Wait),
+        Err(error) if error.kind == control::Kind::Unavailable => {
+            (Event::failed(&error), Step::Wait)
+        }
         Err(error) => (Event::failed(&error), Step::Over),
     }
 }

@@ -22,11 +22,20 @@ pub fn router() -> Router<AppState> {
         .route("/workspaces/{workspace}", get(read))
         .route("/workspaces/{workspace}/usage", post(usage))
         .route("/workspaces/{workspace}/timings", get(timings))
-        .route("/workspaces/{workspace}/resolve-autostart", get(resolve_autostart))
+        .route(
+            "/workspaces/{workspace}/resolve-autostart",
+            get(resolve_autostart),
+        )
         .route("/users/{user}/workspaces", post(create))
         .route("/users/{user}/workspace/{workspace}", get(read_by_name))
-        .route("/organizations/{organization}/members/{user}/workspaces", post(create_in))
-        .route("/organizations/{organization}/members/{user}/workspace-quota", get(quota_in))
+        .route(
+            "/organizations/{organization}/members/{user}/workspaces",
+            post(create_in),
+        )
+        .route(
+            "/organizations/{organization}/members/{user}/workspace-quota",
+            get(quota_in),
+        )
         .route("/workspace-quota/{user}", get(quota))
 }
 
@@ -41,7 +50,12 @@ async fn list(
     let query = params.text("q").to_owned();
     params.finish()?;
     let (limit, offset) = (page.limit.into(), page.offset.into());
-    Ok(Json(state.control.workspace_list(&actor.who, &query, limit, offset).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_list(&actor.who, &query, limit, offset)
+            .await?,
+    ))
 }
 
 async fn read(
@@ -52,7 +66,12 @@ async fn read(
 ) -> Answer<Workspace> {
     let deleted = params.flag("include_deleted");
     params.finish()?;
-    Ok(Json(state.control.workspace_read(&actor.who, workspace, deleted).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_read(&actor.who, workspace, deleted)
+            .await?,
+    ))
 }
 
 async fn read_by_name(
@@ -63,8 +82,13 @@ async fn read_by_name(
 ) -> Answer<Workspace> {
     let deleted = params.flag("include_deleted");
     params.finish()?;
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?;
-    let found = state.control.workspace_read_by_name(&actor.who, owner.id, &name, deleted);
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?;
+    let found = state
+        .control
+        .workspace_read_by_name(&actor.who, owner.id, &name, deleted);
     Ok(Json(found.await?))
 }
 
@@ -74,8 +98,14 @@ async fn create(
     Path(user): Path<String>,
     Json(request): Json<CreateWorkspaceRequest>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?;
-    let made = state.control.workspace_create(&actor.who, &owner, None, request).await?;
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?;
+    let made = state
+        .control
+        .workspace_create(&actor.who, &owner, None, request)
+        .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -86,8 +116,14 @@ async fn create_in(
     Json(request): Json<CreateWorkspaceRequest>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
     let which = OrganizationRef::parse(&organization);
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?;
-    let made = state.control.workspace_create(&actor.who, &owner, Some(&which), request).await?;
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?;
+    let made = state
+        .control
+        .workspace_create(&actor.who, &owner, Some(&which), request)
+        .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -105,7 +141,10 @@ async fn usage(
             ApiError::bad_request("Request body must be valid JSON.").with_detail(error.to_string())
         })?
     };
-    state.control.workspace_used(&actor.who, workspace, &request).await?;
+    state
+        .control
+        .workspace_used(&actor.who, workspace, &request)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -114,7 +153,12 @@ async fn timings(
     actor: Actor,
     Path(workspace): Path<Uuid>,
 ) -> Answer<WorkspaceBuildTimings> {
-    Ok(Json(state.control.workspace_timings(&actor.who, workspace).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_timings(&actor.who, workspace)
+            .await?,
+    ))
 }
 
 async fn resolve_autostart(
@@ -122,7 +166,12 @@ async fn resolve_autostart(
     actor: Actor,
     Path(workspace): Path<Uuid>,
 ) -> Answer<ResolveAutostartResponse> {
-    Ok(Json(state.control.workspace_resolve_autostart(&actor.who, workspace).await?))
+    Ok(Json(
+        state
+            .control
+            .workspace_resolve_autostart(&actor.who, workspace)
+            .await?,
+    ))
 }
 
 async fn quota(
@@ -130,8 +179,13 @@ async fn quota(
     actor: Actor,
     Path(user): Path<String>,
 ) -> Answer<WorkspaceQuota> {
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?;
-    let quota = state.control.workspace_quota(&actor.who, &OrganizationRef::Default, owner.id);
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?;
+    let quota = state
+        .control
+        .workspace_quota(&actor.who, &OrganizationRef::Default, owner.id);
     Ok(Json(quota.await?))
 }
 
@@ -141,6 +195,14 @@ async fn quota_in(
     Path((organization, user)): Path<(String, String)>,
 ) -> Answer<WorkspaceQuota> {
     let which = OrganizationRef::parse(&organization);
-    let owner = state.control.workspace_owner(&actor.who, &UserRef::parse(&user)).await?;
-    Ok(Json(state.control.workspace_quota(&actor.who, &which, owner.id).await?))
+    let owner = state
+        .control
+        .workspace_owner(&actor.who, &UserRef::parse(&user))
+        .await?;
+    Ok(Json(
+        state
+            .control
+            .workspace_quota(&actor.who, &which, owner.id)
+            .await?,
+    ))
 }

@@ -322,7 +322,9 @@ async fn what_is_past_its_retention_goes() {
     .await;
     let owner = app.user("owner", &["owner"]).await;
     let old = app.user("ann", &[]).await;
-    app.call("POST", "/users", owner.token.expose(), new_user("bob")).await.is(201);
+    app.call("POST", "/users", owner.token.expose(), new_user("bob"))
+        .await
+        .is(201);
     let now = chrono::Utc::now();
     assert_eq!(app.control.retention_enforce(now).await.unwrap(), 0);
     let sql = "UPDATE api_keys SET expires_at = now() - interval '8 days' WHERE user_id = $1";

@@ -237,8 +237,14 @@ fn conditions<'a>(cond: &mut Where<'a>, by: &'a WorkspaceFilter) {
         "(w.user_acl <> '{}' OR w.group_acl <> '{}') = $?",
         by.shared.as_ref(),
     );
-    cond.and_some("w.user_acl ? ($?::uuid)::text", by.shared_with_user.as_ref());
-    cond.and_some("w.group_acl ? ($?::uuid)::text", by.shared_with_group.as_ref());
+    cond.and_some(
+        "w.user_acl ? ($?::uuid)::text",
+        by.shared_with_user.as_ref(),
+    );
+    cond.and_some(
+        "w.group_acl ? ($?::uuid)::text",
+        by.shared_with_group.as_ref(),
+    );
     cond.and_some("w.last_used_at <= $?", by.last_used_before.as_ref());
     cond.and_some("w.last_used_at >= $?", by.last_used_after.as_ref());
     for (name, value) in &by.params {

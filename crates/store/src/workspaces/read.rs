@@ -219,7 +219,8 @@ impl Conn {
         organization: Uuid,
         user: Uuid,
     ) -> Result<api_types::WorkspaceQuota, StoreError> {
-        authorize(who, Action::Read, &crate::user_object(user)).map_err(|_| StoreError::NotFound)?;
+        authorize(who, Action::Read, &crate::user_object(user))
+            .map_err(|_| StoreError::NotFound)?;
         let row = self
             .query_one(
                 "SELECT coalesce((SELECT sum(b.daily_cost) FROM workspaces w

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
@@ -19,7 +21,11 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(title: &'static str) -> Self {
-        Page { title, body: String::new(), cookie: None }
+        Page {
+            title,
+            body: String::new(),
+            cookie: None,
+        }
     }
 
     /// Adds a piece made by a function of this file.
@@ -31,7 +37,11 @@ impl Page {
     /// Adds what went wrong, if anything did.
     pub(super) fn problem(mut self, text: &str) -> Self {
         if !text.is_empty() {
-            let _ = write!(self.body, "<p class=problem role=alert>{}</p>", escape(text));
+            let _ = write!(
+                self.body,
+                "<p class=problem role=alert>{}</p>",
+                escape(text)
+            );
         }
         self
     }
@@ -70,7 +80,10 @@ impl Page {
         }
         let mut response = (status, html).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         if let Ok(policy) = HeaderValue::try_from(policy) {
@@ -105,7 +118,11 @@ pub(super) fn field(name: &str, label: &str, kind: &str, autocomplete: &str) -> 
 }
 
 pub(super) fn hidden(name: &str, value: &str) -> String {
-    format!("<input type=hidden name=\"{}\" value=\"{}\">", escape(name), escape(value))
+    format!(
+        "<input type=hidden name=\"{}\" value=\"{}\">",
+        escape(name),
+        escape(value)
+    )
 }
 
 fn escape(text: &str) -> String {
