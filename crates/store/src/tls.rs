@@ -70,7 +70,7 @@ fn split(url: &str) -> (String, bool, Option<String>) {
             // As in libpq: the older the mode, the weaker.
             Some(("sslmode", "allow")) => kept.push("sslmode=prefer"),
             Some(("sslrootcert", path)) => {
-                roots = Some(path.replace("%2F", "/").replace("%2f", "/"))
+                roots = Some(path.replace("%2F", "/").replace("%2f", "/"));
             }
             _ => kept.push(pair),
         }

@@ -1,4 +1,5 @@
 //! What agents report, against a real database.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use std::collections::BTreeMap;
 

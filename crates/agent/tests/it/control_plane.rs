@@ -64,7 +64,7 @@ impl ControlPlane {
             }
         };
         // Only so that a failing test ends; nothing is measured.
-        let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+        let waited = tokio::time::timeout(Duration::from_mins(1), waiting).await;
         waited.unwrap_or_else(|_| panic!("never saw {what}: states {:?}", self.seen.lock().states));
     }
 
@@ -103,7 +103,7 @@ impl AgentService for Service {
     ) -> Result<proto::BatchCreateLogsResponse, Status> {
         self.0.note(|seen| {
             seen.logs
-                .extend(request.logs.into_iter().map(|log| log.output))
+                .extend(request.logs.into_iter().map(|log| log.output));
         });
         Ok(proto::BatchCreateLogsResponse::default())
     }

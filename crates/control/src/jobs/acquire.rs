@@ -144,7 +144,7 @@ impl DatabaseJobs {
             created_at: row.created_at.timestamp_millis(),
             provisioner: row.provisioner.clone(),
             user_name,
-            template_source_archive: archive.into(),
+            template_source_archive: archive,
             r#type: Some(kind),
             trace_metadata: std::collections::BTreeMap::new(),
         })
@@ -175,7 +175,7 @@ impl DatabaseJobs {
             variable_values: given(variables),
             external_auth_providers: Vec::new(),
             metadata: Some(self.metadata(&facts, token)),
-            state: state.into(),
+            state,
             log_level: input.log_level,
             previous_parameter_values: rich(previous),
         })

@@ -69,7 +69,7 @@ impl DatabaseJobs {
         let result = ImportResult {
             external_auth_providers: json!([]),
             has_external_agent: done.has_external_agents,
-            cached_plan: Some(done.plan.to_vec()).filter(|plan| !plan.is_empty()),
+            cached_plan: Some(done.plan.clone()).filter(|plan| !plan.is_empty()),
             cached_module_files: modules,
         };
         Ok(tx

@@ -170,9 +170,10 @@ fn untagged() -> std::collections::BTreeMap<String, String> {
 fn source_error(error: impl Into<Error>) -> SourceError {
     let error = error.into();
     match error.kind {
-        crate::Kind::Unavailable => SourceError::Temporary(error.to_string()),
+        crate::Kind::Unavailable | crate::Kind::Conflict => {
+            SourceError::Temporary(error.to_string())
+        }
         crate::Kind::NotFound => SourceError::Gone("it is no longer in the database".to_owned()),
-        crate::Kind::Conflict => SourceError::Temporary(error.to_string()),
         _ => SourceError::Refused(error.to_string()),
     }
 }

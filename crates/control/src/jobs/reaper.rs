@@ -22,7 +22,7 @@ use crate::templates::ended;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Silence after which a daemon of another machine counts as gone.
-const SILENCE: Duration = Duration::from_secs(5 * 60);
+const SILENCE: Duration = Duration::from_mins(5);
 
 /// How long a job may wait for a daemon.
 const MAX_PENDING: TimeDelta = TimeDelta::minutes(30);

@@ -9,10 +9,10 @@ pub use cron::Cron;
 use std::time::Duration;
 
 /// Shortest time to live that may be set.
-pub const MIN_TTL: Duration = Duration::from_secs(60);
+pub const MIN_TTL: Duration = Duration::from_mins(1);
 
 /// Longest time to live that may be set.
-pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const MAX_TTL: Duration = Duration::from_hours(720);
 
 /// Names of the week's days, in the order of the bits of a day set: bit 0 is Monday.
 pub const DAYS: [&str; 7] = [

@@ -47,9 +47,10 @@ impl Control {
             .org(row.organization_id)
             .owner(owner);
         let allowed = who.user_id() == Some(owner) || who.may(Action::Create, &workspace).is_ok();
-        let facts = match allowed {
-            true => self.form_owner(&conn, owner, row.organization_id).await,
-            false => Err(Error::not_found()),
+        let facts = if allowed {
+            self.form_owner(&conn, owner, row.organization_id).await
+        } else {
+            Err(Error::not_found())
         };
         let facts = match facts {
             Ok(facts) => facts,

@@ -16,7 +16,7 @@ pub(crate) use version_create::job_tags;
 pub use version_dry_run::DryRun;
 pub(crate) use versions::cancelled;
 
-use api_types::{CreateTemplateRequest, Template, TransitionStats, UpdateTemplateMeta};
+use api_types::{CreateTemplateRequest, Template, UpdateTemplateMeta};
 use authz::{Action, Object, ResourceType, Subject};
 use chrono::Utc;
 use store::templates::TemplateRow;
@@ -67,7 +67,7 @@ pub(crate) fn shown(row: &TemplateRow) -> Template {
     for transition in ["start", "stop", "delete"] {
         api.build_time_stats
             .entry(transition.to_owned())
-            .or_insert_with(TransitionStats::default);
+            .or_default();
     }
     api
 }

@@ -226,7 +226,7 @@ async fn cancelling() {
         job_id: job.job_id,
         error: "interrupted".into(),
         r#type: Some(Failed::WorkspaceBuild(FailedBuild {
-            state: b"half".to_vec().into(),
+            state: b"half".to_vec(),
             timings: vec![],
         })),
         ..Default::default()

@@ -39,7 +39,7 @@ async fn the_form_decides_what_a_build_needs() {
     let version = d.version_of(&d.owner.who, None, archive()).await;
     let job = d.acquire().await;
     let import = TemplateImport {
-        plan: b"{}".to_vec().into(),
+        plan: b"{}".to_vec(),
         ..Default::default()
     };
     d.complete(&job, Type::TemplateImport(import)).await;

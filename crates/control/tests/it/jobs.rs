@@ -158,7 +158,7 @@ async fn a_state_that_comes_late_is_kept() {
         job_id: job.job_id,
         error: "the server was killed".into(),
         r#type: Some(Failed::WorkspaceBuild(FailedBuild {
-            state: b"written".to_vec().into(),
+            state: b"written".to_vec(),
             timings: vec![],
         })),
         ..Default::default()

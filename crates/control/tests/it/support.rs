@@ -124,7 +124,7 @@ impl Deployment {
         let import = TemplateImport {
             start_resources: vec![machine()],
             rich_parameters,
-            plan: b"{}".to_vec().into(),
+            plan: b"{}".to_vec(),
             ..Default::default()
         };
         self.complete(&job, Type::TemplateImport(import)).await;
@@ -182,7 +182,7 @@ impl Deployment {
     pub async fn build(&self, state: &[u8]) -> AcquiredJob {
         let job = self.acquire().await;
         let done = WorkspaceBuild {
-            state: state.to_vec().into(),
+            state: state.to_vec(),
             resources: vec![machine()],
             ..Default::default()
         };

@@ -31,7 +31,7 @@ async fn an_import_becomes_a_template() {
         assert!(!job.template_source_archive.is_empty());
         let update = UpdateJobRequest {
             job_id: job.job_id.clone(),
-            readme: b"# Hello".to_vec().into(),
+            readme: b"# Hello".to_vec(),
             logs: vec![Log {
                 stage: "Setting up".into(),
                 output: "one\0".into(),
@@ -345,7 +345,7 @@ async fn bad_versions_are_refused() {
         (
             with(|r| {
                 r.example_id.clear();
-                r.file_id = Some(uuid::Uuid::new_v4())
+                r.file_id = Some(uuid::Uuid::new_v4());
             }),
             404,
         ),

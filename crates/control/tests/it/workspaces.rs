@@ -53,7 +53,7 @@ async fn of_two_builds_at_once_one_succeeds() {
     assert_eq!(all.iter().filter(|r| r.is_ok()).count(), 1);
     assert!(
         all.iter()
-            .flat_map(|r| r.as_ref().err())
+            .filter_map(|r| r.as_ref().err())
             .all(|e| e.status() == 409)
     );
 }

@@ -40,18 +40,3 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
     Duration::try_from_secs_f64(total).map_err(|_| bad())
 }
-
-/// Writes a duration so that [`parse_duration`] reads it back.
-pub fn format_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let millis = duration.subsec_millis();
-    if millis != 0 {
-        return format!("{}ms", duration.as_millis());
-    }
-    match seconds {
-        0 => "0s".to_owned(),
-        s if s % 3600 == 0 => format!("{}h", s / 3600),
-        s if s % 60 == 0 => format!("{}m", s / 60),
-        s => format!("{s}s"),
-    }
-}

@@ -29,10 +29,10 @@ async fn list(State(state): State<AppState>) -> Html<String> {
     let mut names: Vec<&str> = state.binaries.names().collect();
     names.sort_unstable();
     // Names are ours, so they need no escaping.
-    let items: String = names
-        .iter()
-        .map(|name| format!("<a href=\"/bin/{name}\">{name}</a>\n"))
-        .collect();
+    let mut items = String::new();
+    for name in names {
+        items += &format!("<a href=\"/bin/{name}\">{name}</a>\n");
+    }
     Html(format!("<pre>\n{items}</pre>\n"))
 }
 

@@ -64,12 +64,14 @@ async fn events(
                 Step::First => (Event::Ping, Step::Look),
                 Step::Look => look(&control, &who, workspace).await,
                 Step::Wait => {
-                    match tokio::time::timeout(PING_EVERY, changed(&mut changes, workspace)).await {
-                        Err(_) => (Event::Ping, Step::Wait),
-                        Ok(()) => {
-                            tokio::time::sleep(SETTLE).await;
-                            look(&control, &who, workspace).await
-                        }
+                    if tokio::time::timeout(PING_EVERY, changed(&mut changes, workspace))
+                        .await
+                        .is_err()
+                    {
+                        (Event::Ping, Step::Wait)
+                    } else {
+                        tokio::time::sleep(SETTLE).await;
+                        look(&control, &who, workspace).await
                     }
                 }
                 Step::Over => return None,

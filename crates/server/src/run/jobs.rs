@@ -17,7 +17,7 @@ use super::{Bundles, Places, RunError, Stop};
 use crate::options::Options;
 
 /// How long running jobs are waited for when the server drains.
-const DRAIN: Duration = Duration::from_secs(30 * 60);
+const DRAIN: Duration = Duration::from_mins(30);
 /// How long cancelled jobs may take to write their state before the process ends.
 const CANCEL: Duration = Duration::from_secs(30);
 

@@ -1,5 +1,6 @@
 //! Identities over the whole router and a real database: who may call what,
 //! and what callers with bad manners get.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod access;
 mod app;

@@ -36,7 +36,7 @@ fn updates(net: &mut Net, connection: ConnectionId) -> Vec<(Uuid, Change<&'stati
     while let Some(output) = net.take(connection) {
         match output {
             Output::Updates(list) => {
-                all.extend(list.into_iter().map(|Update { id, change }| (id, change)))
+                all.extend(list.into_iter().map(|Update { id, change }| (id, change)));
             }
             other => panic!("{other:?}"),
         }
