@@ -122,7 +122,7 @@ fn usual() -> Option<PathBuf> {
         ".config"
     };
     Some(
-        std::env::home_dir()
+        crate::home::home_dir()
             .filter(|h| !h.as_os_str().is_empty())?
             .join(place)
             .join("coderv2"),

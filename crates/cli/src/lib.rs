@@ -18,6 +18,7 @@ mod dispatch;
 mod failure;
 mod follow;
 mod globals;
+mod home;
 mod parameters;
 mod schedule;
 mod session;

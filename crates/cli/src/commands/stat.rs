@@ -158,8 +158,10 @@ pub async fn run(args: Args, _session: &Session) -> Result<()> {
             let row = Row {
                 host_cpu: cpu.ok(),
                 host_memory: host::memory().ok(),
-                home_disk: host::disk(&std::env::home_dir().unwrap_or_else(|| PathBuf::from("/")))
-                    .ok(),
+                home_disk: host::disk(
+                    &crate::home::home_dir().unwrap_or_else(|| PathBuf::from("/")),
+                )
+                .ok(),
                 container_cpu: container?,
                 container_memory: cgroup::memory()?,
             };

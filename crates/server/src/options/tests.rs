@@ -1,3 +1,5 @@
+//! The table is sound, and values win in the right order.
+
 use std::collections::HashSet;
 
 use super::*;
@@ -27,7 +29,10 @@ fn the_table_is_consistent() {
         let env = spec.env();
         assert!(env.is_empty() || seen.insert(env.clone()), "{env} twice");
         if let Some(path) = spec.yaml_path() {
-            assert!(seen.insert(path.join(".")), "{path:?} twice");
+            assert!(
+                seen.insert(format!("yaml:{}", path.join("."))),
+                "{path:?} twice"
+            );
         }
         assert!(
             value::check(spec.kind, spec.default).is_ok(),

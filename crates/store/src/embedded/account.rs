@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use nix::unistd::{Gid, Uid, User};
+use nix::unistd::{Gid, Uid};
 use tokio::process::Command;
 
 use super::EmbeddedError;
@@ -26,9 +26,9 @@ impl Account {
         }
         ["coder", "postgres", "nobody"]
             .into_iter()
-            .find_map(|name| User::from_name(name).ok().flatten())
-            .filter(|user| !user.uid.is_root())
-            .map(|user| Account(Some((user.uid, user.gid))))
+            .find_map(local_user)
+            .filter(|(uid, _)| !uid.is_root())
+            .map(|user| Account(Some(user)))
             .ok_or(EmbeddedError::NoAccount)
     }
 
@@ -47,4 +47,19 @@ impl Account {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }
     }
+}
+
+/// A user of `/etc/passwd`. The C library is not asked: in a statically linked program it would load
+/// the modules of the machine's name service, which belong to another C library.
+fn local_user(name: &str) -> Option<(Uid, Gid)> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let uid: u32 = fields.nth(1)?.parse().ok()?;
+        let gid: u32 = fields.next()?.parse().ok()?;
+        Some((Uid::from_raw(uid), Gid::from_raw(gid)))
+    })
 }

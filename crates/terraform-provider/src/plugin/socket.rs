@@ -87,10 +87,14 @@ fn group_id(group: &str) -> Option<u32> {
     if let Ok(id) = group.parse() {
         return Some(id);
     }
-    nix::unistd::Group::from_name(group)
-        .ok()
-        .flatten()
-        .map(|group| group.gid.as_raw())
+    // Not from the C library, which in a statically linked program would load foreign modules.
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == group)
+            .then(|| fields.nth(1)?.parse().ok())
+            .flatten()
+    })
 }
 
 #[cfg(test)]

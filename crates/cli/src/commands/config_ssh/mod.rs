@@ -195,7 +195,7 @@ fn choose(
 
 fn expand_home(path: &str) -> Result<PathBuf> {
     match path.strip_prefix("~/") {
-        Some(rest) => Ok(std::env::home_dir()
+        Some(rest) => Ok(crate::home::home_dir()
             .context("cannot tell where your home directory is: set HOME")?
             .join(rest)),
         None => Ok(PathBuf::from(path)),

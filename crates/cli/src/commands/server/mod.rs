@@ -116,7 +116,7 @@ fn cache() -> Result<PathBuf> {
     if let Some(dir) = var("XDG_CACHE_HOME") {
         return Ok(dir.join("coder"));
     }
-    let home = std::env::home_dir().filter(|h| !h.as_os_str().is_empty());
+    let home = crate::home::home_dir().filter(|h| !h.as_os_str().is_empty());
     Ok(home
         .context("cannot tell where unpacked programs belong: set HOME, or give --cache-dir")?
         .join(".cache/coder"))
