@@ -61,7 +61,7 @@ resource "terraform_data" "process" {
   }
   provisioner "local-exec" {
     when    = destroy
-    command = "kill -TERM -- -$(cat ROOT/${self.input.id}/pid) || true"
+    command = "kill -TERM -$(cat ROOT/${self.input.id}/pid) || true"
   }
 }
 """

@@ -56,7 +56,7 @@ resource "terraform_data" "process" {{
   }}
   provisioner "local-exec" {{
     when    = destroy
-    command = "kill -TERM -- -$(cat {root}/${{self.input.id}}/pid) || true"
+    command = "kill -TERM -$(cat {root}/${{self.input.id}}/pid) || true"
   }}
 }}
 "#
