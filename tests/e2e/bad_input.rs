@@ -1,9 +1,9 @@
 //! Bad input gets a clear error, and the server lives on.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use e2e::http;
+use e2e::{command::eventually, http};
 
 use crate::world::world;
 
@@ -152,6 +152,12 @@ pub fn same_name_at_once() -> Result<()> {
     let created = answers.iter().filter(|s| **s == 201).count();
     let refused = answers.iter().filter(|s| **s == 409).count();
     ensure!(created == 1 && refused == 15, "{answers:?}");
+    // Its build is still under way, and refuses another until it has ended.
+    eventually("the build ends", Duration::from_secs(30), || {
+        let path = "/api/v2/users/me/workspace/contested";
+        let build = world.server.api("GET", path, "")?.json()?["latest_build"].clone();
+        Ok((build["job"]["status"] == "succeeded").then_some(()))
+    })?;
     world
         .server
         .cli(["delete", "contested", "-y"])

@@ -66,11 +66,7 @@ pub fn template_to_shell() -> Result<()> {
     server.cli(["ssh", "first", "true"]).run()?.ok()?;
     server.cli(["delete", "first", "-y"]).run()?.ok()?;
     let gone = server.cli(["show", "first"]).run()?.expect_code(1)?;
-    ensure!(
-        gone.all().contains("not found") || gone.all().contains("access to"),
-        "{}",
-        gone.all()
-    );
+    ensure!(gone.all().contains("no workspace"), "{}", gone.all());
     Ok(())
 }
 
