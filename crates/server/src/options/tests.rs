@@ -133,3 +133,19 @@ fn what_is_written_can_be_read() {
     assert_eq!(again.list("experiments"), ["a", "b"]);
     assert!(markdown().contains("## --http-address"));
 }
+
+/// `docs/server-options.md` is written from the table: after a change, run this
+/// test once with `UPDATE_DOCS=1`.
+#[test]
+fn the_docs_page_is_up_to_date() {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/server-options.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == markdown(),
+        "docs/server-options.md is not what the table gives: UPDATE_DOCS=1 cargo test -p server --lib docs_page"
+    );
+}
