@@ -31,14 +31,8 @@ pub struct Settings {
     pub ssh_keygen_algorithm: String,
     /// Workspaces may be renamed.
     pub allow_workspace_renames: bool,
-    /// Users may set quiet hours of their own.
-    pub allow_custom_quiet_hours: bool,
     /// Quiet hours of users who set none: a daily schedule in cron form.
     pub default_quiet_hours_schedule: String,
-    /// How often automatic starts and stops are looked at.
-    pub autobuild_poll_interval: Duration,
-    /// How often dead jobs are looked for.
-    pub job_hang_detector_interval: Duration,
     /// Time between a polite cancellation of a build and its end by force.
     pub provisioner_force_cancel_interval: Duration,
     /// In-process provisioner daemons.
@@ -68,10 +62,7 @@ impl Settings {
             policy: authz::Policy::default(),
             ssh_keygen_algorithm: "ed25519".to_owned(),
             allow_workspace_renames: false,
-            allow_custom_quiet_hours: true,
             default_quiet_hours_schedule: "CRON_TZ=UTC 0 0 * * *".to_owned(),
-            autobuild_poll_interval: Duration::from_mins(1),
-            job_hang_detector_interval: Duration::from_mins(1),
             provisioner_force_cancel_interval: Duration::from_mins(10),
             provisioner_daemons: 3,
             workspace_hostname_suffix: "coder".to_owned(),
