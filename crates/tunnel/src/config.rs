@@ -5,10 +5,15 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use tokio::io::DuplexStream;
 use tunnel_proto::address;
 use tunnel_proto::derp_map::DerpMap;
 use url::Url;
 use uuid::Uuid;
+
+/// Opens a connection to a relay inside this process: gives one end of a pipe, and the relay serves
+/// the other.
+pub type RelayInProcess = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
 
 /// Settings of a [`crate::Conn`].
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub struct Config {
     pub derp_map: DerpMap,
     /// Reach relays only by WebSocket.
     pub derp_force_websockets: bool,
+    /// Where embedded relays are in this process, without a socket or HTTP between; for servers.
+    pub relay_in_process: Option<RelayInProcess>,
     /// Publish no UDP endpoints, and go only through relays.
     pub block_endpoints: bool,
 }
@@ -61,6 +68,7 @@ impl Config {
             tls: None,
             derp_map: DerpMap::default(),
             derp_force_websockets: false,
+            relay_in_process: None,
             block_endpoints: true,
         }
     }

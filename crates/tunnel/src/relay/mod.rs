@@ -31,6 +31,7 @@ pub(crate) struct Relays {
     pub(crate) headers: HeaderMap,
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     pub(crate) base: Option<BaseAddress>,
+    in_process: Option<crate::RelayInProcess>,
     force_websocket: AtomicBool,
     /// Regions that refused the plain upgrade: something on the way knows only WebSockets.
     websocket_regions: Mutex<HashSet<u16>>,
@@ -49,6 +50,7 @@ impl Relays {
             headers: config.headers.clone(),
             tls,
             base: base_address(&config.base_url),
+            in_process: config.relay_in_process.clone(),
             force_websocket: AtomicBool::new(config.derp_force_websockets),
             websocket_regions: Mutex::default(),
         }
