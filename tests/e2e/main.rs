@@ -5,6 +5,7 @@
 //! test that breaks or restarts a server starts its own.
 
 mod bad_input;
+mod faults;
 mod first_path;
 mod interop_agent;
 mod interop_cli;
@@ -58,6 +59,11 @@ fn main() {
             restarts::server_killed_during_apply,
         ),
         ("restarts::postgres_killed", restarts::postgres_killed),
+        (
+            "faults::postgres_paused_during_build",
+            faults::postgres_paused_during_build,
+        ),
+        ("faults::disk_full", faults::disk_full),
         ("shapes::responses", shapes::responses),
         ("bad_input::http", bad_input::http),
         ("bad_input::templates", bad_input::templates),

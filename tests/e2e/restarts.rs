@@ -40,27 +40,8 @@ pub fn server_killed_while_agent_runs() -> Result<()> {
 
 pub fn server_killed_during_apply() -> Result<()> {
     let server = Server::start(&binaries::coder(), &[])?;
-    let dir = server.dir().join("slow");
     let root = world::workspaces_root(&server);
-    e2e::workspace_template::write(&dir, &root, None)?;
-    let mut text = std::fs::read_to_string(dir.join("main.tf"))?;
-    text.push_str(
-        r#"
-resource "terraform_data" "slow" {
-  count      = data.coder_workspace.me.start_count
-  depends_on = [terraform_data.process]
-  provisioner "local-exec" {
-    command = "sleep 15"
-  }
-}
-"#,
-    );
-    std::fs::write(dir.join("main.tf"), text)?;
-    let dir = dir.display().to_string();
-    server
-        .cli(["templates", "push", "slow", "-d", &dir, "-y"])
-        .run()?
-        .ok()?;
+    world::push_slow(&server, "slow", 15)?;
     server
         .cli(["create", "cut", "-t", "slow", "-y", "--no-wait"])
         .run()?

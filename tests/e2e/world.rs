@@ -71,3 +71,28 @@ pub fn push(server: &Server, name: &str, agent: Option<&Path>) -> Result<()> {
         .ok()?;
     Ok(())
 }
+
+/// Pushes the process template with an apply that takes `seconds` longer than the process needs.
+pub fn push_slow(server: &Server, name: &str, seconds: u32) -> Result<()> {
+    let dir = server.dir().join(format!("template-{name}"));
+    workspace_template::write(&dir, &workspaces_root(server), None)?;
+    let mut text = std::fs::read_to_string(dir.join("main.tf"))?;
+    text.push_str(&format!(
+        r#"
+resource "terraform_data" "slow" {{
+  count      = data.coder_workspace.me.start_count
+  depends_on = [terraform_data.process]
+  provisioner "local-exec" {{
+    command = "sleep {seconds}"
+  }}
+}}
+"#
+    ));
+    std::fs::write(dir.join("main.tf"), text)?;
+    let dir = dir.display().to_string();
+    server
+        .cli(["templates", "push", name, "-d", &dir, "-y"])
+        .run()?
+        .ok()?;
+    Ok(())
+}

@@ -111,7 +111,8 @@ impl Server {
         })
     }
 
-    fn sign_in(&self) -> Result<()> {
+    /// Creates the first user and signs the command line in as it.
+    pub fn sign_in(&self) -> Result<()> {
         self.cli([
             "login",
             &self.url,
