@@ -2,6 +2,7 @@
 //! of options, and `run`, which is `coder server`. No rules of its own: a
 //! handler translates and calls `control`.
 
+mod agent_conn;
 mod agent_rpc;
 mod auth;
 mod binaries;
@@ -25,6 +26,7 @@ pub use error::ApiError;
 pub use extract::{Json, MAX_JSON_BODY, Pagination, Path, Query, QueryParams, read_body};
 pub use middleware::{RateLimits, TrustedProxies};
 pub use router::router;
+pub use routes::api as api_routes;
 pub use run::{Bundles, How, Places, RunError, Stop, logging, run};
 pub use state::{AppState, HttpSettings};
 pub use tailnet::{Tailnet, TailnetSettings};

@@ -32,8 +32,8 @@ use axum::Router;
 
 use crate::{ApiError, AppState};
 
-/// Everything below `/api/v2`.
-pub(crate) fn api() -> Router<AppState> {
+/// Everything below `/api/v2`, without the layers that stand before it in [`crate::router`].
+pub fn api() -> Router<AppState> {
     Router::new()
         .merge(agents::router())
         .merge(agent_metadata::router())

@@ -19,6 +19,8 @@ use tunnel_proto::key::NodePrivate;
 use url::Url;
 use uuid::Uuid;
 
+use crate::agent_conn::{AgentConn, AgentConns};
+
 pub(crate) use coordinator::Access;
 use coordinator::Coordinator;
 pub(crate) use resume::{ResumeError, ResumeTokens};
@@ -39,6 +41,7 @@ struct Inner {
     options: TailnetSettings,
     resume: ResumeTokens,
     replica: Uuid,
+    agents: AgentConns,
 }
 
 impl Tailnet {
@@ -61,6 +64,7 @@ impl Tailnet {
                 options,
                 resume: ResumeTokens::new(control),
                 replica,
+                agents: AgentConns::new(access_url.clone()),
             }),
         }
     }
@@ -105,8 +109,14 @@ impl Tailnet {
         }
     }
 
+    /// A hold on the server's own tunnel to an agent. The caller has checked the user's rights.
+    pub(crate) fn acquire(&self, agent: Uuid) -> AgentConn {
+        self.inner.agents.acquire(self, agent)
+    }
+
     /// Ends every connection of relay and coordinator; for the server's stop.
     pub fn close(&self) {
+        self.inner.agents.close();
         self.inner.coordinator.close();
         if let Some(relay) = &self.inner.relay {
             relay.close();
