@@ -19,6 +19,7 @@ if [ "$kind" = test ]; then
   need busybox busybox-static
   need zstd zstd
   need curl curl
+  need dockerd docker.io
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
 [ ${#wanted[@]} -eq 0 ] && exit 0

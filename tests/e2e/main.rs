@@ -5,6 +5,7 @@
 //! test that breaks or restarts a server starts its own.
 
 mod bad_input;
+mod docker;
 mod faults;
 mod first_path;
 mod interop_agent;
@@ -64,6 +65,7 @@ fn main() {
             faults::postgres_paused_during_build,
         ),
         ("faults::disk_full", faults::disk_full),
+        ("docker::template_to_shell", docker::template_to_shell),
         ("shapes::responses", shapes::responses),
         ("bad_input::http", bad_input::http),
         ("bad_input::templates", bad_input::templates),

@@ -37,4 +37,9 @@ impl Peers {
     pub fn tofurc(&self) -> PathBuf {
         self.folder.join("tofurc-go")
     }
+
+    /// A Terraform CLI configuration that finds kreuzwerker/docker, and leaves `coder/coder` to the server.
+    pub fn docker_tofurc(&self) -> PathBuf {
+        self.folder.join("tofurc")
+    }
 }
