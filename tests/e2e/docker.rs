@@ -142,6 +142,14 @@ impl Drop for Engine {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let _ = self.child.wait();
+        // The engine leaves its network namespace mounted.
+        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+        let root = self.dir.path().display().to_string();
+        for point in mounts.lines().filter_map(|l| l.split(' ').nth(1)) {
+            if point.starts_with(&root) {
+                let _ = Command::new("umount").args(["-l", point]).status();
+            }
+        }
     }
 }
 
