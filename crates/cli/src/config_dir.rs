@@ -44,6 +44,11 @@ impl ConfigDir {
         self.read("organization")
     }
 
+    /// Address of the dotfiles repository that was installed last.
+    pub fn dotfiles_url(&self) -> Result<Option<String>> {
+        self.read("dotfilesurl")
+    }
+
     /// Stores a setting.
     pub fn write(&self, name: &str, value: &str) -> Result<()> {
         let path = self.0.join(name);

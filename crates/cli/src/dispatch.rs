@@ -29,10 +29,25 @@ pub fn main() -> ExitCode {
     {
         return terraform_provider::serve();
     }
+    if completed(&args) {
+        return ExitCode::SUCCESS;
+    }
     match Root::parse_tree(&args) {
         Ok((root, command)) => run(root, &command),
         Err(error) => usage_error(&error),
     }
+}
+
+/// Answers a shell that asks how to complete a line.
+fn completed(args: &[std::ffi::OsString]) -> bool {
+    let here = std::env::current_dir().ok();
+    clap_complete::CompleteEnv::with_factory(|| tree(true))
+        .var(commands::completion::ASKED_BY)
+        .try_complete(args.iter().cloned(), here.as_deref())
+        .unwrap_or_else(|error| {
+            crate::ui::output::emit_err(&format!("{error}\n"));
+            true
+        })
 }
 
 /// Prints help to standard output and mistakes to standard error.

@@ -23,6 +23,7 @@ mod parameters;
 mod schedule;
 mod session;
 mod target;
+mod text_file;
 mod ui;
 
 pub use dispatch::main;

@@ -3,10 +3,12 @@
 pub mod agent;
 mod autoupdate;
 pub mod building;
+pub mod completion;
 mod config_ssh;
 mod connect;
 mod create;
 mod delete;
+mod dotfiles;
 mod favorite;
 pub mod gitaskpass;
 mod gitssh;
@@ -15,6 +17,7 @@ mod login;
 mod logout;
 mod logs;
 pub mod lookup;
+mod open;
 mod organizations;
 mod ping;
 mod port_forward;
@@ -37,6 +40,7 @@ mod tokens;
 mod update;
 mod users;
 mod version;
+mod vscodessh;
 mod whoami;
 
 use anyhow::Result;
@@ -84,6 +88,8 @@ pub enum Command {
     Agent(agent::Args),
     /// Choose whether a workspace updates with every start.
     Autoupdate(autoupdate::Args),
+    /// Install or update completion of commands and flags in your shell.
+    Completion(completion::Args),
     /// Let OpenSSH reach workspaces: writes a section of its configuration.
     ConfigSsh(config_ssh::Args),
     /// Ask about Coder Connect.
@@ -94,6 +100,8 @@ pub enum Command {
     /// Delete a workspace and everything in it.
     #[command(visible_alias = "rm")]
     Delete(delete::Args),
+    /// Personalize this workspace with your dotfiles repository.
+    Dotfiles(dotfiles::Args),
     /// List a workspace before the others.
     #[command(visible_aliases = ["fav", "favourite"])]
     Favorite(favorite::Args),
@@ -112,6 +120,8 @@ pub enum Command {
     Logout(logout::Args),
     /// Show the logs of a workspace's build and of its agents.
     Logs(logs::Args),
+    /// Open a workspace in an editor, or one of its apps in the browser.
+    Open(open::Args),
     /// Show organizations and their members.
     #[command(visible_aliases = ["organization", "org", "orgs"])]
     Organizations(organizations::Args),
@@ -162,6 +172,9 @@ pub enum Command {
     Users(users::Args),
     /// Show the version of this program.
     Version(version::Args),
+    /// Carry SSH of VS Code to a workspace.
+    #[command(hide = true)]
+    Vscodessh(vscodessh::Args),
     /// Show who is signed in, and where.
     Whoami(whoami::Args),
 }
@@ -192,10 +205,12 @@ impl Command {
         match self {
             Self::Agent(args) => agent::run(args, session).await,
             Self::Autoupdate(args) => autoupdate::run(args, session).await,
+            Self::Completion(args) => completion::run(&args, session),
             Self::ConfigSsh(args) => config_ssh::run(args, session).await,
             Self::Connect(args) => connect::run(&args),
             Self::Create(args) => create::run(args, session).await,
             Self::Delete(args) => delete::run(args, session).await,
+            Self::Dotfiles(args) => dotfiles::run(args, session).await,
             Self::Favorite(args) => favorite::add(args, session).await,
             Self::Gitaskpass(args) => gitaskpass::run(args, session).await,
             Self::Gitssh(args) => gitssh::run(args, session).await,
@@ -203,6 +218,7 @@ impl Command {
             Self::Login(args) => login::run(args, session).await,
             Self::Logout(args) => logout::run(args, session).await,
             Self::Logs(args) => logs::run(args, session).await,
+            Self::Open(args) => open::run(args, session).await,
             Self::Organizations(args) => organizations::run(args, session).await,
             Self::Ping(args) => ping::run(args, session).await,
             Self::PortForward(args) => port_forward::run(args, session).await,
@@ -225,6 +241,7 @@ impl Command {
             Self::Update(args) => update::run(args, session).await,
             Self::Users(args) => users::run(args, session).await,
             Self::Version(args) => version::run(&args, session),
+            Self::Vscodessh(args) => vscodessh::run(args, session).await,
             Self::Whoami(args) => whoami::run(args, session).await,
         }
     }

@@ -11,7 +11,6 @@ use tunnel::Via;
 use super::ssh;
 use crate::connect::ready::Patience;
 use crate::failure::Exit;
-use crate::follow::agent::Wait;
 use crate::say;
 use crate::session::Session;
 use crate::target::Target;
@@ -50,11 +49,7 @@ pub struct Args {
 /// Pings and sums up.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let target = Target::agent(&args.workspace)?;
-    let patience = Patience {
-        autostart: false,
-        wait: Wait::No,
-    };
-    let (workspace, link) = ssh::connect(session, &target, patience).await?;
+    let (workspace, link) = ssh::connect(session, &target, Patience::stay()).await?;
     // The first answer needs the tunnel; its making is not what is measured.
     link.conn()
         .await_reachable(link.agent(), REACH)

@@ -10,7 +10,6 @@ use tunnel::TcpStream;
 
 use super::ssh;
 use crate::connect::ready::Patience;
-use crate::follow::agent::Wait;
 use crate::say;
 use crate::session::Session;
 use crate::target::Target;
@@ -101,11 +100,7 @@ struct Greeting {
 /// Measures and prints.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let target = Target::agent(&args.workspace)?;
-    let patience = Patience {
-        autostart: false,
-        wait: Wait::No,
-    };
-    let (_, mut link) = ssh::connect(session, &target, patience).await?;
+    let (_, mut link) = ssh::connect(session, &target, Patience::stay()).await?;
     let duration = args.time.clamp(SHORTEST, LONGEST);
     session.note(&format!(
         "Starting a {}s {} test...",

@@ -29,6 +29,16 @@ pub struct Patience {
     pub wait: Wait,
 }
 
+impl Patience {
+    /// Starts nothing, and does not wait for scripts.
+    pub fn stay() -> Self {
+        Self {
+            autostart: false,
+            wait: Wait::No,
+        }
+    }
+}
+
 /// Makes `workspace` run and its agent reachable; gives both as they are then.
 pub async fn make_ready(
     session: &Session,
@@ -48,7 +58,8 @@ pub async fn make_ready(
     Ok((workspace, agent))
 }
 
-async fn make_run(
+/// Makes `workspace` run; gives it as it is then.
+pub async fn make_run(
     session: &Session,
     mut workspace: Workspace,
     autostart: bool,

@@ -85,34 +85,57 @@ pub fn render(section: &Section<'_>) -> Result<String> {
     let settings = settings(section)?;
     let (prefix, suffix) = section.options.names(section.deployment);
     if !prefix.is_empty() {
-        let pattern = pattern(section.hosts, |name| format!("{prefix}{name}"));
         let proxy = proxy_command(section, &format!("--ssh-host-prefix {prefix}"));
-        let _ = writeln!(out, "Host {pattern}\n{settings}\tProxyCommand {proxy}");
+        for name in names(section.hosts) {
+            let _ = writeln!(
+                out,
+                "Host {prefix}{name}\n{settings}\tProxyCommand {proxy}\n"
+            );
+        }
     }
     if !suffix.is_empty() {
-        let pattern = pattern(section.hosts, |name| format!("{name}.{suffix}"));
         let proxy = proxy_command(section, &format!("--hostname-suffix {suffix}"));
         let exists = format!("{} connect exists %h", quoted(section.binary)).replace('"', "\\\"");
-        let _ = writeln!(out, "\nHost {pattern}\n{settings}");
-        // A VPN that resolves the name needs no help.
-        let _ = writeln!(
-            out,
-            "Match host {} !exec \"{exists}\"\n\tProxyCommand {proxy}",
-            pattern.replace(' ', ",")
-        );
+        for name in names(section.hosts) {
+            let host = format!("{name}.{suffix}");
+            let _ = writeln!(out, "Host {host}\n{settings}");
+            // A VPN that resolves the name needs no help.
+            let _ = writeln!(
+                out,
+                "Match host {host} !exec \"{exists}\"\n\tProxyCommand {proxy}\n"
+            );
+        }
     }
     out.push_str(END);
     out.push('\n');
     Ok(out)
 }
 
-fn pattern(hosts: Option<&[String]>, name: impl Fn(&str) -> String) -> String {
-    match hosts {
-        Some(hosts) if !hosts.is_empty() => {
-            hosts.iter().map(|h| name(h)).collect::<Vec<_>>().join(" ")
-        }
-        _ => name("*"),
+/// The names to write a block for: each workspace, or the pattern of all.
+fn names(hosts: Option<&[String]>) -> Vec<&str> {
+    hosts.map_or_else(
+        || vec!["*"],
+        |hosts| hosts.iter().map(String::as_str).collect(),
+    )
+}
+
+/// What turns `before` into `after`, line by line, for reading: sections are
+/// replaced as a whole, so what the two share stands at both ends.
+pub fn changes(before: &str, after: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let same =
+        |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
+    let head = same(&mut old.iter().zip(&new));
+    let rest = old.len().min(new.len()) - head;
+    let tail = same(&mut old.iter().rev().zip(new.iter().rev())).min(rest);
+    let mut out = String::new();
+    for line in &old[head..old.len() - tail] {
+        let _ = writeln!(out, "- {line}");
     }
+    for line in &new[head..new.len() - tail] {
+        let _ = writeln!(out, "+ {line}");
+    }
+    out
 }
 
 /// The person's options, then the deployment's, then ours; the first of each
@@ -220,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn without_workspaces_no_host_is_named() {
+        let text = section(&Remembered::default(), Some(&[]));
+        assert!(!text.contains("\nHost "), "{text}");
+        assert!(section(&Remembered::default(), None).contains("Host *.coder\n"));
+    }
+
+    #[test]
+    fn changes_leave_out_what_stays() {
+        assert_eq!(changes("a\nb\nc\n", "a\nx\ny\nc\n"), "- b\n+ x\n+ y\n");
+        assert_eq!(changes("", "a\n"), "+ a\n");
+        assert_eq!(changes("a\na\n", "a\n"), "- a\n");
+    }
+
+    #[test]
     fn damaged_sections_are_left_alone() {
         for config in [
             format!("{START}\nHost x\n"),
@@ -266,10 +303,12 @@ mod tests {
             ..Remembered::default()
         };
         let text = section(&options, Some(&["dev".to_owned(), "web".to_owned()]));
-        assert!(text.contains("Host coder.dev coder.web\n"));
-        assert!(text.contains(
-            "Match host dev.coder,web.coder !exec \"'/opt/my coder' connect exists %h\"\n"
-        ));
+        for host in ["coder.dev", "coder.web", "dev.coder", "web.coder"] {
+            assert!(text.contains(&format!("Host {host}\n")), "{text}");
+        }
+        assert!(
+            text.contains("Match host web.coder !exec \"'/opt/my coder' connect exists %h\"\n")
+        );
         assert!(text.contains("ProxyCommand '/opt/my coder' --global-config /c --header-command 'echo '\\''x=%%y'\\''' ssh --stdio --disable-autostart=true --hostname-suffix coder %h"), "{text}");
     }
 }

@@ -4,20 +4,17 @@
 mod block;
 mod options;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 
-use crate::failure::Advice;
 use crate::follow::agent::Wait;
 use crate::say;
 use crate::session::Session;
+use crate::text_file;
 use crate::ui::prompt::{Question, confirm_default_yes};
 use options::Remembered;
-
-/// An OpenSSH configuration is text that a person can read.
-const MAX_CONFIG: u64 = 8 << 20;
 
 /// Let OpenSSH reach workspaces: writes a section of its configuration.
 #[derive(Debug, ClapArgs)]
@@ -89,20 +86,15 @@ pub struct Args {
 /// Writes the section.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let client = session.client()?;
-    let (deployment, mine) = tokio::join!(
-        client.ssh_config(),
-        client.workspaces("owner:me", u32::from(!args.no_wildcard), 0)
-    );
-    let deployment = match deployment {
+    let deployment = match client.ssh_config().await {
         Err(e) if e.is_not_found() => api_types::SshConfigResponse {
             hostname_prefix: "coder.".to_owned(),
             ..Default::default()
         },
         other => other.context("ask for the deployment's SSH settings")?,
     };
-    let mine = mine.context("list your workspaces")?.workspaces;
     let path = expand_home(&args.ssh_config_file)?;
-    let before = read(&path)?;
+    let before = text_file::read(&path)?;
     let section =
         block::find(&before).with_context(|| format!("cannot change {}", path.display()))?;
     let asked = Remembered::from_flags(&args, session);
@@ -114,11 +106,11 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
             .as_ref()
             .map(|s| Remembered::parse(&before[s.clone()])),
     )?;
-    let hosts = if args.no_wildcard {
-        mine.iter().map(|w| w.name.clone()).collect()
-    } else {
-        Vec::new()
-    };
+    // One of them serves as an example; every one is named without wildcard.
+    let limit = u32::from(!options.no_wildcard);
+    let mine = client.workspaces("owner:me", limit, 0);
+    let mine = mine.await.context("list your workspaces")?.workspaces;
+    let hosts: Vec<String> = mine.iter().map(|w| w.name.clone()).collect();
     let binary = match args
         .coder_binary_path
         .clone()
@@ -134,7 +126,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         config_dir: &config_dir.display().to_string(),
         options: &options,
         deployment: &deployment,
-        hosts: args.no_wildcard.then_some(hosts.as_slice()),
+        hosts: options.no_wildcard.then_some(hosts.as_slice()),
     })?;
     let after = block::replace(&before, section, &text);
     if after == before {
@@ -145,7 +137,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
             "Dry run, the following changes would be made to your SSH configuration:\n\n  * Update the coder section in {}\n",
             path.display()
         )?;
-        return say!("{text}");
+        return say!("{}", block::changes(&before, &after).trim_end());
     }
     if !args.yes {
         say!(
@@ -154,7 +146,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         )?;
         confirm_default_yes("Continue?", false)?;
     }
-    write(&path, &after)?;
+    text_file::replace(&path, &after)?;
     say!("Updated {:?}", path.display().to_string())?;
     let example = mine.first().map_or("<workspace>", |w| w.name.as_str());
     let host = options.example(&deployment, example);
@@ -200,38 +192,4 @@ fn expand_home(path: &str) -> Result<PathBuf> {
             .join(rest)),
         None => Ok(PathBuf::from(path)),
     }
-}
-
-fn read(path: &Path) -> Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    match std::fs::File::open(path).and_then(|f| f.take(MAX_CONFIG).read_to_string(&mut text)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
-        Ok(read) if read as u64 == MAX_CONFIG => Err(Advice::error(
-            format!("{} is too large", path.display()),
-            "Give another file by --ssh-config-file.",
-        )),
-        Ok(_) => Ok(text),
-    }
-}
-
-/// Replaces the file as a whole, through a link where it is one.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = target.parent().unwrap_or(Path::new("."));
-    let written = (|| {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        std::io::Write::write_all(&mut file, text.as_bytes())?;
-        if let Ok(old) = std::fs::metadata(&target) {
-            file.as_file().set_permissions(old.permissions())?;
-        }
-        file.persist(&target)?;
-        std::io::Result::Ok(())
-    })();
-    written.with_context(|| format!("cannot write {}", target.display()))
 }

@@ -45,6 +45,10 @@ pub struct Args {
     #[arg(short = 'A', long, env = "CODER_SSH_FORWARD_AGENT")]
     forward_agent: bool,
 
+    /// Let the workspace use your GPG agent. Needs GnuPG on both sides; the agent must run here.
+    #[arg(short = 'G', long, env = "CODER_SSH_FORWARD_GPG")]
+    forward_gpg: bool,
+
     /// Socket of the SSH agent to forward, in place of SSH_AUTH_SOCK.
     #[arg(long, env = "CODER_SSH_IDENTITY_AGENT", value_name = "socket")]
     identity_agent: Option<PathBuf>,
@@ -66,7 +70,7 @@ pub struct Args {
     #[arg(short, long, env = "CODER_SSH_LOG_DIR", value_name = "directory")]
     log_dir: Option<PathBuf>,
 
-    /// Listen in the workspace and forward to this machine: port:address:port; may be repeated.
+    /// Listen in the workspace and forward to this machine: port:address:port, or socket:socket by absolute paths; may be repeated.
     #[arg(
         short = 'R',
         long,
@@ -92,7 +96,7 @@ pub struct Args {
     disable_autostart: bool,
 
     /// How often to look whether the workspace has stopped. Kept for scripts: news come by themselves.
-    #[arg(long, value_name = "duration", default_value = "1m", value_parser = time::duration_flag)]
+    #[arg(long, env = "CODER_WORKSPACE_POLL_INTERVAL", value_name = "duration", default_value = "1m", value_parser = time::duration_flag)]
     workspace_poll_interval: Duration,
 
     /// Directory to which to write the quality of the connection.
@@ -104,8 +108,65 @@ pub struct Args {
     network_info_interval: Duration,
 
     /// What uses the connection, for statistics.
-    #[arg(long, hide = true, value_name = "app")]
+    #[arg(long, env = "CODER_SSH_USAGE_APP", hide = true, value_name = "app")]
     usage_app: Option<String>,
+
+    /// Container of the workspace to enter, by name or id.
+    #[arg(short, long, hide = true, value_name = "container")]
+    container: Option<String>,
+
+    /// As whom to enter it.
+    #[arg(long, hide = true, value_name = "user")]
+    container_user: Option<String>,
+
+    /// Make a tunnel even where Coder Connect could carry the connection.
+    #[arg(long, hide = true)]
+    force_new_tunnel: bool,
+}
+
+/// What an editor's own ProxyCommand asks for.
+pub struct EditorConnection {
+    /// The workspace, in any form of [`Target::agent`].
+    pub workspace: String,
+    /// Wait for startup scripts.
+    pub wait: Wait,
+    /// Directory for a log of the connection.
+    pub log_dir: Option<PathBuf>,
+    /// Directory to which to write the quality of the connection.
+    pub network_info_dir: PathBuf,
+    /// How often to write it.
+    pub network_info_interval: Duration,
+}
+
+impl EditorConnection {
+    /// The same as flags of `coder ssh`. Editors start workspaces by
+    /// themselves, where a person sees it.
+    pub fn into_args(self) -> Args {
+        Args {
+            workspace: self.workspace,
+            command: Vec::new(),
+            stdio: true,
+            tty: false,
+            forward_agent: false,
+            forward_gpg: false,
+            identity_agent: None,
+            wait: self.wait,
+            no_wait: false,
+            log_dir: self.log_dir,
+            remote_forward: Vec::new(),
+            env: Vec::new(),
+            hostname_suffix: None,
+            ssh_host_prefix: None,
+            disable_autostart: true,
+            workspace_poll_interval: Duration::ZERO,
+            network_info_dir: Some(self.network_info_dir),
+            network_info_interval: self.network_info_interval,
+            usage_app: Some("vscode".to_owned()),
+            container: None,
+            container_user: None,
+            force_new_tunnel: false,
+        }
+    }
 }
 
 /// Connects and runs the session.
@@ -114,14 +175,15 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     if args.stdio && !args.command.is_empty() {
         bail!("--stdio carries SSH itself: the command belongs to the SSH client");
     }
-    let environment = environment::parse(&args.env)?;
+    let mut environment = environment::parse(&args.env)?;
+    environment.extend(in_container(&args)?);
     let forwards: Vec<forward::Remote> = csv::split_all(&args.remote_forward)
         .iter()
         .filter(|f| !f.is_empty())
         .map(|f| f.parse())
         .collect::<Result<_>>()?;
-    if args.stdio && !forwards.is_empty() {
-        bail!("--stdio carries SSH itself: -R belongs to the SSH client");
+    if args.stdio && (!forwards.is_empty() || args.forward_gpg) {
+        bail!("--stdio carries SSH itself: -R and -G belong to the SSH client");
     }
     let target = Target::host(
         &args.workspace,
@@ -174,6 +236,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
             environment,
             agent_socket,
             forwards,
+            gpg: args.forward_gpg,
         };
         session::run(session, stream, wanted).await
     };
@@ -205,6 +268,25 @@ pub async fn connect(
     let (workspace, prepared) = (workspace?, prepared?);
     let (workspace, agent) = make_ready(session, workspace, target, patience).await?;
     Ok((workspace, prepared.connect(client, agent.id)))
+}
+
+/// The variables by which an agent runs the session inside a container; it
+/// takes them for itself.
+fn in_container(args: &Args) -> Result<Vec<(String, String)>> {
+    let set = |value: &Option<String>| value.clone().filter(|v| !v.is_empty());
+    match (set(&args.container), set(&args.container_user)) {
+        (None, Some(_)) => bail!("--container-user needs --container"),
+        (Some(_), _) if args.stdio => bail!(
+            "--stdio carries SSH itself: name the container there, by SetEnv CODER_CONTAINER=<name>"
+        ),
+        (container, user) => Ok([
+            ("CODER_CONTAINER", container),
+            ("CODER_CONTAINER_USER", user),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()),
+    }
 }
 
 /// Kinds of use that the server counts; it refuses others.

@@ -1,10 +1,11 @@
 //! One SSH session inside the tunnel: shell or command, terminal, exit code.
 
+mod gpg;
 mod input;
 mod output;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use russh::client::{self, Handle, Msg};
@@ -39,14 +40,19 @@ pub struct Wanted {
     pub environment: Vec<(String, String)>,
     /// Socket of the SSH agent to forward.
     pub agent_socket: Option<PathBuf>,
-    /// Ports to listen on in the workspace.
+    /// Ports and sockets to listen on in the workspace.
     pub forwards: Vec<Remote>,
+    /// Let the workspace use this machine's GPG agent.
+    pub gpg: bool,
 }
 
 /// Answers what the workspace asks of the client.
-struct Client {
+pub(super) struct Client {
     agent_socket: Option<PathBuf>,
     forwards: Vec<Remote>,
+    /// Where the workspace's GPG looks for its agent is known only once the
+    /// session stands.
+    gpg: Arc<OnceLock<Remote>>,
 }
 
 impl client::Handler for Client {
@@ -69,11 +75,13 @@ impl client::Handler for Client {
     ) -> Result<(), Self::Error> {
         if let Some(socket) = self.agent_socket.clone() {
             reply.accept().await;
-            tokio::spawn(forward::serve_agent(channel, socket));
+            tokio::spawn(forward::serve_socket(
+                channel,
+                socket,
+                "forwarded SSH agent",
+            ));
         } else {
-            reply
-                .reject(russh::ChannelOpenFailure::AdministrativelyProhibited)
-                .await;
+            refuse(reply).await;
         }
         Ok(())
     }
@@ -88,23 +96,57 @@ impl client::Handler for Client {
         reply: client::ChannelOpenHandle,
         _session: &mut client::Session,
     ) -> Result<(), Self::Error> {
-        match self
-            .forwards
-            .iter()
-            .find(|f| u32::from(f.port) == connected_port)
-        {
-            Some(remote) => {
+        let target = self.forwards().find_map(|f| match f {
+            Remote::Tcp {
+                port,
+                host,
+                host_port,
+            } if u32::from(*port) == connected_port => Some((host.clone(), *host_port)),
+            _ => None,
+        });
+        match target {
+            Some((host, port)) => {
                 reply.accept().await;
-                tokio::spawn(forward::serve_remote(channel, remote.clone()));
+                tokio::spawn(forward::serve_tcp(channel, host, port));
             }
-            None => {
-                reply
-                    .reject(russh::ChannelOpenFailure::AdministrativelyProhibited)
-                    .await;
-            }
+            None => refuse(reply).await,
         }
         Ok(())
     }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        socket_path: &str,
+        reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        let target = self.forwards().find_map(|f| match f {
+            Remote::Unix { socket, local } if socket == socket_path => Some(local.clone()),
+            _ => None,
+        });
+        match target {
+            Some(local) => {
+                reply.accept().await;
+                tokio::spawn(forward::serve_socket(channel, local, "remote forward"));
+            }
+            None => refuse(reply).await,
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Every forward of this session.
+    fn forwards(&self) -> impl Iterator<Item = &Remote> {
+        self.forwards.iter().chain(self.gpg.get())
+    }
+}
+
+/// Nobody asked for that channel.
+async fn refuse(reply: client::ChannelOpenHandle) {
+    let reason = russh::ChannelOpenFailure::AdministrativelyProhibited;
+    reply.reject(reason).await;
 }
 
 /// The quickest algorithms that every agent has; the tunnel encrypts anyway.
@@ -142,7 +184,9 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
     let handler = Client {
         agent_socket: wanted.agent_socket.clone(),
         forwards: wanted.forwards.clone(),
+        gpg: Arc::default(),
     };
+    let gpg_forward = handler.gpg.clone();
     let mut handle = client::connect_stream(Arc::new(config()), stream, handler)
         .await
         .context("speak SSH with the workspace")?;
@@ -154,7 +198,10 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
         accepted.success(),
         "the workspace's SSH server wants credentials: it is not a workspace agent"
     );
-    listen(&mut handle, &wanted.forwards).await?;
+    listen(&handle, &wanted.forwards).await?;
+    if wanted.gpg {
+        gpg::forward(&handle, &gpg_forward).await?;
+    }
     let channel = handle
         .channel_open_session()
         .await
@@ -183,12 +230,19 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
     }
 }
 
-async fn listen(handle: &mut Handle<Client>, forwards: &[Remote]) -> Result<()> {
+async fn listen(handle: &Handle<Client>, forwards: &[Remote]) -> Result<()> {
     for remote in forwards {
-        handle
-            .tcpip_forward("127.0.0.1", remote.port.into())
-            .await
-            .with_context(|| format!("listen on port {} of the workspace", remote.port))?;
+        match remote {
+            Remote::Tcp { port, .. } => handle
+                .tcpip_forward("127.0.0.1", (*port).into())
+                .await
+                .map(drop)
+                .with_context(|| format!("listen on port {port} of the workspace"))?,
+            Remote::Unix { socket, .. } => handle
+                .streamlocal_forward(socket.as_str())
+                .await
+                .with_context(|| format!("listen on {socket} in the workspace"))?,
+        }
     }
     Ok(())
 }
