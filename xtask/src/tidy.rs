@@ -18,6 +18,7 @@ const TIERS: &[(&str, u8)] = &[
     ("llm", 1),
     ("store", 1),
     ("terraform-provider", 1),
+    ("chat", 2),
     ("provisioner", 2),
     ("agent", 2),
     ("gateway", 2),

@@ -70,9 +70,14 @@ macro_rules! string_enum {
     };
 }
 
+pub mod agent_api_context;
+pub mod agent_api_files;
+pub mod agent_api_git;
+pub mod agent_api_processes;
 pub mod api_keys;
 pub mod audit;
 pub mod authorization;
+pub mod chats;
 pub mod deployment;
 pub mod external_auth;
 pub mod files;
@@ -92,9 +97,14 @@ pub mod workspace_builds;
 pub mod workspaces;
 
 pub use {
+    agent_api_context::*,
+    agent_api_files::*,
+    agent_api_git::*,
+    agent_api_processes::*,
     api_keys::*,
     audit::*,
     authorization::*,
+    chats::*,
     deployment::*,
     external_auth::*,
     files::*,

@@ -26,6 +26,8 @@ pub enum System {
     Purge,
     /// Sending notifications.
     Notifier,
+    /// The worker of chats with AI agents; what tools do, they do as the chat's owner.
+    Chats,
 }
 
 impl System {
@@ -41,6 +43,7 @@ impl System {
             System::Tailnet => "tailnet",
             System::Purge => "purge",
             System::Notifier => "notifier",
+            System::Chats => "chats",
         }
     }
 
@@ -55,6 +58,7 @@ impl System {
             System::Tailnet => TAILNET,
             System::Purge => PURGE,
             System::Notifier => NOTIFIER,
+            System::Chats => CHATS,
         }
     }
 }
@@ -171,3 +175,18 @@ const NOTIFIER: Grants = Grants::NONE
     .and(R::InboxNotification, &[Create])
     .and(R::WebpushSubscription, &[Create, Read, Delete])
     .and(R::DeploymentConfig, &[Read, Update]);
+
+const CHATS: Grants = Grants::NONE
+    .and(R::Chat, CRUD)
+    .and(R::AuditLog, &[Create])
+    .and(R::User, &[Read, ReadPersonal])
+    .and_each(
+        Read,
+        &[
+            R::System,
+            R::DeploymentConfig,
+            R::ChatModelConfig,
+            R::Organization,
+            R::OrganizationMember,
+        ],
+    );

@@ -25,6 +25,12 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "agents_runtime",
         include_str!("../migrations/0003_agents_runtime.sql"),
     ),
+    (
+        4,
+        "custom_roles",
+        include_str!("../migrations/0004_custom_roles.sql"),
+    ),
+    (5, "chats", include_str!("../migrations/0005_chats.sql")),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -1,0 +1,3 @@
+//! Chats with AI agents: operations in, events out.
+
+pub mod state;

@@ -1,0 +1,106 @@
+//! Chats with AI agents: rows and queries. What may happen to a chat when is decided by the
+//! state machine above; here each change is one statement within its transaction.
+//!
+//! Rights are those of the chat: a child has the sharing of its root.
+
+mod files;
+mod json;
+mod list;
+mod messages;
+mod queue;
+mod read;
+mod search;
+mod settings;
+mod work;
+mod write;
+
+pub use files::{ChatFileRow, NewChatFile};
+pub use list::{ChatFilter, ChatPage};
+pub use messages::{ChatMessageRow, MessageRange, NewChatMessage, Visibility};
+pub use queue::{ChatQueueRow, NewQueued};
+pub use read::{ChatCostRow, ChatRow};
+pub use search::ChatSearch;
+pub use work::{ToolRun, WorkCandidate};
+pub use write::{ChatState, NewChat};
+
+use uuid::Uuid;
+
+/// Channel on which every change of a chat is announced; see [`ChatChange`].
+pub const CHATS_CHANNEL: &str = "chats";
+
+/// What a notification says: which chat changed, up to which snapshot, and in which respects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatChange {
+    /// The chat.
+    pub chat: Uuid,
+    /// Its owner.
+    pub owner: Uuid,
+    /// Its snapshot after the change.
+    pub snapshot: i64,
+    /// The process that changed it.
+    pub origin: Uuid,
+    /// A worker has something to do, and none owns the chat.
+    pub work: bool,
+    /// What readers of lists learn: kinds of watch events.
+    pub kinds: Vec<String>,
+}
+
+impl ChatChange {
+    /// As a payload.
+    pub fn to_payload(&self) -> String {
+        format!(
+            "{} {} {} {} {} {}",
+            self.chat,
+            self.owner,
+            self.snapshot,
+            self.origin,
+            u8::from(self.work),
+            self.kinds.join(",")
+        )
+    }
+
+    /// Reads a payload; none for one of another version.
+    pub fn parse(payload: &str) -> Option<Self> {
+        let mut words = payload.split(' ');
+        Some(ChatChange {
+            chat: words.next()?.parse().ok()?,
+            owner: words.next()?.parse().ok()?,
+            snapshot: words.next()?.parse().ok()?,
+            origin: words.next()?.parse().ok()?,
+            work: words.next()? == "1",
+            kinds: words
+                .next()?
+                .split(',')
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+}
+
+impl crate::Tx {
+    /// Announces a change when the transaction commits.
+    pub async fn chat_announce(&self, change: &ChatChange) -> crate::Result<()> {
+        self.notify(CHATS_CHANNEL, &change.to_payload()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_survives_its_payload() {
+        let change = ChatChange {
+            chat: Uuid::new_v4(),
+            owner: Uuid::new_v4(),
+            snapshot: 7,
+            origin: Uuid::new_v4(),
+            work: true,
+            kinds: vec!["created".into(), "title_change".into()],
+        };
+        assert_eq!(ChatChange::parse(&change.to_payload()), Some(change));
+        assert_eq!(ChatChange::parse(""), None);
+        assert_eq!(ChatChange::parse("x y z"), None);
+    }
+}
