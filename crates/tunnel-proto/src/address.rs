@@ -25,6 +25,12 @@ pub fn tailnet(id: Uuid) -> Ipv6Addr {
     of(TAILNET_PREFIX, id)
 }
 
+/// True for addresses that exist only inside a tunnel.
+pub fn is_inside(ip: &Ipv6Addr) -> bool {
+    let octets = ip.octets();
+    octets.starts_with(&TAILNET_PREFIX) || octets.starts_with(&SERVICE_PREFIX)
+}
+
 /// Both addresses of the agent `id`, in the order in which agents advertise them.
 pub fn agent(id: Uuid) -> [Ipv6Addr; 2] {
     [of(TAILNET_PREFIX, id), of(SERVICE_PREFIX, id)]

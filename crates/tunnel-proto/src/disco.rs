@@ -14,8 +14,9 @@ use crate::key::{DiscoPrivate, DiscoPublic, KEY_LEN, NodePublic};
 pub const MAGIC: [u8; 6] = *b"TS\xf0\x9f\x92\xac";
 /// Bytes of the nonce.
 pub const NONCE_LEN: usize = 24;
-/// Bytes of the payload of pings and pongs, padded: with its wrapping a datagram of 1,310 bytes.
-pub const PADDED_PAYLOAD_LEN: usize = 1230;
+/// Bytes of the payload of pings and pongs, padded: with its wrapping a datagram of 1,312 bytes, as
+/// long as the longest of WireGuard. (Go peers stop two short of that.)
+pub const PADDED_PAYLOAD_LEN: usize = 1232;
 /// Address that a pong names when the ping came through a relay; the port is the region.
 pub const RELAY_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 3, 3, 40);
 /// Most candidate addresses read from one call-me-maybe.
@@ -243,7 +244,10 @@ mod tests {
             node: None,
         };
         let packet = Shared::new(&a, &b.public()).seal(&a.public(), [0; 24], &ping);
-        assert_eq!(packet.len(), 1310);
+        assert_eq!(
+            packet.len(),
+            crate::packet::MTU + crate::wireguard::OVERHEAD
+        );
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Config {
     pub relay_in_process: Option<RelayInProcess>,
     /// Publish no UDP endpoints, and go only through relays.
     pub block_endpoints: bool,
+    /// UDP port for direct paths; 0 for any.
+    pub udp_port: u16,
 }
 
 impl Config {
@@ -69,7 +71,8 @@ impl Config {
             derp_map: DerpMap::default(),
             derp_force_websockets: false,
             relay_in_process: None,
-            block_endpoints: true,
+            block_endpoints: false,
+            udp_port: 0,
         }
     }
 }

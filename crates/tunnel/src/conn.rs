@@ -13,6 +13,7 @@ use tunnel_proto::node::Node;
 use tunnel_proto::peers::{Identity, PeerUpdate};
 use uuid::Uuid;
 
+use crate::direct::{self, Direct};
 use crate::engine::{Engine, MAX_FLOWS};
 use crate::listener::BACKLOG;
 use crate::relay::{self, Relays};
@@ -63,9 +64,19 @@ impl Conn {
             node,
             disco: DiscoPrivate::generate(&mut rng),
         };
-        let engine = Engine::new(identity, config.addresses, Instant::now());
-        let shared = Arc::new(Shared::new(config.id, config.node_id, engine, relays));
+        let mut engine = Engine::new(identity, config.addresses, Instant::now());
+        engine.peers.set_direct_blocked(config.block_endpoints);
+        let direct = Direct::new(config.block_endpoints, config.udp_port);
+        let shared = Arc::new(Shared::new(
+            config.id,
+            config.node_id,
+            engine,
+            relays,
+            direct,
+        ));
         tokio::spawn(shared::run_timer(shared.clone()));
+        shared.set_endpoints(shared.direct.local_endpoints());
+        tokio::spawn(direct::run(shared.clone()));
         let conn = Self(Arc::new(Owner(shared.clone())));
         conn.set_derp_map(config.derp_map);
         tokio::spawn(relay::run_home(shared));
@@ -235,11 +246,11 @@ impl Conn {
     pub async fn ping(&self, peer: Uuid) -> Result<Pong, PingError> {
         let shared = self.shared();
         let (sender, answer) = oneshot::channel();
-        let transaction = shared
+        let number = shared
             .turn(|engine, now| engine.ping_disco(peer, sender, now))
             .ok_or(PingError::UnknownPeer)?;
         let result = tokio::time::timeout(PING_TIMEOUT, answer).await;
-        shared.turn(|engine, _| engine.pings.forget_disco(&transaction));
+        shared.turn(|engine, _| engine.pings.forget_disco(number));
         match result {
             Ok(Ok(pong)) => Ok(pong),
             Ok(Err(_)) => Err(PingError::Closed),

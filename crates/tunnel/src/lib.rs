@@ -1,4 +1,4 @@
-//! The tunnel between peers: WireGuard over relays (direct paths to come), with TCP in user space.
+//! The tunnel between peers: WireGuard over UDP or relays, with TCP in user space.
 //!
 //! [`Conn`] is one end. It keeps connections to relays, holds sessions with peers that the
 //! coordinator announces ([`coordinate`] drives that), and carries TCP streams that behave like
@@ -7,6 +7,7 @@
 mod config;
 mod conn;
 pub mod coordinate;
+mod direct;
 mod engine;
 mod fallback;
 mod listener;

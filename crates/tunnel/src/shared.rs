@@ -1,6 +1,7 @@
 //! What the tasks and handles of one tunnel end share, and how they take turns at the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,18 @@ use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::node::Node;
 use uuid::Uuid;
 
+use crate::direct::Direct;
 use crate::engine::{Accepted, Action, Engine, FlowId};
 use crate::relay::Relays;
 use crate::{FallbackTcp, Inbound, TcpStream};
+
+/// What is published of this end beside its keys.
+#[derive(Default)]
+struct About {
+    home: Option<u16>,
+    latencies: BTreeMap<u16, Duration>,
+    endpoints: Vec<SocketAddr>,
+}
 
 /// Shared by everything that belongs to one tunnel end.
 pub(crate) struct Shared {
@@ -30,6 +40,12 @@ pub(crate) struct Shared {
     /// Ends all tasks.
     pub(crate) cancel: CancellationToken,
     pub(crate) relays: Relays,
+    pub(crate) direct: Direct,
+    /// Our addresses should be looked up.
+    pub(crate) look_up: Notify,
+    /// There are new sockets.
+    pub(crate) rebound: Notify,
+    about: Mutex<About>,
     pub(crate) derp_map: watch::Sender<Arc<DerpMap>>,
     pub(crate) node: watch::Sender<Option<Node>>,
     /// Regions whose relay is connected.
@@ -40,7 +56,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Must be called inside a Tokio runtime.
-    pub(crate) fn new(id: Uuid, node_id: i64, engine: Engine, relays: Relays) -> Self {
+    pub(crate) fn new(
+        id: Uuid,
+        node_id: i64,
+        engine: Engine,
+        relays: Relays,
+        direct: Direct,
+    ) -> Self {
         Self {
             id,
             node_id,
@@ -50,6 +72,10 @@ impl Shared {
             peers_changed: Notify::new(),
             cancel: CancellationToken::new(),
             relays,
+            direct,
+            look_up: Notify::new(),
+            rebound: Notify::new(),
+            about: Mutex::default(),
             derp_map: watch::Sender::new(Arc::default()),
             node: watch::Sender::new(None),
             connected: watch::Sender::new(BTreeSet::new()),
@@ -64,6 +90,10 @@ impl Shared {
         engine.set_time(now);
         let result = f(&mut engine, now);
         engine.pump(now);
+        while self.direct.flush(&mut engine, now) {
+            engine.pump(now);
+        }
+        engine.start_direct_writer();
         let actions = std::mem::take(&mut engine.actions);
         let deadline = engine.next_deadline();
         let sooner = deadline.is_some_and(|due| engine.armed.is_none_or(|armed| due < armed));
@@ -90,7 +120,27 @@ impl Shared {
     }
 
     /// Publishes this end's description with `home`, if it changed.
-    pub(crate) fn publish(&self, home: u16, latencies: &BTreeMap<u16, Duration>) {
+    pub(crate) fn set_home(&self, home: u16, latencies: &BTreeMap<u16, Duration>) {
+        let mut about = self.about.lock();
+        about.home = Some(home);
+        about.latencies.clone_from(latencies);
+        self.publish(&about);
+    }
+
+    /// Publishes the addresses at which this end may be reached, and tells them to the peers that
+    /// are to be called.
+    pub(crate) fn set_endpoints(self: &Arc<Self>, endpoints: Vec<SocketAddr>) {
+        self.turn(|engine, now| engine.set_endpoints(endpoints.clone(), now));
+        let mut about = self.about.lock();
+        about.endpoints = endpoints;
+        self.publish(&about);
+    }
+
+    /// Does nothing before a home is chosen: peers could not use the description.
+    fn publish(&self, about: &About) {
+        let Some(home) = about.home else {
+            return;
+        };
         let (keys, addresses) = {
             let engine = self.engine.lock();
             (engine.peers.identity().clone(), engine.addresses.clone())
@@ -106,14 +156,15 @@ impl Shared {
             key: keys.node.public(),
             disco: keys.disco.public(),
             preferred_derp: home,
-            derp_latency: latencies
+            derp_latency: about
+                .latencies
                 .iter()
                 .map(|(region, time)| (format!("{region}-v4"), time.as_secs_f64()))
                 .collect(),
             derp_forced_websocket: forced.collect(),
             allowed_ips: addresses.clone(),
             addresses,
-            endpoints: Vec::new(),
+            endpoints: about.endpoints.clone(),
         };
         self.node.send_if_modified(|published| {
             let changed = published.as_ref() != Some(&node);
@@ -136,6 +187,11 @@ impl Shared {
                 self.runtime
                     .spawn(crate::relay::run_link(self.clone(), region));
             }
+            Action::StartWriter(to) => {
+                self.runtime
+                    .spawn(crate::direct::run_writer(self.clone(), to));
+            }
+            Action::LookUp => self.look_up.notify_one(),
             Action::Decide(inbound) => self.decide(inbound),
             Action::Accepted(id, accepted) => self.hand_over(id, accepted),
             Action::PeersChanged => self.peers_changed.notify_waiters(),

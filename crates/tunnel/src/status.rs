@@ -3,6 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use tunnel_proto::path::Via as PathVia;
 use uuid::Uuid;
 
 /// The way that packets to a peer take.
@@ -12,6 +13,15 @@ pub enum Via {
     Relay(u16),
     /// Directly by UDP.
     Direct(SocketAddr),
+}
+
+impl From<PathVia> for Via {
+    fn from(via: PathVia) -> Self {
+        match via {
+            PathVia::Relay(region) => Self::Relay(region),
+            PathVia::Direct(address) => Self::Direct(address),
+        }
+    }
 }
 
 /// Answer to a ping.

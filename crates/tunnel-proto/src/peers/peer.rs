@@ -1,5 +1,6 @@
 //! One peer: what it published, and how far its tunnel is.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -42,6 +43,10 @@ pub struct Peer {
     pub disco: Shared,
     /// The way to it.
     pub path: Path,
+    /// The entry in the heap of timers that counts.
+    pub(super) path_timer: Option<Instant>,
+    /// Where its authentic packets came from, the last ones.
+    pub(super) sources: Vec<SocketAddr>,
     pub(super) phase: Phase,
     pub(super) lost_since: Option<Instant>,
     /// When to repeat the first handshake, and how long the wait was.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::discovery::Discovery;
 use super::index::{IndexMap, PeerIndex};
 use super::peer::{FIRST_RETRY, LAST_RETRY, Peer, Phase, READY_TIMEOUT};
 use super::update::PeerUpdateKind;
@@ -18,6 +19,8 @@ use crate::wireguard::Session;
 /// Most peers of one end: far above what one machine serves, so that a broken coordinator cannot
 /// exhaust memory.
 pub const MAX_PEERS: usize = 1 << 16;
+/// Places are numbers of 24 bits: a session's number has 8 more.
+const MAX_INDEX: u32 = 0x00ff_ffff;
 /// Most source addresses taken from one peer: agents have two or three.
 const MAX_ALLOWED_IPS: usize = 8;
 
@@ -33,8 +36,9 @@ pub struct Identity {
 /// All peers.
 #[derive(Debug)]
 pub struct Peers {
-    identity: Identity,
-    table: IndexMap<Peer>,
+    pub(super) identity: Identity,
+    pub(super) table: IndexMap<Peer>,
+    pub(super) discovery: Discovery,
     next_index: u32,
     by_id: HashMap<Uuid, PeerIndex>,
     by_node: HashMap<NodePublic, PeerIndex>,
@@ -50,9 +54,10 @@ impl Peers {
     /// An empty table. `first_index` should be random: it begins the numbering of sessions.
     pub fn new(identity: Identity, first_index: u32) -> Self {
         Self {
+            discovery: Discovery::new(&identity),
             identity,
             table: IndexMap::default(),
-            next_index: first_index,
+            next_index: first_index & MAX_INDEX,
             by_id: HashMap::new(),
             by_node: HashMap::new(),
             by_disco: HashMap::new(),
@@ -123,11 +128,13 @@ impl Peers {
         {
             peer.lost_since = None;
             peer.path.set_home(node.preferred_derp);
+            peer.path.set_endpoints(&node.endpoints, now);
             if peer.node.allowed_ips != node.allowed_ips {
                 release(&mut self.by_address, index, &peer.node.allowed_ips);
                 claim(&mut self.by_address, index, &node.allowed_ips);
             }
             peer.node = node;
+            self.reschedule(index);
             return None;
         }
         // New, or the same peer after a restart with new keys: its old session is worthless.
@@ -141,10 +148,11 @@ impl Peers {
         if self.table.len() >= MAX_PEERS {
             return None;
         }
-        let index = PeerIndex(self.next_index);
-        self.next_index = self.next_index.wrapping_add(1);
+        let index = self.free_index();
         let mut path = Path::default();
         path.set_home(node.preferred_derp);
+        path.set_blocked(self.discovery.is_blocked());
+        path.set_endpoints(&node.endpoints, now);
         claim(&mut self.by_address, index, &node.allowed_ips);
         self.by_id.insert(id, index);
         self.by_node.insert(node.key, index);
@@ -162,12 +170,25 @@ impl Peers {
             session,
             disco,
             path,
+            path_timer: None,
+            sources: Vec::new(),
             phase,
             lost_since: None,
             retry: (destination && !wait).then_some((now + FIRST_RETRY, FIRST_RETRY)),
         };
         self.table.insert(index, peer);
         (!wait).then_some(index)
+    }
+
+    /// The next place that nobody has. There are far more places than peers.
+    fn free_index(&mut self) -> PeerIndex {
+        loop {
+            let index = PeerIndex(self.next_index);
+            self.next_index = (self.next_index + 1) & MAX_INDEX;
+            if !self.table.contains_key(&index) {
+                return index;
+            }
+        }
     }
 
     /// The identifier of `holder` if `node`, which has the same key, may take its place: the same
@@ -215,6 +236,7 @@ impl Peers {
             self.by_disco.remove(&peer.node.disco);
         }
         release(&mut self.by_address, index, &peer.node.allowed_ips);
+        self.discovery.forget(index, &peer.sources);
         Some(peer)
     }
 

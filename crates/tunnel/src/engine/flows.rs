@@ -348,5 +348,6 @@ impl Engine {
         });
         self.traffic.tx_packets += count;
         self.traffic.tx_bytes += packets.len() as u64;
+        self.path_used(index, u32::try_from(count).unwrap_or(u32::MAX));
     }
 }

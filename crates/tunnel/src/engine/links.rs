@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tunnel_proto::derp::{self, FrameBuffer};
 use tunnel_proto::key::NodePublic;
-use tunnel_proto::path::Route;
+use tunnel_proto::packet::MTU;
 use tunnel_proto::peers::PeerIndex;
-use tunnel_proto::wireguard::{Output, Session};
+use tunnel_proto::wireguard::{OVERHEAD, Output, Session};
 
 use super::{Action, Engine, FlowId};
+use crate::direct::Bundle;
 
 /// Connections stop sending while a relay's queue holds so much: what is written in one call.
 const SOFT_LIMIT: usize = 256 << 10;
@@ -119,22 +120,37 @@ impl Engine {
 
     /// True if the way to the peer is full.
     pub(super) fn is_full(&self, index: PeerIndex, now: Instant) -> bool {
-        let route = self.peers.get(index).map(|peer| peer.path.route(now));
-        let region = route.and_then(|route| route.relay);
-        self.links
-            .list
-            .iter()
-            .any(|link| Some(link.region) == region && link.is_full())
+        let Some(peer) = self.peers.get(index) else {
+            return false;
+        };
+        let route = peer.path.route(now);
+        peer.path.is_switching()
+            || match route.relay {
+                // While both ways are used, the relay is the one that counts.
+                Some(region) => {
+                    let mut links = self.links.list.iter();
+                    links.any(|link| link.region == region && link.is_full())
+                }
+                None => route.direct.is_some() && self.direct.is_full(),
+            }
     }
 
     /// True (and `flow` is kept for later) if the way to the peer is full.
     pub(super) fn block_if_full(&mut self, index: PeerIndex, flow: FlowId, now: Instant) -> bool {
-        let Some(region) = self
-            .peers
-            .get(index)
-            .and_then(|peer| peer.path.route(now).relay)
-        else {
+        let Some(peer) = self.peers.get(index) else {
             return false;
+        };
+        if peer.path.is_switching() {
+            self.switching.push((index, flow));
+            return true;
+        }
+        let route = peer.path.route(now);
+        let Some(region) = route.relay else {
+            let full = route.direct.is_some() && self.direct.is_full();
+            if full {
+                self.direct.block(flow);
+            }
+            return full;
         };
         match self.links.get_mut(region) {
             Some(link) if link.is_full() => {
@@ -145,34 +161,64 @@ impl Engine {
         }
     }
 
-    /// Calls `f` with a peer's session and the place where its datagrams go.
+    /// Connections whose peers have finished changing their path go on.
+    pub(super) fn resume_switched(&mut self) {
+        if self.switching.is_empty() {
+            return;
+        }
+        for (index, flow) in std::mem::take(&mut self.switching) {
+            let waits = self
+                .peers
+                .get(index)
+                .is_some_and(|peer| peer.path.is_switching());
+            if waits {
+                self.switching.push((index, flow));
+            } else {
+                self.dirty.push_back(flow);
+            }
+        }
+    }
+
+    /// Calls `f` with a peer's session and the place where its datagrams go: the direct path, the
+    /// relay, or both while the direct path is not proven.
     pub(super) fn with_session<R>(
         &mut self,
         index: PeerIndex,
         f: impl FnOnce(&mut Session, &mut dyn Output) -> R,
     ) -> Option<R> {
         let now = self.time;
-        let route = self.peers.get(index)?.path.route(now);
-        // Direct addresses come into play with the UDP socket; without one, the relay is the way.
-        let Route {
-            relay: Some(region),
-            ..
-        } = route
-        else {
+        let peer = self.peers.get(index)?;
+        let (route, to) = (peer.path.route(now), peer.node.key);
+        if route.direct.is_none() && route.relay.is_none() {
             return None;
-        };
-        let link = self.link(region, now);
-        link.used = now;
-        let mut out = RelayOutput {
-            queue: std::mem::take(&mut link.queue),
-            to: NodePublic::default(),
+        }
+        let relay = route.relay.map(|region| {
+            let link = self.link(region, now);
+            link.used = now;
+            RelayOutput {
+                queue: std::mem::take(&mut link.queue),
+                to,
+            }
+        });
+        let mut out = RouteOutput {
+            relay,
+            full: !self.direct.has_room(),
+            direct: route.direct.map(|address| self.direct.open(address)),
+            more: Vec::new(),
             dropped: 0,
         };
         let peer = self.peers.get_mut(index)?;
-        out.to = peer.node.key;
         let result = f(&mut peer.session, &mut out);
         self.traffic.tx_dropped += out.dropped;
-        self.link(region, now).queue = out.queue;
+        if let (Some(region), Some(relay)) = (route.relay, out.relay) {
+            self.link(region, now).queue = relay.queue;
+        }
+        for bundle in out.more {
+            self.direct.close(bundle);
+        }
+        if let Some(bundle) = out.direct {
+            self.direct.close(bundle);
+        }
         Some(result)
     }
 
@@ -205,20 +251,65 @@ impl Engine {
 struct RelayOutput {
     queue: FrameBuffer,
     to: NodePublic,
-    dropped: u64,
 }
 
-impl Output for RelayOutput {
-    fn datagram(&mut self, write: &mut dyn FnMut(&mut FrameBuffer) -> bool) {
-        let full = self.queue.len() >= HARD_LIMIT;
+impl RelayOutput {
+    fn is_full(&self) -> bool {
+        self.queue.len() >= HARD_LIMIT
+    }
+
+    /// True if the datagram was written and had to be dropped.
+    fn datagram(&mut self, write: &mut dyn FnMut(&mut FrameBuffer) -> bool) -> bool {
+        let full = self.is_full();
         let start = derp::begin_send_packet(&mut self.queue, &self.to);
         // The session's state must advance even when there is no room for what it says.
         let written = write(&mut self.queue);
         if written && !full {
             derp::finish_packet(&mut self.queue, start);
         } else {
-            self.dropped += u64::from(written);
             self.queue.truncate(start);
+        }
+        written && full
+    }
+}
+
+/// Where the datagrams of a session go: to an address, to a relay, or to both.
+struct RouteOutput {
+    relay: Option<RelayOutput>,
+    direct: Option<Bundle>,
+    /// Bundles that are full.
+    more: Vec<Bundle>,
+    /// The direct queue has no room.
+    full: bool,
+    dropped: u64,
+}
+
+impl Output for RouteOutput {
+    fn datagram(&mut self, write: &mut dyn FnMut(&mut FrameBuffer) -> bool) {
+        let Some(bundle) = &mut self.direct else {
+            if let Some(relay) = &mut self.relay {
+                self.dropped += u64::from(relay.datagram(write));
+            }
+            return;
+        };
+        let start = bundle.end();
+        if !write(&mut bundle.data) {
+            bundle.data.truncate(start);
+            return;
+        }
+        if let Some(relay) = self.relay.as_mut().filter(|relay| !relay.is_full()) {
+            derp::send_packet(&mut relay.queue, &relay.to, &bundle.data[start..]);
+        }
+        if self.full {
+            bundle.data.truncate(start);
+            self.dropped += u64::from(self.relay.is_none());
+            return;
+        }
+        bundle.finish_packet();
+        if !bundle.has_room(MTU + OVERHEAD) {
+            let to = bundle.to;
+            let next = Bundle::empty(to);
+            self.more.push(std::mem::replace(bundle, next));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! turns what became due into sealed frames in the relay queues. What only tasks can do is left as
 //! [`Action`]s for the caller.
 
+mod direct;
 mod flows;
 mod links;
 mod pings;
@@ -16,7 +17,7 @@ mod timers;
 mod udp;
 
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::Ipv6Addr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use smoltcp::time::Instant as StackInstant;
@@ -27,6 +28,7 @@ use tunnel_proto::wireguard::Scratch;
 use crate::netstack::Packets;
 use crate::status::Traffic;
 
+pub(crate) use direct::DirectQueue;
 pub(crate) use flows::{Flows, MAX_FLOWS};
 pub(crate) use links::Links;
 pub(crate) use pings::Pings;
@@ -40,6 +42,10 @@ pub(crate) type FlowId = usize;
 pub(crate) enum Action {
     /// Start the tasks of this region's relay connection.
     StartLink(u16),
+    /// Wait until the socket for this address has room.
+    StartWriter(SocketAddr),
+    /// Look up the addresses at which this end may be reached: a peer is to be called.
+    LookUp,
     /// Ask the fallback about a connection request.
     Decide(crate::Inbound),
     /// A connection that was waited for is established.
@@ -57,6 +63,7 @@ pub(crate) struct Engine {
     pub(crate) peers: Peers,
     pub(crate) flows: Flows,
     pub(crate) links: Links,
+    pub(crate) direct: DirectQueue,
     pub(crate) ports: Ports,
     pub(crate) pings: Pings,
     pub(crate) udp: Udp,
@@ -73,6 +80,12 @@ pub(crate) struct Engine {
     scratch: Option<Scratch>,
     /// Packets come in bundles of one peer. Holds until the peers change.
     last_source: Option<(NodePublic, PeerIndex)>,
+    /// Our addresses are being looked up.
+    looking_up: bool,
+    /// Whose authentic packet of this batch was noted last.
+    last_heard: Option<(PeerIndex, SocketAddr)>,
+    /// Connections that wait while the path to their peer changes.
+    switching: Vec<(PeerIndex, FlowId)>,
 }
 
 impl Engine {
@@ -85,6 +98,7 @@ impl Engine {
             peers: Peers::new(identity, rand::random()),
             flows: Flows::default(),
             links: Links::default(),
+            direct: DirectQueue::default(),
             ports: Ports::default(),
             pings: Pings::default(),
             udp: Udp::default(),
@@ -99,6 +113,9 @@ impl Engine {
             packets: Packets::default(),
             scratch: None,
             last_source: None,
+            looking_up: false,
+            last_heard: None,
+            switching: Vec::new(),
         }
     }
 
@@ -162,5 +179,6 @@ impl Engine {
         self.traffic.tx_packets += 1;
         self.traffic.tx_bytes += packet.len() as u64;
         self.with_session(index, |session, out| session.seal(packet, out));
+        self.path_used(index, 1);
     }
 }

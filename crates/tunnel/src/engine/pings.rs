@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
-use tunnel_proto::disco::{Message, TransactionId};
 use tunnel_proto::packet::Tsmp;
-use tunnel_proto::path::Via as PathVia;
-use tunnel_proto::peers::PeerIndex;
+use tunnel_proto::path::Answered;
+use tunnel_proto::peers::{Destination, PeerIndex};
 use uuid::Uuid;
 
-use super::Engine;
-use crate::status::{Pong, Via};
+use super::{Action, Engine};
+use crate::status::Pong;
 
 /// Most pings waiting at a time.
 const MAX_WAITING: usize = 4096;
@@ -20,7 +19,8 @@ const MAX_WAITING: usize = 4096;
 /// Pings without an answer yet. Whoever waits removes its own when it gives up.
 #[derive(Default)]
 pub(crate) struct Pings {
-    disco: HashMap<TransactionId, Waiting>,
+    disco: HashMap<u64, Waiting>,
+    next: u64,
     tsmp: HashMap<[u8; 8], oneshot::Sender<()>>,
 }
 
@@ -32,92 +32,88 @@ struct Waiting {
 
 impl Pings {
     /// Nobody waits for this answer any more.
-    pub(crate) fn forget_disco(&mut self, transaction: &TransactionId) {
-        self.disco.remove(transaction);
+    pub(crate) fn forget_disco(&mut self, number: u64) {
+        self.disco.remove(&number);
     }
 
     /// Nobody waits for this answer any more.
     pub(crate) fn forget_tsmp(&mut self, data: [u8; 8]) {
         self.tsmp.remove(&data);
     }
+
+    /// A ping of `peer` was answered: tells whoever asked before it was sent.
+    pub(super) fn answered(&mut self, peer: PeerIndex, answered: &Answered) {
+        let due = self
+            .disco
+            .extract_if(|_, waiting| waiting.peer == peer && waiting.sent <= answered.sent);
+        for (_, waiting) in due {
+            // Whoever asked may have given up.
+            let _ = waiting.answer.send(Pong {
+                latency: answered.latency,
+                via: answered.via.into(),
+            });
+        }
+    }
 }
 
 impl Engine {
-    /// Sends a disco ping to `peer`. `None` if it is not known.
+    /// Sends disco pings to `peer`: directly if that works, otherwise by its relay and to every
+    /// address where it may be. `None` if it is not known.
     pub(crate) fn ping_disco(
         &mut self,
         peer: Uuid,
         answer: oneshot::Sender<Pong>,
         now: Instant,
-    ) -> Option<TransactionId> {
+    ) -> Option<u64> {
         let index = self.peers.by_id(peer)?;
         if self.pings.disco.len() >= MAX_WAITING {
             return None;
         }
-        let transaction = rand::random();
-        let node = self.peers.identity().node.public();
-        let ping = Message::Ping {
-            transaction,
-            node: Some(node),
-        };
-        let region = self.peers.get(index)?.path.route(now).relay?;
-        self.send_disco(index, region, &ping, now);
+        self.peers.get(index)?.path.relay()?;
+        let number = self.pings.next;
+        self.pings.next += 1;
         self.pings.disco.insert(
-            transaction,
+            number,
             Waiting {
                 peer: index,
                 sent: now,
                 answer,
             },
         );
-        Some(transaction)
+        self.peers.probe(index, now, &mut rand::rng());
+        self.send_discovery(now);
+        Some(number)
     }
 
-    /// Sends a disco message to a peer by `region`.
-    pub(super) fn send_disco(
-        &mut self,
-        index: PeerIndex,
-        region: u16,
-        message: &Message,
-        now: Instant,
-    ) {
-        let ours = self.peers.identity().disco.public();
-        if let Some(peer) = self.peers.get(index) {
-            let packet = peer.disco.seal(&ours, rand::random(), message);
-            let key = peer.node.key;
-            self.send_by_relay(region, &key, &packet, now);
+    /// `count` packets were sent to the peer: its path is in use.
+    pub(super) fn path_used(&mut self, index: PeerIndex, count: u32) {
+        let now = self.time;
+        self.peers.note_sent(index, count, now, &mut rand::rng());
+        self.send_discovery(now);
+    }
+
+    /// Sends what path discovery wants to say, and looks up our addresses if it needs them.
+    pub(super) fn send_discovery(&mut self, now: Instant) {
+        for message in self.peers.take_transmits() {
+            match message.to {
+                Destination::Direct(address) => self.direct.push(address, &message.packet),
+                Destination::Relay(region, key) => {
+                    self.send_by_relay(region, &key, &message.packet, now);
+                }
+            }
+        }
+        if self.peers.wants_endpoints() && !self.looking_up {
+            self.looking_up = true;
+            self.actions.push(Action::LookUp);
         }
     }
 
-    /// A pong of `index` came by `region`.
-    pub(super) fn disco_pong(
-        &mut self,
-        index: PeerIndex,
-        transaction: &TransactionId,
-        region: u16,
-        now: Instant,
-    ) {
-        // A pong counts only from the peer that was asked.
-        if self
-            .pings
-            .disco
-            .get(transaction)
-            .is_none_or(|waiting| waiting.peer != index)
-        {
-            return;
-        }
-        let Some(waiting) = self.pings.disco.remove(transaction) else {
-            return;
-        };
-        let latency = now.saturating_duration_since(waiting.sent);
-        if let Some(peer) = self.peers.get_mut(index) {
-            peer.path.pong(PathVia::Relay(region), latency, now);
-        }
-        // Whoever asked may have given up.
-        let _ = waiting.answer.send(Pong {
-            latency,
-            via: Via::Relay(region),
-        });
+    /// Takes the addresses at which this end may be reached now.
+    pub(crate) fn set_endpoints(&mut self, endpoints: Vec<std::net::SocketAddr>, now: Instant) {
+        self.looking_up = false;
+        self.peers
+            .set_own_endpoints(endpoints, now, &mut rand::rng());
+        self.send_discovery(now);
     }
 
     /// Sends a TSMP ping to `peer`. `None` if it is not in use yet.

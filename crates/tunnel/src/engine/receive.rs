@@ -1,14 +1,17 @@
-//! What relays deliver: frames, the packets in them, and what is inside those.
+//! What relays and sockets deliver: frames, the packets in them, and what is inside those.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use tunnel_proto::derp::{self, Decoder, Frame, FrameError};
-use tunnel_proto::disco::{self, Message};
+use tunnel_proto::disco;
 use tunnel_proto::key::NodePublic;
 use tunnel_proto::packet::{self, Ipv6, Tsmp};
+use tunnel_proto::path::Via;
 use tunnel_proto::peers::PeerIndex;
 
 use super::Engine;
+use crate::direct::Received;
 use crate::netstack::Segment;
 
 impl Engine {
@@ -56,17 +59,46 @@ impl Engine {
             }
         };
         if disco::is_disco(datagram) {
-            self.receive_disco(index, region, datagram, now);
+            self.receive_disco(Via::Relay(region), Some(index), datagram, now);
             return;
         }
+        self.receive_sealed(index, Via::Relay(region), datagram, now);
+    }
+
+    /// Takes a batch of datagrams from the socket.
+    pub(crate) fn receive_datagrams(&mut self, received: &Received, now: Instant) {
+        for (from, datagram) in received.iter() {
+            self.receive_datagram(from, datagram, now);
+        }
+        self.last_heard = None;
+    }
+
+    /// Takes a datagram that came directly. Strangers are ignored.
+    fn receive_datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+        let via = Via::Direct(from);
+        if disco::is_disco(datagram) {
+            self.receive_disco(via, None, datagram, now);
+            return;
+        }
+        // Addresses prove nothing and change; a session's number is found at once. Only a first
+        // message has none yet, and is taken from addresses that discovery has proven.
+        let index = self
+            .peers
+            .by_session(datagram)
+            .or_else(|| self.peers.by_source(from));
+        if let Some(index) = index.filter(|_| !self.peers.is_direct_blocked()) {
+            self.receive_sealed(index, via, datagram, now);
+        }
+    }
+
+    /// Takes a datagram that may be of the session with `index`.
+    fn receive_sealed(&mut self, index: PeerIndex, via: Via, datagram: &[u8], now: Instant) {
         let mut scratch = self.scratch.take().unwrap_or_default();
         let opened = self.with_session(index, |session, out| {
             session.open(datagram, &mut scratch, out)
         });
         if let Some(Some(packet)) = opened {
-            if let Some(peer) = self.peers.get_mut(index) {
-                peer.path.heard_on_relay(region);
-            }
+            self.heard(index, via, now);
             // A peer that sends through the tunnel knows us: no reason to wait any longer.
             if self.peers.activate(index, now) {
                 self.peers_changed(now);
@@ -74,6 +106,25 @@ impl Engine {
             self.receive_ip(index, packet, now);
         }
         self.scratch = Some(scratch);
+    }
+
+    /// An authentic packet came by `via`.
+    fn heard(&mut self, index: PeerIndex, via: Via, now: Instant) {
+        match via {
+            Via::Relay(region) => {
+                if let Some(peer) = self.peers.get_mut(index) {
+                    peer.path.heard_on_relay(region);
+                }
+            }
+            Via::Direct(address) => {
+                // Once per batch is enough.
+                if self.last_heard != Some((index, address)) {
+                    self.last_heard = Some((index, address));
+                    self.peers.note_heard(index, address, now, &mut rand::rng());
+                    self.send_discovery(now);
+                }
+            }
+        }
     }
 
     /// Takes an authentic packet of a peer.
@@ -117,27 +168,21 @@ impl Engine {
         }
     }
 
-    /// Takes a disco message. Its sender must be the peer that the relay names.
-    fn receive_disco(&mut self, index: PeerIndex, region: u16, datagram: &[u8], now: Instant) {
-        let Some(peer) = self.peers.get(index) else {
-            return;
-        };
-        if disco::sender(datagram) != Some(peer.node.disco) {
-            return;
+    /// Takes a disco message. By a relay, its sender must be the peer that the relay names.
+    fn receive_disco(
+        &mut self,
+        via: Via,
+        relayed: Option<PeerIndex>,
+        datagram: &[u8],
+        now: Instant,
+    ) {
+        let answered = self
+            .peers
+            .receive_disco(via, relayed, datagram, now, &mut rand::rng());
+        if let Some((index, answered)) = answered {
+            self.pings.answered(index, &answered);
         }
-        match peer.disco.open(datagram) {
-            Some(Message::Ping { transaction, .. }) => {
-                let pong = Message::Pong {
-                    transaction,
-                    source: disco::relay_source(region),
-                };
-                self.send_disco(index, region, &pong, now);
-            }
-            Some(Message::Pong { transaction, .. }) => {
-                self.disco_pong(index, &transaction, region, now);
-            }
-            // Asks for direct paths: without a UDP socket there are none to offer.
-            Some(Message::CallMeMaybe { .. }) | None => {}
-        }
+        self.send_discovery(now);
+        self.resume_switched();
     }
 }

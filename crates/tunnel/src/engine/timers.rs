@@ -33,7 +33,8 @@ impl Engine {
     /// When [`Engine::handle_timeout`] is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let flow = self.flow_timers.peek().map(|timer| timer.due);
-        [flow, self.tick_at, self.peers_at]
+        let path = self.peers.next_path_deadline();
+        [flow, self.tick_at, self.peers_at, path]
             .into_iter()
             .flatten()
             .min()
@@ -48,6 +49,9 @@ impl Engine {
                 self.flow_due(&timer);
             }
         }
+        self.peers.handle_path_timeouts(now, &mut rand::rng());
+        self.send_discovery(now);
+        self.resume_switched();
         if self.tick_at.is_some_and(|at| at <= now) {
             self.tick_at = Some(now + TICK);
             self.tick_sessions();

@@ -99,7 +99,7 @@ fn set_home(shared: &Arc<Shared>, home: u16, latencies: &BTreeMap<u16, Duration>
             engine.send_frame(home, |out| derp::note_preferred(out, true));
         }
     });
-    shared.publish(home, latencies);
+    shared.set_home(home, latencies);
 }
 
 #[cfg(test)]

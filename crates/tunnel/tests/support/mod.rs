@@ -265,12 +265,27 @@ pub fn config(relay: &Relay, agent: bool) -> Config {
         Config::client(url)
     };
     config.derp_map = relay.map();
+    // Most tests are about relays.
+    config.block_endpoints = true;
     config
 }
 
 pub fn pair(relay: &Relay) -> Pair {
-    let client = Conn::new(config(relay, false));
-    let agent = Conn::new(config(relay, true));
+    pair_of(config(relay, false), config(relay, true))
+}
+
+/// Two ends that may find a direct path.
+pub fn direct_pair(relay: &Relay) -> Pair {
+    let direct = |mut config: Config| {
+        config.block_endpoints = false;
+        config
+    };
+    pair_of(direct(config(relay, false)), direct(config(relay, true)))
+}
+
+pub fn pair_of(client: Config, agent: Config) -> Pair {
+    let client = Conn::new(client);
+    let agent = Conn::new(agent);
     client.add_destination(agent.id());
     introduce(&agent, &client);
     introduce(&client, &agent);
