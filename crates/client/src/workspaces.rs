@@ -1,10 +1,10 @@
 //! Workspaces.
 
 use api_types::{
-    AutomaticUpdates, CreateWorkspaceRequest, PostWorkspaceUsageRequest, PutExtendWorkspaceRequest,
-    UpdateWorkspaceAutomaticUpdatesRequest, UpdateWorkspaceAutostartRequest,
-    UpdateWorkspaceDormancy, UpdateWorkspaceRequest, UpdateWorkspaceTtlRequest, Workspace,
-    WorkspacesResponse,
+    AutomaticUpdates, CreateWorkspaceRequest, ExternalAgentCredentials, PostWorkspaceUsageRequest,
+    PutExtendWorkspaceRequest, UpdateWorkspaceAutomaticUpdatesRequest,
+    UpdateWorkspaceAutostartRequest, UpdateWorkspaceDormancy, UpdateWorkspaceRequest,
+    UpdateWorkspaceTtlRequest, Workspace, WorkspacesResponse,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -88,6 +88,20 @@ impl Client {
             .json(body)
             .decode()
             .await
+    }
+
+    /// The token and the command that start an agent of the owner's own machine.
+    pub async fn external_agent_credentials(
+        &self,
+        workspace: Uuid,
+        agent: &str,
+    ) -> Result<ExternalAgentCredentials, Error> {
+        self.get(&format!(
+            "/api/v2/workspaces/{workspace}/external-agent/{}/credentials",
+            segment(agent)
+        ))
+        .decode()
+        .await
     }
 
     /// Gives a workspace another name.

@@ -89,6 +89,11 @@ struct Origin {
 
 /// Creates a workspace and follows its first build.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    create(&args, session, false).await.map(drop)
+}
+
+/// Creates the workspace; `external` ones only from templates whose agents are started by hand.
+pub async fn create(args: &Args, session: &Session, external: bool) -> Result<Workspace> {
     let client = session.client()?;
     let given = args.parameters.given()?;
     let autostart_schedule = args
@@ -97,10 +102,19 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         .filter(|s| !s.is_empty())
         .map(|s| schedule::parse(std::slice::from_ref(s)))
         .transpose()?;
-    let (owner, name) = name_of(&args)?;
-    let (free, origin) = tokio::join!(is_free(client, &owner, &name), origin(&args, session));
+    let (owner, name) = name_of(args)?;
+    let (free, origin) = tokio::join!(is_free(client, &owner, &name), origin(args, session));
     free?;
     let origin = origin?;
+    if external {
+        let version = client.template_version(origin.version).await?;
+        ensure!(
+            version.has_external_agent,
+            "the template {:?} has no external agent in its version {:?}; choose one whose agents are started by hand, or use 'coder create'",
+            origin.template.name,
+            version.name
+        );
+    }
 
     let (presets, auths, person) = tokio::join!(
         client.template_version_presets(origin.version),
@@ -155,7 +169,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         ..CreateWorkspaceRequest::default()
     };
     let workspace = client.workspace_create(&owner, &request).await?;
-    finish(&args, session, &workspace).await
+    finish(args, session, &workspace).await?;
+    Ok(workspace)
 }
 
 async fn finish(args: &Args, session: &Session, workspace: &Workspace) -> Result<()> {

@@ -9,6 +9,7 @@ mod connect;
 mod create;
 mod delete;
 mod dotfiles;
+mod external_workspaces;
 mod favorite;
 pub mod gitaskpass;
 mod gitssh;
@@ -17,6 +18,7 @@ mod login;
 mod logout;
 mod logs;
 pub mod lookup;
+mod netcheck;
 mod open;
 mod organizations;
 mod ping;
@@ -102,6 +104,8 @@ pub enum Command {
     Delete(delete::Args),
     /// Personalize this workspace with your dotfiles repository.
     Dotfiles(dotfiles::Args),
+    /// Create and manage workspaces whose agent you start yourself.
+    ExternalWorkspaces(external_workspaces::Args),
     /// List a workspace before the others.
     #[command(visible_aliases = ["fav", "favourite"])]
     Favorite(favorite::Args),
@@ -120,6 +124,8 @@ pub enum Command {
     Logout(logout::Args),
     /// Show the logs of a workspace's build and of its agents.
     Logs(logs::Args),
+    /// Show what the network between here and the deployment can do.
+    Netcheck(netcheck::Args),
     /// Open a workspace in an editor, or one of its apps in the browser.
     Open(open::Args),
     /// Show organizations and their members.
@@ -211,6 +217,7 @@ impl Command {
             Self::Create(args) => create::run(args, session).await,
             Self::Delete(args) => delete::run(args, session).await,
             Self::Dotfiles(args) => dotfiles::run(args, session).await,
+            Self::ExternalWorkspaces(args) => external_workspaces::run(args, session).await,
             Self::Favorite(args) => favorite::add(args, session).await,
             Self::Gitaskpass(args) => gitaskpass::run(args, session).await,
             Self::Gitssh(args) => gitssh::run(args, session).await,
@@ -218,6 +225,7 @@ impl Command {
             Self::Login(args) => login::run(args, session).await,
             Self::Logout(args) => logout::run(args, session).await,
             Self::Logs(args) => logs::run(args, session).await,
+            Self::Netcheck(args) => netcheck::run(args, session).await,
             Self::Open(args) => open::run(args, session).await,
             Self::Organizations(args) => organizations::run(args, session).await,
             Self::Ping(args) => ping::run(args, session).await,

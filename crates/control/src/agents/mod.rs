@@ -6,6 +6,7 @@
 mod apps;
 mod connections;
 mod convert;
+mod external;
 mod logs;
 mod manifest;
 mod metadata;

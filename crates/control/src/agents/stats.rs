@@ -1,7 +1,5 @@
 //! Traffic and sessions.
 
-use std::time::Duration;
-
 use api_types::PostWorkspaceUsageRequest;
 use chrono::Utc;
 use rpc::proto::agent::{Stats, UpdateStatsResponse};
@@ -22,7 +20,6 @@ impl Control {
         &self,
         agent: &AgentSession,
         stats: Option<Stats>,
-        interval: Duration,
     ) -> Result<UpdateStatsResponse> {
         if let Some(stats) = stats {
             let stats = report(stats);
@@ -39,7 +36,7 @@ impl Control {
             }
         }
         Ok(UpdateStatsResponse {
-            report_interval: Some(duration(interval)),
+            report_interval: Some(duration(self.settings().agent_stats_refresh_interval)),
         })
     }
 }

@@ -3,16 +3,23 @@
 //! A handler takes what it needs by extractors ([`crate::Actor`] closes it to
 //! strangers), calls one rule of `control`, and answers with [`crate::Json`].
 
+mod access_lists;
+mod agent_containers;
 mod agent_metadata;
+mod agent_ports;
+mod agent_pty;
 mod agents;
 mod agents_me;
 mod audit;
 pub(crate) mod binaries;
 pub(crate) mod deployment;
 pub(crate) mod derp;
+mod external_agents;
 mod files;
+mod groups;
 mod init_script;
 mod job_logs;
+mod organization_changes;
 mod organizations;
 pub(crate) mod pages;
 mod provisioners;
@@ -22,6 +29,7 @@ mod template_version_dry_runs;
 mod template_versions;
 mod templates;
 mod user_keys;
+mod user_schedules;
 mod users;
 mod workspace_builds;
 mod workspace_settings;
@@ -35,13 +43,20 @@ use crate::{ApiError, AppState};
 /// Everything below `/api/v2`, without the layers that stand before it in [`crate::router`].
 pub fn api() -> Router<AppState> {
     Router::new()
+        .merge(access_lists::router())
         .merge(agents::router())
+        .merge(agent_containers::router())
         .merge(agent_metadata::router())
+        .merge(agent_ports::router())
+        .merge(agent_pty::router())
         .merge(agents_me::router())
         .merge(audit::router())
         .merge(deployment::router())
+        .merge(external_agents::router())
         .merge(files::router())
+        .merge(groups::router())
         .merge(init_script::router())
+        .merge(organization_changes::router())
         .merge(organizations::router())
         .merge(provisioners::router())
         .merge(sign_in::router())
@@ -50,6 +65,7 @@ pub fn api() -> Router<AppState> {
         .merge(template_versions::router())
         .merge(templates::router())
         .merge(user_keys::router())
+        .merge(user_schedules::router())
         .merge(users::router())
         .merge(workspace_builds::router())
         .merge(workspace_settings::router())

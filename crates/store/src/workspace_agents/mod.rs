@@ -6,6 +6,7 @@ mod apps;
 mod connection;
 mod connection_log;
 mod devcontainers;
+mod external;
 mod logs;
 mod manifest;
 mod metadata;
@@ -20,6 +21,7 @@ pub use apps::NewAppStatus;
 pub use connection::{AgentPulse, Presence};
 pub use connection_log::ConnectionEvent;
 pub use devcontainers::{NewSubAgent, SubAgentRow};
+pub use external::{EXTERNAL_AGENT, ExternalAgentRow};
 pub use logs::{AgentLogRange, LOGS_LIMIT, NewAgentLog, logs_channel};
 pub use manifest::{
     ManifestApp, ManifestDevcontainer, ManifestMetadata, ManifestRow, ManifestScript,
