@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
 use super::AgentConn;
+use crate::ApiError;
 
 /// Port of the agent's API.
 const PORT: u16 = 4;
 /// How long an answer may take; the agent gives up after 20 s itself.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest answer taken: an agent is not trusted to be brief.
-const MAX_ANSWER: usize = 4 << 20;
+const MAX_ANSWER: usize = 8 << 20;
 
 /// An answer of the agent.
 #[derive(Debug)]
@@ -37,6 +42,9 @@ pub(crate) enum ApiCallError {
     /// The agent's answer is too long or broken off.
     #[error("the agent's answer is broken off or longer than {MAX_ANSWER} bytes")]
     Body,
+    /// The agent does not open a stream.
+    #[error("the agent does not open the stream: {0}")]
+    Stream(String),
     /// The agent takes too long.
     #[error("the agent did not answer within {} s", TIMEOUT.as_secs())]
     Timeout,
@@ -52,6 +60,33 @@ impl AgentConn {
         tokio::time::timeout(TIMEOUT, self.api_unbounded(method, path))
             .await
             .unwrap_or(Err(ApiCallError::Timeout))
+    }
+
+    /// Follows a stream of texts of the agent's API, over a WebSocket.
+    pub(crate) async fn api_watch(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<String, ApiError>> + Send + use<>, ApiCallError> {
+        let stream = self.dial_tcp(PORT).await?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_ANSWER))
+            .max_frame_size(Some(MAX_ANSWER));
+        let url = format!("ws://agent{path}");
+        let open = tokio_tungstenite::client_async_with_config(url, stream, Some(config));
+        let (socket, _) = tokio::time::timeout(TIMEOUT, open)
+            .await
+            .map_err(|_| ApiCallError::Timeout)?
+            .map_err(|error| ApiCallError::Stream(error.to_string()))?;
+        Ok(socket.filter_map(|message| {
+            std::future::ready(match message {
+                Ok(Message::Text(text)) => Some(Ok(text.to_string())),
+                Ok(_) => None,
+                Err(error) => Some(Err(ApiError::new(
+                    StatusCode::BAD_GATEWAY,
+                    format!("The agent's stream broke: {error}"),
+                ))),
+            })
+        }))
     }
 
     async fn api_unbounded(

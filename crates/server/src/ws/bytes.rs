@@ -8,14 +8,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, W
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{PING_INTERVAL, close_frame, code};
+use super::{CLOSE_TIMEOUT, PING_INTERVAL, close_frame, code};
 
 /// Bytes in the pipe, each way.
 const PIPE: usize = 128 * 1024;
 /// Largest message that we send.
 const MAX_MESSAGE: usize = 64 * 1024;
-/// How long the closing handshake may take.
-const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The bytes of a socket. Dropping the stream closes the socket normally.
 pub(crate) struct ByteSocket {

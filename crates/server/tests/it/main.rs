@@ -1,6 +1,7 @@
 //! The server over real sockets and a real database: agents, coordination, relay, programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod agent_conn;
 mod agents;
 mod binaries;
 mod garbage;

@@ -22,7 +22,7 @@ pub async fn client_end(w: &World) -> Conn {
     conn
 }
 
-fn drive(
+pub fn drive(
     conn: &Conn,
     io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
     role: Role,
