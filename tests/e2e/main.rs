@@ -6,11 +6,14 @@
 
 mod bad_input;
 mod docker;
+mod external_agent;
 mod faults;
 mod first_path;
+mod go_world;
 mod interop_agent;
 mod interop_cli;
 mod interop_server;
+mod matrix;
 mod openssh;
 mod postgres;
 mod restarts;
@@ -65,14 +68,20 @@ fn main() {
             faults::postgres_paused_during_build,
         ),
         ("faults::disk_full", faults::disk_full),
+        (
+            "external_agent::started_by_hand",
+            external_agent::started_by_hand,
+        ),
         ("docker::template_to_shell", docker::template_to_shell),
         ("shapes::responses", shapes::responses),
         ("bad_input::http", bad_input::http),
         ("bad_input::templates", bad_input::templates),
         ("bad_input::same_name_at_once", bad_input::same_name_at_once),
     ];
-    let trials = all.iter().map(|(name, test)| trial(name, *test)).collect();
+    let mut trials: Vec<Trial> = all.iter().map(|(name, test)| trial(name, *test)).collect();
+    trials.extend(matrix::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     world::tear_down();
+    go_world::tear_down();
     conclusion.exit();
 }
