@@ -52,3 +52,21 @@ pub struct PatchGroupRequest {
     pub avatar_url: Option<String>,
     pub quota_allowance: Option<i64>,
 }
+
+/// `PaginatedGroupsResponse` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PaginatedGroupsResponse {
+    #[serde(deserialize_with = "crate::null_default")]
+    pub groups: Vec<Group>,
+    pub count: i64,
+}
+
+/// `GroupMembersResponse` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GroupMembersResponse {
+    #[serde(deserialize_with = "crate::null_default")]
+    pub users: Vec<crate::users::ReducedUser>,
+    pub count: i64,
+}

@@ -181,3 +181,31 @@ pub struct CustomRoleRequest {
     #[serde(deserialize_with = "crate::null_default")]
     pub organization_member_permissions: Vec<Permission>,
 }
+
+string_enum! {
+    /// Values of `ShareableWorkspaceOwners`.
+    pub enum ShareableWorkspaceOwners {
+        None = "none",
+        Everyone = "everyone",
+        ServiceAccounts = "service_accounts",
+    }
+}
+
+/// `WorkspaceSharingSettings` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkspaceSharingSettings {
+    pub sharing_globally_disabled: bool,
+    pub sharing_disabled: bool,
+    pub shareable_workspace_owners: ShareableWorkspaceOwners,
+}
+
+/// `UpdateWorkspaceSharingSettingsRequest` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateWorkspaceSharingSettingsRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharing_disabled: Option<bool>,
+    #[serde(skip_serializing_if = "crate::is_default")]
+    pub shareable_workspace_owners: ShareableWorkspaceOwners,
+}

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::action::Action;
 use crate::object::Object;
 use crate::resource::ResourceType;
-use crate::roles::names::*;
+use crate::roles::{is_built_in, names::*};
 use crate::subject::Subject;
 use crate::system::System;
 
@@ -33,7 +33,8 @@ pub fn may_assign(who: &Subject, action: Action, role: &str, organization: Optio
     who.organization_roles(organization)
         .iter()
         .any(|mine| match mine.as_str() {
-            ORG_ADMIN => role.starts_with("organization-"),
+            // Also the roles that the organization has made itself.
+            ORG_ADMIN => role.starts_with("organization-") || !is_built_in(role),
             ORG_USER_ADMIN => plain && role != MEMBER,
             _ => false,
         })

@@ -75,6 +75,21 @@ impl Grants {
         self
     }
 
+    /// The rights that these `type:action` name, as roles that organizations make themselves are
+    /// stored; what is not known grants nothing.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut grants = Grants::NONE;
+        for name in names {
+            let Some((kind, action)) = name.split_once(':') else {
+                continue;
+            };
+            if let (Ok(kind), Ok(action)) = (kind.parse::<ResourceType>(), action.parse()) {
+                grants = grants.and(kind, &[action]);
+            }
+        }
+        grants
+    }
+
     /// Adds all of another set.
     pub fn add(&mut self, other: &Grants) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {

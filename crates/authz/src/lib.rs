@@ -35,7 +35,9 @@ pub use filter::{Columns, Param, SqlFilter, filter};
 pub use grants::{Grants, Vote, Votes};
 pub use object::{AccessList, Object};
 pub use resource::ResourceType;
-pub use roles::{Policy, RoleInfo, Sharing, names as role_names, org_roles, site_roles};
+pub use roles::{
+    Policy, RoleInfo, Sharing, is_built_in, names as role_names, org_roles, site_roles,
+};
 pub use scope::{AllowEntry, AllowList, Scope, ScopeError, is_public_scope, public_scopes};
 pub use subject::{Membership, Origin, Subject, UserSubject};
 pub use system::System;

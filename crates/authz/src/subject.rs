@@ -38,6 +38,8 @@ pub struct Membership {
     pub organization: Uuid,
     /// The roles given to the member and those every member gets by default.
     pub roles: Vec<String>,
+    /// What those of the roles grant in the whole organization that it has made itself.
+    pub custom: Grants,
     /// Whose workspaces may be shared there.
     pub sharing: Sharing,
 }
@@ -104,6 +106,7 @@ impl Subject {
                 for role in &membership.roles {
                     roles::add_organization_role(role, membership.sharing, &mut site, &mut rights);
                 }
+                rights.org.allow.add(&membership.custom);
                 (membership.organization, membership.roles, rights)
             })
             .collect();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use authz::{
-    AccessList, Action, AllowList, Membership, Object, Policy, ResourceType as R, Scope, Sharing,
-    Subject, System, UserSubject, is_public_scope, may_assign, public_scopes,
+    AccessList, Action, AllowList, Grants, Membership, Object, Policy, ResourceType as R, Scope,
+    Sharing, Subject, System, UserSubject, is_public_scope, may_assign, public_scopes,
 };
 use uuid::Uuid;
 
@@ -43,6 +43,7 @@ impl Who {
             organizations: vec![Membership {
                 organization: ORG,
                 roles: owned(&self.org),
+                custom: Grants::NONE,
                 sharing: self.sharing,
             }],
             groups: vec![GROUP],

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use authz::{
-    Action, Membership, Object, Policy, ResourceType, Scope, Sharing, Subject, UserSubject,
+    Action, Grants, Membership, Object, Policy, ResourceType, Scope, Sharing, Subject, UserSubject,
     org_roles, role_names, site_roles,
 };
 use uuid::Uuid;
@@ -33,6 +33,7 @@ fn subject(role: &str, service_account: bool) -> Subject {
         organizations: vec![Membership {
             organization: ORG,
             roles: roles(in_org),
+            custom: Grants::NONE,
             sharing: Sharing::Everyone,
         }],
         groups: Vec::new(),

@@ -4,20 +4,25 @@
 //! and the query have. No HTTP (errors carry a class, not a status line) and no
 //! SQL (that is `store`'s). [`Control`] holds the services that the rules need.
 
+mod access_lists;
 pub mod agents;
 mod api_keys;
 mod audit;
 mod authcheck;
 mod builds;
 mod crypto_keys;
+mod custom_roles;
 mod deployment;
 mod error;
 mod files;
 mod git_ssh_keys;
+pub mod groups;
 pub mod init_scripts;
 pub mod jobs;
+mod lifecycle;
 mod members;
 mod names;
+mod organization_changes;
 mod organizations;
 mod passwords;
 mod retention;

@@ -1,8 +1,8 @@
-//! Who belongs to an organization, with which roles; its groups.
+//! Who belongs to an organization, with which roles.
 
-use api_types::{Group, GroupSource, OrganizationMember};
+use api_types::OrganizationMember;
 use authz::{Subject, System};
-use store::memberships::{ALREADY_MEMBER, GroupRow};
+use store::memberships::ALREADY_MEMBER;
 use store::{AuditAction, AuditDiff, AuditEntry, MemberRow, OrganizationRef, UserRef};
 
 use crate::organizations::organization_roles;
@@ -91,7 +91,8 @@ impl Control {
         let mut roles = roles.to_vec();
         roles.sort();
         roles.dedup();
-        check_organization_roles(who, organization.id, &old.roles, &roles)?;
+        let custom = tx.custom_role_list(who, organization.id).await?;
+        check_organization_roles(who, organization.id, &old.roles, &roles, &custom)?;
         tx.member_roles_set(who, organization.id, user.id, &roles)
             .await?;
         self.member_changed(tx, AuditAction::Write, Some(old), organization.id, user.id)
@@ -110,6 +111,7 @@ impl Control {
         let new = tx
             .organization_member_read(&system, organization, user)
             .await?;
+        let custom = tx.custom_role_list(&system, organization).await?;
         let diff = AuditDiff::between(&old, &new, TRACKED, &[]);
         let entry = AuditEntry::new(action, "organization_member", user, &new.username);
         tx.audit(entry.org(organization).diff(diff).status(200))
@@ -122,43 +124,7 @@ impl Control {
             organization_id: organization,
             created_at: new.created_at,
             updated_at: new.updated_at,
-            roles: organization_roles(organization, &new.roles),
+            roles: organization_roles(organization, &new.roles, &custom),
         })
-    }
-
-    /// Groups: of an organization, of a member, or all that may be read.
-    pub async fn group_list(
-        &self,
-        who: &Subject,
-        organization: Option<&OrganizationRef>,
-        member: Option<&UserRef>,
-    ) -> Result<Vec<Group>> {
-        let conn = self.store().conn().await?;
-        let organization = match organization {
-            Some(which) => Some(conn.organization_read(who, which).await?.id),
-            None => None,
-        };
-        let member = match member {
-            Some(which) => Some(conn.user_read(who, which).await?.id),
-            None => None,
-        };
-        let rows = conn.group_list(who, organization, member).await?;
-        Ok(rows.into_iter().map(group).collect())
-    }
-}
-
-fn group(row: GroupRow) -> Group {
-    Group {
-        id: row.id,
-        name: row.name,
-        display_name: row.display_name,
-        organization_id: row.organization_id,
-        total_member_count: row.member_count,
-        avatar_url: row.avatar_url,
-        quota_allowance: row.quota_allowance.into(),
-        source: GroupSource::from(row.source.as_str()),
-        organization_name: row.organization_name,
-        organization_display_name: row.organization_display_name,
-        ..Group::default()
     }
 }

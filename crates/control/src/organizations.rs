@@ -1,7 +1,8 @@
 //! Organizations and their members.
 
 use api_types::{Organization, OrganizationMemberWithUserData, SlimRole};
-use authz::Subject;
+use authz::{Subject, System};
+use store::custom_roles::CustomRoleRow;
 use store::{MemberRow, OrganizationRef, OrganizationRow};
 use uuid::Uuid;
 
@@ -47,7 +48,9 @@ impl Control {
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, which).await?;
         let rows = conn.organization_member_list(who, organization.id).await?;
-        Ok(rows.into_iter().map(member).collect())
+        let system = Subject::system(System::Core);
+        let custom = conn.custom_role_list(&system, organization.id).await?;
+        Ok(rows.into_iter().map(|row| member(row, &custom)).collect())
     }
 
     /// One member.
@@ -59,10 +62,12 @@ impl Control {
     ) -> Result<OrganizationMemberWithUserData> {
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, which).await?;
-        Ok(member(
-            conn.organization_member_read(who, organization.id, user)
-                .await?,
-        ))
+        let row = conn
+            .organization_member_read(who, organization.id, user)
+            .await?;
+        let system = Subject::system(System::Core);
+        let custom = conn.custom_role_list(&system, organization.id).await?;
+        Ok(member(row, &custom))
     }
 }
 
@@ -80,8 +85,8 @@ pub(crate) fn organization(row: OrganizationRow) -> Organization {
     }
 }
 
-fn member(row: MemberRow) -> OrganizationMemberWithUserData {
-    let roles = organization_roles(row.organization_id, &row.roles);
+fn member(row: MemberRow, custom: &[CustomRoleRow]) -> OrganizationMemberWithUserData {
+    let roles = organization_roles(row.organization_id, &row.roles, custom);
     OrganizationMemberWithUserData {
         username: row.username,
         name: row.name,
@@ -105,22 +110,36 @@ fn member(row: MemberRow) -> OrganizationMemberWithUserData {
 
 /// Stored site roles as shown to people.
 pub(crate) fn site_roles(names: &[String]) -> Vec<SlimRole> {
-    slim(names, authz::site_roles(), "")
+    slim(names, authz::site_roles(), &[], "")
 }
 
-/// Stored roles of a member as shown to people.
-pub(crate) fn organization_roles(organization: Uuid, names: &[String]) -> Vec<SlimRole> {
-    slim(names, authz::org_roles(), &organization.to_string())
+/// Stored roles of a member as shown to people; `custom` are the organization's own.
+pub(crate) fn organization_roles(
+    organization: Uuid,
+    names: &[String],
+    custom: &[CustomRoleRow],
+) -> Vec<SlimRole> {
+    slim(names, authz::org_roles(), custom, &organization.to_string())
 }
 
-fn slim(names: &[String], known: &[authz::RoleInfo], organization: &str) -> Vec<SlimRole> {
-    let shown = |name: &String| known.iter().find(|role| role.name == name);
+fn slim(
+    names: &[String],
+    known: &[authz::RoleInfo],
+    custom: &[CustomRoleRow],
+    organization: &str,
+) -> Vec<SlimRole> {
+    let known = known.iter().map(|role| (role.name, role.display_name));
+    let custom = custom
+        .iter()
+        .map(|role| (role.name.as_str(), role.display_name.as_str()));
+    let all: Vec<_> = known.chain(custom).collect();
+    let shown = |name: &String| all.iter().find(|(known, _)| known == name);
     names
         .iter()
         .filter_map(shown)
-        .map(|role| SlimRole {
-            name: role.name.to_owned(),
-            display_name: role.display_name.to_owned(),
+        .map(|(name, display_name)| SlimRole {
+            name: (*name).to_owned(),
+            display_name: (*display_name).to_owned(),
             organization_id: organization.to_owned(),
         })
         .collect()

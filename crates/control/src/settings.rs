@@ -13,6 +13,10 @@ pub struct Settings {
     pub access_url: Url,
     /// Wildcard host of apps (`*.apps.example.com`); empty if there is none.
     pub wildcard_access_url: String,
+    /// Apps under a path keep their sharing level, though they share the dashboard's origin.
+    pub allow_path_app_sharing: bool,
+    /// Owners of the site may open the path apps of others.
+    pub allow_path_app_site_owner_access: bool,
     /// Life of a browser session.
     pub session_duration: Duration,
     /// Sessions do not get longer by use.
@@ -33,6 +37,18 @@ pub struct Settings {
     pub allow_workspace_renames: bool,
     /// Quiet hours of users who set none: a daily schedule in cron form.
     pub default_quiet_hours_schedule: String,
+    /// Users may set quiet hours of their own.
+    pub allow_custom_quiet_hours: bool,
+    /// Time between two looks for workspaces that start or stop by themselves.
+    pub autobuild_poll_interval: Duration,
+    /// Time between two looks for jobs whose daemon died.
+    pub job_hang_detector_interval: Duration,
+    /// Administrators may ask for debug logs of builds.
+    pub enable_terraform_debug_mode: bool,
+    /// How often agents report what they do.
+    pub agent_stats_refresh_interval: Duration,
+    /// Where people find help with agents whose template names nothing.
+    pub agent_fallback_troubleshooting_url: String,
     /// Time between a polite cancellation of a build and its end by force.
     pub provisioner_force_cancel_interval: Duration,
     /// In-process provisioner daemons.
@@ -53,6 +69,8 @@ impl Settings {
         Settings {
             access_url,
             wildcard_access_url: String::new(),
+            allow_path_app_sharing: false,
+            allow_path_app_site_owner_access: false,
             session_duration: 24 * HOUR,
             disable_session_expiry_refresh: false,
             default_token_lifetime: 168 * HOUR,
@@ -63,6 +81,12 @@ impl Settings {
             ssh_keygen_algorithm: "ed25519".to_owned(),
             allow_workspace_renames: false,
             default_quiet_hours_schedule: "CRON_TZ=UTC 0 0 * * *".to_owned(),
+            allow_custom_quiet_hours: true,
+            autobuild_poll_interval: Duration::from_mins(1),
+            job_hang_detector_interval: Duration::from_secs(10),
+            enable_terraform_debug_mode: false,
+            agent_stats_refresh_interval: Duration::from_secs(30),
+            agent_fallback_troubleshooting_url: String::new(),
             provisioner_force_cancel_interval: Duration::from_mins(10),
             provisioner_daemons: 3,
             workspace_hostname_suffix: "coder".to_owned(),

@@ -1,6 +1,6 @@
 //! What a request needs to know of the key it carries: all in one query.
 
-use authz::{AllowList, Membership, Policy, Scope, Sharing, Subject, UserSubject};
+use authz::{AllowList, Grants, Membership, Policy, Scope, Sharing, Subject, UserSubject};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -87,12 +87,16 @@ fn user_subject(user: &UserRow, memberships: &[Membership], groups: &[Uuid]) -> 
 /// Columns that tell a user's place: parallel arrays, one entry per organization.
 const PLACE: &str = "coalesce(place.ids, '{}') AS member_ids, \
     coalesce(place.roles, '{}') AS member_roles, coalesce(place.sharing, '{}') AS member_sharing, \
+    coalesce(place.custom, '{}') AS member_custom, \
     ARRAY(SELECT g.group_id FROM group_members g WHERE g.user_id = u.id) AS group_ids";
 
 const PLACE_JOIN: &str = "LEFT JOIN LATERAL ( \
     SELECT array_agg(m.organization_id) AS ids, \
            array_agg(array_to_string(m.roles || o.default_org_member_roles, ',')) AS roles, \
-           array_agg(o.shareable_workspace_owners) AS sharing \
+           array_agg(o.shareable_workspace_owners) AS sharing, \
+           array_agg(coalesce((SELECT string_agg(array_to_string(c.permissions, ','), ',') \
+               FROM custom_roles c WHERE c.organization_id = o.id AND c.name = ANY (m.roles)), '')) \
+               AS custom \
     FROM organization_members m \
     JOIN organizations o ON o.id = m.organization_id AND NOT o.deleted \
     WHERE m.user_id = u.id) place ON true";
@@ -101,6 +105,7 @@ fn memberships(row: &Row) -> Result<Vec<Membership>> {
     let ids: Vec<Uuid> = row.try_get("member_ids")?;
     let roles: Vec<&str> = row.try_get("member_roles")?;
     let sharing: Vec<&str> = row.try_get("member_sharing")?;
+    let custom: Vec<&str> = row.try_get("member_custom")?;
     let split = |roles: &str| {
         roles
             .split(',')
@@ -112,9 +117,11 @@ fn memberships(row: &Row) -> Result<Vec<Membership>> {
         .into_iter()
         .zip(roles)
         .zip(sharing)
-        .map(|((organization, roles), sharing)| Membership {
+        .zip(custom)
+        .map(|(((organization, roles), sharing), custom)| Membership {
             organization,
             roles: split(roles),
+            custom: Grants::from_names(custom.split(',')),
             sharing: Sharing::from_name(sharing),
         })
         .collect())

@@ -238,6 +238,64 @@ impl Conn {
         Ok(())
     }
 
+    /// The user's own quiet hours; empty if it has none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Forbidden`].
+    pub async fn user_quiet_hours(&self, who: &Subject, user: Uuid) -> Result<String> {
+        who.may(Action::ReadPersonal, &user_object(user))?;
+        let sql = "SELECT quiet_hours_schedule FROM users WHERE id = $1 AND NOT deleted";
+        Ok(self.query_one(sql, &[&user]).await?.try_get(0)?)
+    }
+
+    /// Sets the user's quiet hours.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Forbidden`].
+    pub async fn user_quiet_hours_set(
+        &self,
+        who: &Subject,
+        user: Uuid,
+        schedule: &str,
+    ) -> Result<()> {
+        who.may(Action::UpdatePersonal, &user_object(user))?;
+        let sql = "UPDATE users SET quiet_hours_schedule = $2, updated_at = now() \
+                   WHERE id = $1 AND NOT deleted";
+        self.touch(sql, &[&user, &schedule]).await
+    }
+
+    /// The values that a user chose last for the parameters of a template, in the builds of the
+    /// newest workspaces; those that may change at each build are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Forbidden`].
+    pub async fn user_autofill(
+        &self,
+        who: &Subject,
+        user: Uuid,
+        template: Uuid,
+    ) -> Result<Vec<api_types::UserParameter>> {
+        who.may(Action::ReadPersonal, &user_object(user))?;
+        let sql = "SELECT DISTINCT ON (p.name) p.name, p.value \
+                   FROM workspace_build_parameters p \
+                   JOIN workspace_builds b ON b.id = p.workspace_build_id \
+                   JOIN workspaces w ON w.id = b.workspace_id \
+                   JOIN template_version_parameters tp \
+                        ON tp.template_version_id = b.template_version_id AND tp.name = p.name \
+                   WHERE w.owner_id = $1 AND w.template_id = $2 AND b.transition = 'start' \
+                   AND b.initiator_id = $1 AND NOT tp.ephemeral \
+                   ORDER BY p.name, b.created_at DESC";
+        let rows = self.query(sql, &[&user, &template]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(api_types::UserParameter {
+                    name: row.try_get(0)?,
+                    value: row.try_get(1)?,
+                })
+            })
+            .collect()
+    }
+
     /// A statement that must touch a row.
     async fn touch(&self, sql: &str, params: &[crate::conn::SqlParam<'_>]) -> Result<()> {
         if self.execute(sql, params).await? == 0 {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use authz::{
-    AccessList, Action, Columns, Membership, Object, Param, Policy, ResourceType, Scope, Sharing,
-    Subject, System, UserSubject, filter,
+    AccessList, Action, Columns, Grants, Membership, Object, Param, Policy, ResourceType, Scope,
+    Sharing, Subject, System, UserSubject, filter,
 };
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ fn user(site: &[&str], orgs: &[(Uuid, &[&str])], scope: Scope) -> Subject {
             .map(|(organization, roles)| Membership {
                 organization: *organization,
                 roles: owned(roles),
+                custom: Grants::NONE,
                 sharing: Sharing::Everyone,
             })
             .collect(),

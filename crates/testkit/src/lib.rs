@@ -13,7 +13,9 @@
 mod database;
 mod server;
 mod users;
+mod workspaces;
 
 pub use database::{TestDb, db};
 pub use server::{binaries as postgres_binaries, server_url};
 pub use users::{TestUser, default_organization, user};
+pub use workspaces::{TestWorkspace, workspace};

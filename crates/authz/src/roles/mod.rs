@@ -38,6 +38,18 @@ pub struct RoleInfo {
     pub display_name: &'static str,
 }
 
+/// Whether a name is that of a role of ours, which no other role may have.
+pub fn is_built_in(name: &str) -> bool {
+    let implied = [
+        names::MEMBER,
+        names::ORG_MEMBER,
+        names::ORG_SERVICE_ACCOUNT,
+        names::AGENTS_ACCESS,
+    ];
+    let known = site_roles().iter().chain(org_roles());
+    implied.contains(&name) || known.into_iter().any(|role| role.name == name)
+}
+
 /// Assignable site roles; `member`, which everyone has, is not among them.
 pub const fn site_roles() -> &'static [RoleInfo] {
     &[

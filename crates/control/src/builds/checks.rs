@@ -25,6 +25,8 @@ pub(crate) struct Situation<'a> {
     pub may_edit_template: bool,
     /// The asker may read the deployment's configuration.
     pub may_read_config: bool,
+    /// The deployment allows debug logs of builds.
+    pub debug_mode: bool,
     /// The version; `None` if there is none that may be seen.
     pub version: Option<Version<'a>>,
     /// How the latest build's job stands; `None` before the first.
@@ -98,9 +100,11 @@ pub(crate) fn check(s: &Situation<'_>) -> Result<()> {
                 "Workspace builds with a custom log level are restricted to administrators only.",
             ));
         }
-        return Err(Error::invalid(
-            "Terraform debug mode is disabled in the deployment configuration.",
-        ));
+        if !s.debug_mode {
+            return Err(Error::invalid(
+                "Terraform debug mode is disabled in the deployment configuration.",
+            ));
+        }
     }
     check_version(s.version.as_ref())?;
     if s.last_job
@@ -197,6 +201,7 @@ mod tests {
             may_build: true,
             may_edit_template: false,
             may_read_config: false,
+            debug_mode: false,
             version: Some(version()),
             last_job: Some(&Status::Succeeded),
         }
@@ -255,6 +260,27 @@ mod tests {
             status(&Situation {
                 log_level: "debug",
                 ..s.clone()
+            }),
+            400
+        );
+        let debug = Situation {
+            log_level: "debug",
+            may_read_config: true,
+            ..s.clone()
+        };
+        assert_eq!(status(&debug), 400);
+        assert_eq!(
+            status(&Situation {
+                debug_mode: true,
+                ..debug.clone()
+            }),
+            201
+        );
+        assert_eq!(
+            status(&Situation {
+                debug_mode: true,
+                may_read_config: false,
+                ..debug
             }),
             400
         );

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::checks::{self, Situation, Version};
 use super::parameters::{Sources, carry, check_values, matching_preset};
 use super::shown_waiting;
+use crate::workspaces::workspace_rest_in;
 use crate::{Control, Error, Kind, Result};
 
 /// Largest state that a caller may bring: 64 MiB, far above real ones.
@@ -98,6 +99,8 @@ pub(crate) struct Wanted {
     pub orphan: bool,
     /// A state to start from.
     pub state: Option<Vec<u8>>,
+    /// The workspace comes to rest with this build, at this time.
+    pub rests_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// A build that can be written.
@@ -168,6 +171,9 @@ impl Control {
         if wake {
             tx.workspace_update(who, row, &awake.api).await?;
         }
+        if let Some(at) = wanted.rests_at {
+            workspace_rest_in(&tx, who, row, at).await?;
+        }
         if self
             .build_write(&tx, who, &base, &plan, wanted)
             .await?
@@ -219,6 +225,7 @@ impl Control {
             may_read_config: who
                 .may(Action::Read, &Object::new(ResourceType::DeploymentConfig))
                 .is_ok(),
+            debug_mode: self.settings().enable_terraform_debug_mode,
             version: version.as_ref().map(|v| Version {
                 name: &v.api.name,
                 of_template: v.api.template_id == Some(base.template_id),
@@ -414,6 +421,7 @@ fn wanted(request: &CreateWorkspaceBuildRequest) -> Result<Wanted> {
         log_level: request.log_level.to_string(),
         orphan: request.orphan,
         state,
+        rests_at: None,
     })
 }
 

@@ -110,7 +110,13 @@ impl DatabaseJobs {
         let mut by_hand = false;
         for found in done.resources {
             by_hand |= found.r#type == "coder_external_agent";
-            let new = resource(found, start).map_err(Error::invalid)?;
+            let mut new = resource(found, start).map_err(Error::invalid)?;
+            for agent in &mut new.agents {
+                if agent.troubleshooting_url.is_empty() {
+                    let fallback = &self.control().settings().agent_fallback_troubleshooting_url;
+                    agent.troubleshooting_url.clone_from(fallback);
+                }
+            }
             tx.workspace_resource_insert(who, job.id, &facts.transition, &new, now)
                 .await?;
         }

@@ -17,9 +17,12 @@ use super::DatabaseJobs;
 use crate::Result;
 use crate::templates::ended;
 
-/// How often jobs of built-in daemons are looked at. They beat each second; one that has not
+/// Silence after which a built-in daemon counts as gone. They beat each second; one that has not
 /// within this time belonged to a process that is gone.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const BUILT_IN_SILENCE: Duration = Duration::from_secs(10);
+
+/// Shortest time between two looks, whatever the options say.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Silence after which a daemon of another machine counts as gone.
 const SILENCE: Duration = Duration::from_mins(5);
@@ -62,7 +65,11 @@ impl Watch {
                 Some((beat, since)) if beat == job.updated_at => since,
                 _ => now,
             };
-            let patience = if job.built_in { LOOK_EVERY } else { SILENCE };
+            let patience = if job.built_in {
+                BUILT_IN_SILENCE
+            } else {
+                SILENCE
+            };
             if now.duration_since(since) >= patience {
                 verdicts.push((job.id, Verdict::Silent));
             }
@@ -78,6 +85,8 @@ impl DatabaseJobs {
     /// that another replica ended.
     pub async fn reap(&self, cancel: CancellationToken) {
         let mut watch = Watch::default();
+        let every = self.control().settings().job_hang_detector_interval;
+        let every = every.max(MIN_INTERVAL);
         loop {
             if let Err(error) = self.reap_once(&mut watch).await {
                 // Whatever was silent may have been kept from beating as well.
@@ -88,7 +97,7 @@ impl DatabaseJobs {
                 tracing::warn!(%error, "cannot look for builds that follow others");
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(every) => {}
                 () = cancel.cancelled() => return,
             }
         }
@@ -169,7 +178,11 @@ mod tests {
         let clock = DateTime::from_timestamp(0, 0).unwrap();
         for n in 0..10u32 {
             let jobs = [pulse(1, n.into(), true)];
-            assert!(watch.look(&jobs, start + LOOK_EVERY * n, clock).is_empty());
+            assert!(
+                watch
+                    .look(&jobs, start + BUILT_IN_SILENCE * n, clock)
+                    .is_empty()
+            );
         }
     }
 
@@ -180,7 +193,7 @@ mod tests {
         let clock = DateTime::from_timestamp(1_000_000, 0).unwrap();
         let jobs = [pulse(1, 0, true), pulse(2, 0, false)];
         assert!(watch.look(&jobs, start, clock).is_empty());
-        let later = watch.look(&jobs, start + LOOK_EVERY, clock);
+        let later = watch.look(&jobs, start + BUILT_IN_SILENCE, clock);
         assert_eq!(later, [(Uuid::from_u128(1), Verdict::Silent)]);
         let later = watch.look(&jobs, start + SILENCE, clock);
         assert!(later.contains(&(Uuid::from_u128(2), Verdict::Silent)));

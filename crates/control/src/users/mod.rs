@@ -4,12 +4,14 @@
 mod change;
 mod create;
 mod first;
+mod passcodes;
 mod preferences;
+mod quiet_hours;
 mod roles;
 
 pub(crate) use roles::check_organization as check_organization_roles;
 
-use api_types::{GetUsersResponse, User, UserStatus};
+use api_types::{GetUsersResponse, ReducedUser, User, UserStatus};
 use authz::Subject;
 use store::{UserFilter, UserRef, UserRow};
 
@@ -48,6 +50,24 @@ pub fn shown(row: &UserRow) -> User {
         organization_ids: row.organization_ids.clone(),
         roles: site_roles(&row.roles),
         has_ai_seat: false,
+    }
+}
+
+/// A user as lists and groups show it.
+pub(crate) fn reduced(row: &UserRow) -> ReducedUser {
+    ReducedUser {
+        id: row.id,
+        username: row.username.clone(),
+        name: row.name.clone(),
+        avatar_url: row.avatar_url.clone(),
+        email: row.email.clone(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        last_seen_at: Some(row.last_seen_at),
+        status: UserStatus::from(row.status.as_str()),
+        login_type: row.login_type.as_str().into(),
+        is_service_account: row.is_service_account,
+        theme_preference: String::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use api_types::{AssignableRoles, User, UserRoles};
 use authz::{Action, Object, ResourceType, RoleInfo, Subject, may_assign};
+use store::custom_roles::CustomRoleRow;
 use store::{OrganizationRef, UserRef};
 use uuid::Uuid;
 
@@ -9,17 +10,18 @@ use crate::{Control, Error, Result};
 
 /// Checks that `who` may bring site roles from `old` to `new`.
 pub(super) fn check_site(who: &Subject, old: &[String], new: &[String]) -> Result<()> {
-    check(who, old, new, None, authz::site_roles())
+    check(who, old, new, None, authz::site_roles(), &[])
 }
 
-/// The same for the roles of a member of an organization.
+/// The same for the roles of a member of an organization, which has these of its own.
 pub(crate) fn check_organization(
     who: &Subject,
     id: Uuid,
     old: &[String],
     new: &[String],
+    custom: &[CustomRoleRow],
 ) -> Result<()> {
-    check(who, old, new, Some(id), authz::org_roles())
+    check(who, old, new, Some(id), authz::org_roles(), custom)
 }
 
 fn check(
@@ -28,9 +30,12 @@ fn check(
     new: &[String],
     organization: Option<Uuid>,
     known: &[RoleInfo],
+    custom: &[CustomRoleRow],
 ) -> Result<()> {
     for role in new {
-        if !known.iter().any(|info| info.name == role) {
+        if !known.iter().any(|info| info.name == role)
+            && !custom.iter().any(|own| own.name == *role)
+        {
             return Err(Error::invalid(format!(
                 "Role {role:?} does not exist or cannot be given."
             )));
@@ -101,19 +106,24 @@ impl Control {
         who: &Subject,
         which: &OrganizationRef,
     ) -> Result<Vec<AssignableRoles>> {
-        let id = self
-            .store()
-            .conn()
-            .await?
-            .organization_read(who, which)
-            .await?
-            .id;
+        let conn = self.store().conn().await?;
+        let id = conn.organization_read(who, which).await?.id;
         who.may(
             Action::Read,
             &Object::new(ResourceType::AssignOrgRole).org(id),
         )
         .map_err(|_| Error::not_found())?;
-        Ok(assignable(who, Some(id), authz::org_roles()))
+        let mut roles = assignable(who, Some(id), authz::org_roles());
+        let custom = conn.custom_role_list(who, id).await?;
+        roles.extend(custom.into_iter().map(|role| AssignableRoles {
+            assignable: may_assign(who, Action::Assign, &role.name, Some(id)),
+            organization_id: id.to_string(),
+            organization_permissions: crate::custom_roles::permissions(&role),
+            name: role.name,
+            display_name: role.display_name,
+            ..AssignableRoles::default()
+        }));
+        Ok(roles)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod agents;
 mod create;
+mod dormancy;
 pub(crate) mod names;
 mod search;
 mod settings;
@@ -9,6 +10,7 @@ pub mod status;
 mod usage;
 
 pub use create::Owner;
+pub(crate) use dormancy::workspace_rest_in;
 pub(crate) use settings::next_start;
 
 use api_types::{Workspace, WorkspaceQuota, WorkspacesResponse};

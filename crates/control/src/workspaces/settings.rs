@@ -73,7 +73,7 @@ pub(super) fn check_ttl(ms: i64) -> Result<(), String> {
 impl Control {
     /// Reads, changes and writes a workspace, with its audit entry, in one transaction.
     /// `None`: nothing had to be changed.
-    async fn workspace_set(
+    pub(super) async fn workspace_set(
         &self,
         who: &Subject,
         id: Uuid,
@@ -182,7 +182,6 @@ impl Control {
         if let Some(ms) = ttl {
             check_ttl(ms).map_err(|detail| Error::field("ttl_ms", detail))?;
         }
-        let now = Utc::now();
         let mut running = None;
         self.workspace_set(who, id, |row, after| {
             if !row.allow_user_autostop {
@@ -200,8 +199,8 @@ impl Control {
         .await?;
         if let Some((row, max)) = running {
             let tx = self.store().begin(who).await?;
-            tx.workspace_set_deadline(who, &row, max.filter(|m| *m > now))
-                .await?;
+            // What the template demands stays.
+            tx.workspace_set_deadline(who, &row, max).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -224,37 +223,6 @@ impl Control {
         })
         .await?;
         Ok(())
-    }
-
-    /// Puts a workspace to rest or wakes it; `None`: it was so already.
-    pub async fn workspace_set_dormant(
-        &self,
-        who: &Subject,
-        id: Uuid,
-        dormant: bool,
-    ) -> Result<Option<Workspace>> {
-        self.workspace_set(who, id, |row, after| {
-            if row.api.dormant_at.is_some() == dormant {
-                return Ok(false);
-            }
-            let now = Utc::now();
-            if dormant {
-                after.dormant_at = Some(now);
-                after.deleting_at = (row.dormant_autodelete_ms > 0)
-                    .then(|| now + TimeDelta::milliseconds(row.dormant_autodelete_ms));
-                after.next_start_at = None;
-            } else {
-                after.dormant_at = None;
-                after.deleting_at = None;
-                after.last_used_at = now;
-                after.next_start_at = after
-                    .autostart_schedule
-                    .as_deref()
-                    .and_then(|text| next_start(text, row.autostart_block_days, now));
-            }
-            Ok(true)
-        })
-        .await
     }
 
     /// Marks a workspace as its owner's favourite, or no longer.

@@ -1,7 +1,5 @@
 //! The Agent service: translation to the rules.
 
-use std::time::Duration;
-
 use control::agents::{AgentSession, LogsOutcome};
 use rpc::AgentService;
 use rpc::drpc::Status;
@@ -21,8 +19,6 @@ use rpc::proto::agent::{
 
 use crate::AppState;
 
-/// How often agents report statistics.
-const STATS_INTERVAL: Duration = Duration::from_secs(30);
 /// Entries of one report of the agent firewall.
 const MAX_BOUNDARY_LOGS: usize = 1000;
 
@@ -64,7 +60,7 @@ impl AgentService for AgentApi {
         request: UpdateStatsRequest,
     ) -> Result<UpdateStatsResponse, Status> {
         let control = &self.state.control;
-        let answer = control.agent_stats_update(&self.agent, request.stats, STATS_INTERVAL);
+        let answer = control.agent_stats_update(&self.agent, request.stats);
         answer.await.map_err(refused)
     }
 

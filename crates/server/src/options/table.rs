@@ -56,8 +56,8 @@ static TABLE: &[Spec] = &[
         .env_name("CODER_CACHE_DIRECTORY"),
     Spec::new(TOP, "ephemeral", Bool, "false", "Keep all data in a temporary directory and remove it at the end.")
         .yaml_key("ephemeralDeployment").hide().only(OFF),
-    Spec::new(TOP, "autobuild-poll-interval", Duration, "1m", "How often automatic starts and stops are looked at.").hide().only(NONE),
-    Spec::new(TOP, "job-hang-detector-interval", Duration, "1m", "How often dead provisioner jobs are looked for.").hide().only(NONE),
+    Spec::new(TOP, "autobuild-poll-interval", Duration, "1m", "How often automatic starts and stops are looked at.").hide(),
+    Spec::new(TOP, "job-hang-detector-interval", Duration, "10s", "How often jobs whose daemon died are looked for.").hide(),
     Spec::new(TOP, "api-rate-limit", Int, "512", "Requests per minute, user and endpoint. Negative: no limit.").hide(),
     Spec::new(TOP, "dangerous-disable-rate-limits", Bool, "false", "Switch all rate limits off.").yaml_key("").hide(),
     Spec::new(TOP, "experiments", List, "", "Experiments to switch on."),
@@ -70,8 +70,8 @@ static TABLE: &[Spec] = &[
     Spec::new(TOP, "terms-of-service-url", Text, "", "Terms that users accept by signing in."),
     Spec::new(TOP, "ssh-keygen-algorithm", Choice(&["ed25519", "ecdsa", "rsa4096"]), "ed25519", "Kind of the git SSH keys made for users."),
     Spec::new(TOP, "metrics-cache-refresh-interval", Duration, "4h", "How often usage figures are computed.").yaml_key("").hide().only(NONE),
-    Spec::new(TOP, "agent-stats-refresh-interval", Duration, "30s", "How often agents report statistics.").yaml_key("").hide().only(NONE),
-    Spec::new(TOP, "agent-fallback-troubleshooting-url", Text, "", "Shown for agents whose template names no troubleshooting page.").hide().only(NONE),
+    Spec::new(TOP, "agent-stats-refresh-interval", Duration, "30s", "How often agents report statistics.").yaml_key("").hide(),
+    Spec::new(TOP, "agent-fallback-troubleshooting-url", Text, "", "Shown for agents whose template names no troubleshooting page. Taken at each build.").hide(),
     Spec::new(TOP, "scim-auth-header", Text, "", "Secret of a SCIM client.").secret_value().only(NONE),
     Spec::new(TOP, "external-token-encryption-keys", List, "", "Keys that encrypt tokens in the database.").secret_value().only(NONE),
     Spec::new(TOP, "disable-path-apps", Bool, "false", "No apps under a path of the access URL."),
@@ -143,7 +143,7 @@ static TABLE: &[Spec] = &[
     Spec::new(PROV, "provisioner-daemon-psk", Text, "", "Secret of provisioner daemons on other machines.").secret_value().only(NONE),
     Spec::new(PROV, "provisioner-disable-module-cache", Bool, "false", "Fetch modules anew for each build.").only(OFF),
     Spec::new(PROV, "terraform-binary-path", Text, "", "OpenTofu or Terraform to run. Default: tofu or terraform on PATH, else the OpenTofu in this program. An option of our own."),
-    Spec::new("introspection", "enable-terraform-debug-mode", Bool, "false", "Let administrators ask for debug logs of builds.").only(OFF),
+    Spec::new("introspection", "enable-terraform-debug-mode", Bool, "false", "Let administrators ask for debug logs of builds."),
     // Introspection.
     Spec::new(LOG, "log-filter", List, "", "Which debug logs to write, as filter directives.").short_flag('l'),
     Spec::new(LOG, "log-human", Text, "/dev/stderr", "Where to write logs for people. Empty: nowhere.").env_name("CODER_LOGGING_HUMAN").yaml_key("humanPath"),
@@ -211,7 +211,7 @@ static TABLE: &[Spec] = &[
     Spec::new(DANGER, "dangerous-allow-path-app-site-owner-access", Bool, "false", "Owners open everybody's path apps.").yaml_key("").only(OFF),
     // Schedules.
     Spec::new(QUIET, "default-quiet-hours-schedule", Text, "CRON_TZ=UTC 0 0 * * *", "Quiet hours of users who set none: a daily schedule in cron form.").env_name("CODER_QUIET_HOURS_DEFAULT_SCHEDULE"),
-    Spec::new(QUIET, "allow-custom-quiet-hours", Bool, "true", "Users may set quiet hours of their own.").only(NONE),
+    Spec::new(QUIET, "allow-custom-quiet-hours", Bool, "true", "Users may set quiet hours of their own."),
     // Messages.
     Spec::new(EMAIL, "email-from", Text, "", "Sender of e-mail.").only(NONE),
     Spec::new(EMAIL, "email-smarthost", Text, "", "Mail server, host:port.").only(NONE),

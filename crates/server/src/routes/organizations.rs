@@ -1,7 +1,7 @@
 //! `/organizations`: organizations, their members, roles and groups.
 
 use api_types::{
-    AssignableRoles, Group, Organization, OrganizationMember, OrganizationMemberWithUserData,
+    AssignableRoles, Organization, OrganizationMember, OrganizationMemberWithUserData,
     PaginatedMembersResponse, UpdateRoles,
 };
 use axum::Router;
@@ -35,7 +35,6 @@ pub fn router() -> Router<AppState> {
                 .delete(member_delete),
         )
         .route(&format!("{MEMBER}/roles"), put(member_roles_set))
-        .route("/organizations/{organization}/groups", get(groups))
 }
 
 async fn list(
@@ -171,20 +170,6 @@ async fn role_list(
         state
             .control
             .organization_role_list(&actor.who, &which)
-            .await?,
-    ))
-}
-
-async fn groups(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path(organization): Path<String>,
-) -> Result<Json<Vec<Group>>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    Ok(Json(
-        state
-            .control
-            .group_list(&actor.who, Some(&which), None)
             .await?,
     ))
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use api_types::{
-    AuthMethods, CreateFirstUserRequest, CreateFirstUserResponse, LoginWithPasswordRequest,
-    LoginWithPasswordResponse, Response as Message, ValidateUserPasswordRequest,
-    ValidateUserPasswordResponse,
+    AuthMethods, ChangePasswordWithOneTimePasscodeRequest, ConvertLoginRequest,
+    CreateFirstUserRequest, CreateFirstUserResponse, LoginWithPasswordRequest,
+    LoginWithPasswordResponse, RequestOneTimePasscodeRequest, Response as Message,
+    ValidateUserPasswordRequest, ValidateUserPasswordResponse,
 };
 use axum::Router;
 use axum::extract::State;
@@ -14,8 +15,10 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use store::UserRef;
+
 use crate::auth::RequestOrigin;
-use crate::extract::Json;
+use crate::extract::{Json, Path};
 use crate::{Actor, ApiError, AppState};
 
 /// The routes.
@@ -26,6 +29,9 @@ pub fn router() -> Router<AppState> {
         .route("/users/logout", post(logout))
         .route("/users/authmethods", get(auth_methods))
         .route("/users/validate-password", post(validate_password))
+        .route("/users/otp/request", post(passcode_request))
+        .route("/users/otp/change-password", post(passcode_use))
+        .route("/users/{user}/convert-login", post(login_convert))
 }
 
 async fn first_read(State(state): State<AppState>) -> Result<Json<Message>, ApiError> {
@@ -90,6 +96,39 @@ async fn validate_password(
     Json(request): Json<ValidateUserPasswordRequest>,
 ) -> Json<ValidateUserPasswordResponse> {
     Json(state.control.password_validate(&request.password))
+}
+
+async fn passcode_request(
+    State(state): State<AppState>,
+    Json(_): Json<RequestOneTimePasscodeRequest>,
+) -> Result<StatusCode, ApiError> {
+    state.control.passcode_request()?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn passcode_use(
+    State(state): State<AppState>,
+    RequestOrigin(origin): RequestOrigin,
+    Json(request): Json<ChangePasswordWithOneTimePasscodeRequest>,
+) -> Result<StatusCode, ApiError> {
+    state
+        .control
+        .passcode_use(request, Arc::new(origin))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn login_convert(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(user): Path<String>,
+    Json(request): Json<ConvertLoginRequest>,
+) -> Result<StatusCode, ApiError> {
+    state
+        .control
+        .login_convert(&actor.who, &UserRef::parse(&user), request)
+        .await?;
+    Ok(StatusCode::CREATED)
 }
 
 /// A plain acknowledgement.

@@ -1,7 +1,7 @@
 //! `/users`: reading, listing, making, changing, deleting.
 
 use api_types::{
-    AssignableRoles, CreateUserRequestWithOrgs, GetUsersResponse, GitSshKey, Group, Organization,
+    AssignableRoles, CreateUserRequestWithOrgs, GetUsersResponse, GitSshKey, Organization,
     Response as Message, UpdateRoles, UpdateUserAppearanceSettingsRequest,
     UpdateUserPasswordRequest, UpdateUserPreferenceSettingsRequest, UpdateUserProfileRequest, User,
     UserAppearanceSettings, UserLoginType, UserPreferenceSettings, UserRoles,
@@ -47,7 +47,6 @@ pub fn router() -> Router<AppState> {
             "/users/{user}/organizations/{organization}",
             get(organization_read),
         )
-        .route("/groups", get(group_list))
 }
 
 /// The part of a list that query parameters ask for.
@@ -329,19 +328,4 @@ async fn organization_read(
         .organization_member_read(&actor.who, &which, user.id)
         .await?;
     Ok(Json(found))
-}
-
-async fn group_list(
-    State(state): State<AppState>,
-    actor: Actor,
-    params: QueryParams,
-) -> Result<Json<Vec<Group>>, ApiError> {
-    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let organization = some(params.text("organization")).map(|text| OrganizationRef::parse(&text));
-    let member = some(params.text("has_member")).map(|text| UserRef::parse(&text));
-    let groups = state
-        .control
-        .group_list(&actor.who, organization.as_ref(), member.as_ref())
-        .await?;
-    Ok(Json(groups))
 }

@@ -98,6 +98,10 @@ pub async fn run(
         let (control, loops) = (control.clone(), loops.clone());
         async move { control.agents_run(loops).await }
     });
+    tasks.spawn({
+        let (control, loops) = (control.clone(), loops.clone());
+        async move { control.lifecycle_run(loops).await }
+    });
     let jobs = jobs::start(&control, &options, &bundles, &places, &tasks, &loops).await?;
 
     let requests = CancellationToken::new();

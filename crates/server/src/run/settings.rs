@@ -37,6 +37,14 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         ssh_keygen_algorithm: options.text("ssh-keygen-algorithm").to_owned(),
         allow_workspace_renames: options.on("allow-workspace-renames"),
         default_quiet_hours_schedule: options.text("default-quiet-hours-schedule").to_owned(),
+        allow_custom_quiet_hours: options.on("allow-custom-quiet-hours"),
+        autobuild_poll_interval: options.duration("autobuild-poll-interval"),
+        job_hang_detector_interval: options.duration("job-hang-detector-interval"),
+        enable_terraform_debug_mode: options.on("enable-terraform-debug-mode"),
+        agent_stats_refresh_interval: options.duration("agent-stats-refresh-interval"),
+        agent_fallback_troubleshooting_url: options
+            .text("agent-fallback-troubleshooting-url")
+            .to_owned(),
         provisioner_force_cancel_interval: options.duration("provisioner-force-cancel-interval"),
         provisioner_daemons: daemons,
         workspace_hostname_suffix: options.text("workspace-hostname-suffix").to_owned(),

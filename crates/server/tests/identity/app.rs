@@ -131,7 +131,13 @@ impl App {
             .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        let bytes = if kind.is_some_and(|kind| kind == "text/event-stream") {
+            // Never ends by itself.
+            Default::default()
+        } else {
+            body.collect().await.unwrap().to_bytes()
+        };
         Answer {
             status: parts.status,
             headers: parts.headers,

@@ -56,15 +56,14 @@ pub async fn with_binaries(binaries: Binaries) -> World {
     };
     let app = server::router(state).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let [workspace, agent, token] = [(); 3].map(|()| Uuid::new_v4());
-    insert_workspace(&db, owner.id, "dev", workspace, agent, token).await;
+    let made = testkit::workspace(&db, owner.id, "dev").await;
     World {
         db,
         url,
         owner,
-        workspace,
-        agent,
-        token,
+        workspace: made.id,
+        agent: made.agent,
+        token: made.token,
         tailnet,
     }
 }
@@ -84,58 +83,6 @@ fn http_settings() -> HttpSettings {
         support_links: Vec::new(),
         proxies: TrustedProxies::new(&[], &[]).unwrap(),
         disable_path_apps: false,
-    }
-}
-
-/// A running workspace with one agent that has one start script, by plain SQL.
-pub async fn insert_workspace(
-    db: &TestDb,
-    owner: Uuid,
-    name: &str,
-    workspace: Uuid,
-    agent: Uuid,
-    token: Uuid,
-) {
-    let [template, version, job, build, resource, script] = [(); 6].map(|()| Uuid::new_v4());
-    let organization = testkit::default_organization(db).await;
-    let sql = format!(
-        "INSERT INTO templates (id, created_at, updated_at, organization_id, name, provisioner,
-             active_version_id, created_by)
-             VALUES ('{template}', now(), now(), '{organization}', '{name}', 'terraform',
-                 '{version}', '{owner}');
-         INSERT INTO provisioner_jobs (id, created_at, updated_at, started_at, completed_at,
-             organization_id, initiator_id, provisioner, type, file_id, tags, input)
-             VALUES ('{job}', now(), now(), now(), now(), '{organization}', '{owner}', 'terraform',
-                 'workspace_build', '{job}', '{{}}', '{{}}');
-         INSERT INTO template_versions (id, template_id, organization_id, created_at, updated_at,
-             name, job_id, created_by)
-             VALUES ('{version}', '{template}', '{organization}', now(), now(), 'v', '{job}',
-                 '{owner}');
-         INSERT INTO workspaces (id, created_at, updated_at, owner_id, organization_id,
-             template_id, name, last_used_at, latest_build_number)
-             VALUES ('{workspace}', now(), now(), '{owner}', '{organization}', '{template}',
-                 '{name}', now(), 1);
-         INSERT INTO workspace_builds (id, created_at, updated_at, workspace_id,
-             template_version_id, build_number, transition, initiator_id, reason, job_id)
-             VALUES ('{build}', now(), now(), '{workspace}', '{version}', 1, 'start', '{owner}',
-                 'initiator', '{job}');
-         INSERT INTO workspace_resources (id, created_at, job_id, transition, type, name)
-             VALUES ('{resource}', now(), '{job}', 'start', 'null_resource', 'r');
-         INSERT INTO workspace_agents (id, resource_id, created_at, updated_at, name, auth_token,
-             architecture, operating_system)
-             VALUES ('{agent}', '{resource}', now(), now(), 'main', '{token}', 'amd64', 'linux');
-         INSERT INTO workspace_agent_log_sources (id, workspace_agent_id, created_at, display_name,
-             icon) VALUES ('{script}', '{agent}', now(), 'Greeting', '');
-         INSERT INTO workspace_agent_scripts (id, workspace_agent_id, log_source_id, created_at,
-             position, display_name, script, log_path, cron, start_blocks_login, run_on_start,
-             run_on_stop, timeout_seconds) VALUES ('{script}', '{agent}', '{script}', now(), 0,
-             'Greeting', 'echo hello from the script', '', '', true, true, false, 60);
-         INSERT INTO workspace_agent_metadata (workspace_agent_id, key, display_name, script,
-             interval_seconds, timeout_seconds)
-             VALUES ('{agent}', 'answer', 'Answer', 'echo 42', 1, 5)"
-    );
-    for statement in sql.split(';') {
-        db.execute(statement, &[]).await.unwrap();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Workspaces: one row each, read together with its latest build in one round trip.
 
+mod lifecycle;
 mod list;
 mod read;
 mod write;
 
+pub use lifecycle::LifecycleFacts;
 pub use list::{WorkspaceFilter, WorkspacePage};
 pub use read::WorkspaceRow;
 pub(crate) use read::object;

@@ -1,0 +1,131 @@
+//! Reads a table of cases and calls them all.
+//!
+//! A line is the expected status for each caller, a method, a path, and a body if there is one.
+//! `{u}` in a path is a fresh user, `{w}`, `{t}`, … are a running workspace of that user and
+//! what belongs to it. The caller `self` is that user; all others are strangers to it. Bodies
+//! that are none of the endpoint's give 400 where the caller would be let in.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use testkit::{TestUser, TestWorkspace};
+
+use crate::app::App;
+
+/// One line.
+pub struct Row {
+    pub statuses: Vec<u16>,
+    pub method: &'static str,
+    pub path: &'static str,
+    pub body: &'static str,
+}
+
+/// The callers and the lines of a table.
+pub fn read(text: &'static str) -> (Vec<&'static str>, Vec<Row>) {
+    let mut callers = Vec::new();
+    let mut rows = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(names) = line.strip_prefix("callers:") {
+            callers = names.split_whitespace().collect();
+            continue;
+        }
+        let mut rest = line;
+        let mut word = || {
+            let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            rest = after.trim_start();
+            word
+        };
+        let statuses = (0..callers.len())
+            .map(|_| {
+                word()
+                    .parse()
+                    .unwrap_or_else(|_| panic!("no status: {line}"))
+            })
+            .collect();
+        let (method, path) = (word(), word());
+        rows.push(Row {
+            statuses,
+            method,
+            path,
+            body: rest,
+        });
+    }
+    (callers, rows)
+}
+
+/// What the placeholders of a path stand for.
+struct Things {
+    user: TestUser,
+    workspace: TestWorkspace,
+}
+
+impl Things {
+    async fn new(app: &App, name: &str) -> Self {
+        let user = app.user(name, &[]).await;
+        let workspace = testkit::workspace(&app.db, user.id, name).await;
+        Things { user, workspace }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let key = self.user.token.expose().split('-').next().unwrap();
+        let w = &self.workspace;
+        let mut text = text.replace("{u}", &self.user.username).replace("{k}", key);
+        for (name, id) in [
+            ("{uid}", self.user.id),
+            ("{w}", w.id),
+            ("{t}", w.template),
+            ("{v}", w.version),
+            ("{b}", w.build),
+            ("{f}", w.file),
+            ("{a}", w.agent),
+            ("{new}", uuid::Uuid::new_v4()),
+        ] {
+            text = text.replace(name, &id.to_string());
+        }
+        text
+    }
+}
+
+/// Calls every line as every caller and tells all that is otherwise.
+pub async fn check(table: &'static str) {
+    let app = App::new().await;
+    let (callers, rows) = read(table);
+    let mut wrong = String::new();
+    for (column, role) in callers.iter().enumerate() {
+        let mut kept: HashMap<&str, (Things, TestUser)> = HashMap::new();
+        for (number, row) in rows.iter().enumerate() {
+            // What only reads can share a world; the others change and delete it.
+            let shared = row.method == "GET";
+            if !shared || kept.is_empty() {
+                let name = format!("c{column}r{number}");
+                let things = Things::new(&app, &format!("o{name}")).await;
+                let roles: &[&str] = match *role {
+                    "nobody" | "member" | "self" => &[],
+                    role => &[role],
+                };
+                let caller = app.user(&name, roles).await;
+                kept.insert(if shared { "shared" } else { "own" }, (things, caller));
+            }
+            let (things, caller) = &kept[if shared { "shared" } else { "own" }];
+            let token = match *role {
+                "nobody" => "",
+                "self" => things.user.token.expose(),
+                _ => caller.token.expose(),
+            };
+            let body = things.fill(row.body);
+            let body: Value = serde_json::from_str(&body).unwrap_or(json!(null));
+            let path = things.fill(row.path);
+            let answer = app.call(row.method, &path, token, body).await;
+            if answer.status != row.statuses[column] {
+                wrong += &format!(
+                    "{} {} as {role}: {} instead of {}: {:.200}\n",
+                    row.method, row.path, answer.status, row.statuses[column], answer.text
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
