@@ -9,6 +9,7 @@ mod directory;
 mod limit;
 mod login;
 mod outbox;
+mod stun;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tunnel_proto::derp::FrameError;
 use tunnel_proto::key::{NodePrivate, NodePublic};
 
 use directory::Directory;
+pub use stun::serve_stun;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::node::Node;
 use uuid::Uuid;
 
-use crate::direct::Direct;
+use crate::direct::{Direct, Family};
 use crate::engine::{Accepted, Action, Engine, FlowId};
 use crate::relay::Relays;
 use crate::{FallbackTcp, Inbound, TcpStream};
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) direct: Direct,
     /// Our addresses should be looked up.
     pub(crate) look_up: Notify,
+    /// The STUN servers answered, or will not any more.
+    pub(crate) looked_up: Notify,
     /// There are new sockets.
     pub(crate) rebound: Notify,
     about: Mutex<About>,
@@ -74,6 +76,7 @@ impl Shared {
             relays,
             direct,
             look_up: Notify::new(),
+            looked_up: Notify::new(),
             rebound: Notify::new(),
             about: Mutex::default(),
             derp_map: watch::Sender::new(Arc::default()),
@@ -95,6 +98,7 @@ impl Shared {
         }
         engine.start_direct_writer();
         let actions = std::mem::take(&mut engine.actions);
+        let woken = std::mem::take(&mut engine.woken);
         let deadline = engine.next_deadline();
         let sooner = deadline.is_some_and(|due| engine.armed.is_none_or(|armed| due < armed));
         if sooner {
@@ -103,6 +107,9 @@ impl Shared {
         drop(engine);
         if sooner {
             self.timer.notify_one();
+        }
+        for waker in woken {
+            waker.wake();
         }
         for action in actions {
             self.act(action);
@@ -134,6 +141,20 @@ impl Shared {
         let mut about = self.about.lock();
         about.endpoints = endpoints;
         self.publish(&about);
+    }
+
+    /// Our addresses as STUN servers saw them last.
+    pub(crate) fn mapped_endpoints(&self) -> Vec<SocketAddr> {
+        let port = self
+            .direct
+            .socket()
+            .and_then(|socket| socket.port(Family::V4));
+        let engine = self.engine.lock();
+        engine
+            .lookup
+            .as_ref()
+            .map(|lookup| lookup.endpoints(port))
+            .unwrap_or_default()
     }
 
     /// Does nothing before a home is chosen: peers could not use the description.
@@ -192,6 +213,7 @@ impl Shared {
                     .spawn(crate::direct::run_writer(self.clone(), to));
             }
             Action::LookUp => self.look_up.notify_one(),
+            Action::LookedUp => self.looked_up.notify_one(),
             Action::Decide(inbound) => self.decide(inbound),
             Action::Accepted(id, accepted) => self.hand_over(id, accepted),
             Action::PeersChanged => self.peers_changed.notify_waiters(),

@@ -75,7 +75,7 @@ async fn a_path_that_appears_during_a_transfer_loses_nothing() {
     let relay = Relay::start().await;
     let pair = direct_pair(&relay);
     // The first bytes go by the relay, the last directly.
-    echo(&pair, 7, 4 << 20).await;
+    echo(&pair, 7, 16 << 20).await;
     let status = &pair.client.peers()[0];
     assert!(matches!(status.via, Some(Via::Direct(_))), "{status:?}");
 }
@@ -95,5 +95,40 @@ async fn one_end_that_blocks_direct_paths_is_enough() {
         }
         let blocked = if blocked.0 { &pair.client } else { &pair.agent };
         assert!(support::node(blocked).endpoints.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_seen_from_outside_are_published() {
+    let relay = Relay::start().await;
+    // Lies about what it sees, to be told from local addresses.
+    let seen: std::net::SocketAddr = "203.0.113.7:4242".parse().unwrap();
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut client = config(&relay, false);
+    client.block_endpoints = false;
+    support::add_stun(&mut client.derp_map, server.local_addr().unwrap());
+    let conn = tunnel::Conn::new(client);
+    let mut node = conn.self_node();
+    let answer = async {
+        let mut buffer = [0; 256];
+        loop {
+            let (len, from) = server.recv_from(&mut buffer).await.unwrap();
+            let transaction = tunnel_proto::stun::parse_request(&buffer[..len]).unwrap();
+            let response = tunnel_proto::stun::response(transaction, seen);
+            server.send_to(&response, from).await.unwrap();
+        }
+    };
+    let published = async {
+        loop {
+            let endpoints = node.borrow_and_update().clone().map(|node| node.endpoints);
+            if endpoints.is_some_and(|all| all.contains(&seen)) {
+                return;
+            }
+            node.changed().await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = answer => {}
+        result = tokio::time::timeout(PATIENCE, published) => result.unwrap(),
     }
 }

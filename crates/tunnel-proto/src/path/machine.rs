@@ -37,7 +37,7 @@ const MAX_PINGS: usize = 4 * MAX_CANDIDATES;
 /// they are through: a receiver would take those that are overtaken by too many for replays.
 const BULK: u32 = 256;
 /// … but not longer than this.
-const SWITCH_TIMEOUT: Duration = Duration::from_millis(500);
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the path wants to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -231,8 +231,25 @@ impl Peers {
         now: Instant,
         rng: &mut dyn RngCore,
     ) {
+        let news = endpoints
+            .iter()
+            .any(|endpoint| !self.discovery.endpoints.contains(endpoint));
         self.discovery.endpoints = endpoints;
         self.discovery.fresh_until = Some(now + ENDPOINTS_FRESH);
+        if news {
+            // Whoever was called with less, and cannot be reached by that, is called again.
+            let again = self.table.iter().filter(|(_, peer)| {
+                peer.path.route(now).relay.is_some()
+                    && peer
+                        .called
+                        .is_some_and(|at| now.saturating_duration_since(at) < ENDPOINTS_FRESH)
+            });
+            for (&index, _) in again {
+                if !self.discovery.callers.contains(&index) {
+                    self.discovery.callers.push(index);
+                }
+            }
+        }
         for index in std::mem::take(&mut self.discovery.callers) {
             self.call(index, now, rng);
         }
@@ -245,9 +262,10 @@ impl Peers {
             }
             return;
         }
-        let Some(peer) = self.table.get(&index) else {
+        let Some(peer) = self.table.get_mut(&index) else {
             return;
         };
+        peer.called = Some(now);
         let relay = peer.path.relay();
         if let Some(region) = relay {
             let message = Message::CallMeMaybe {

@@ -47,6 +47,8 @@ pub struct Peer {
     pub(super) path_timer: Option<Instant>,
     /// Where its authentic packets came from, the last ones.
     pub(super) sources: Vec<SocketAddr>,
+    /// When it was last told our addresses.
+    pub(super) called: Option<Instant>,
     pub(super) phase: Phase,
     pub(super) lost_since: Option<Instant>,
     /// When to repeat the first handshake, and how long the wait was.

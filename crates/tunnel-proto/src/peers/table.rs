@@ -172,6 +172,7 @@ impl Peers {
             path,
             path_timer: None,
             sources: Vec::new(),
+            called: None,
             phase,
             lost_since: None,
             retry: (destination && !wait).then_some((now + FIRST_RETRY, FIRST_RETRY)),

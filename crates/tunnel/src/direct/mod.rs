@@ -5,6 +5,7 @@
 
 mod bundle;
 mod interfaces;
+mod servers;
 mod socket;
 mod tasks;
 

@@ -1,12 +1,20 @@
 //! The tasks of direct paths: receive, send what had no room, look up our addresses.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Family, Received};
+use tunnel_proto::netcheck::StunServer;
+
+use super::{Family, Received, servers};
 use crate::shared::Shared;
 
+/// The names of STUN servers are looked up again after so long.
+const SERVERS_FRESH: Duration = Duration::from_mins(5);
+/// Longer than any round of questions to STUN servers.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// After an error of a socket, it is read again only after so long.
-const ERROR_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// Receives and looks up addresses until the tunnel ends.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -40,17 +48,50 @@ async fn receive(shared: &Arc<Shared>, family: Family) {
     }
 }
 
-/// Looks up our addresses at the start, and whenever a peer is to be called.
+/// Looks up our addresses at the start, with every new map, and whenever a peer is to be called.
 async fn look_up(shared: &Arc<Shared>) {
+    let mut maps = shared.derp_map.subscribe();
+    let mut servers: Option<(Instant, Vec<StunServer>)> = None;
+    let mut outside = Vec::new();
     loop {
-        let endpoints = shared.direct.local_endpoints();
-        shared.set_endpoints(endpoints);
-        shared.look_up.notified().await;
+        // What is known already may be enough; what comes later is told again.
+        let local = shared.direct.local_endpoints();
+        shared.set_endpoints(joined(&local, &outside));
+        let map = maps.borrow_and_update().clone();
+        let fresh = servers
+            .as_ref()
+            .is_some_and(|(at, _)| at.elapsed() < SERVERS_FRESH);
+        if !fresh && shared.direct.socket().is_some() {
+            servers = Some((Instant::now(), servers::resolve(&map).await));
+        }
+        let asked = servers.as_ref().map(|(_, list)| list.clone());
+        if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
+            shared.turn(|engine, now| engine.start_lookup(asked, false, now));
+            // The round ends by itself; the limit is for a tunnel that is being closed.
+            let _ = tokio::time::timeout(LOOKUP_TIMEOUT, shared.looked_up.notified()).await;
+            outside = shared.mapped_endpoints();
+            shared.set_endpoints(joined(&local, &outside));
+        }
+        tokio::select! {
+            () = shared.look_up.notified() => {}
+            changed = maps.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                servers = None;
+            }
+        }
     }
 }
 
+fn joined(local: &[SocketAddr], outside: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut all = local.to_vec();
+    all.extend(outside.iter().filter(|address| !local.contains(address)));
+    all
+}
+
 /// Sends when the socket has room again what had none.
-pub(crate) async fn run_writer(shared: Arc<Shared>, to: std::net::SocketAddr) {
+pub(crate) async fn run_writer(shared: Arc<Shared>, to: SocketAddr) {
     if let Some(socket) = shared.direct.socket() {
         tokio::select! {
             // An error shows in the next attempt to send.

@@ -270,6 +270,25 @@ pub fn config(relay: &Relay, agent: bool) -> Config {
     config
 }
 
+/// Adds a STUN server to a map.
+pub fn add_stun(map: &mut DerpMap, address: SocketAddr) {
+    let region_id = REGION + 1;
+    let node = DerpNode {
+        name: "stun".into(),
+        region_id,
+        host_name: address.ip().to_string(),
+        stun_port: i32::from(address.port()),
+        stun_only: true,
+        ..DerpNode::default()
+    };
+    let region = Region {
+        region_id,
+        nodes: vec![node],
+        ..Region::default()
+    };
+    map.regions.insert(region_id, region);
+}
+
 pub fn pair(relay: &Relay) -> Pair {
     pair_of(config(relay, false), config(relay, true))
 }

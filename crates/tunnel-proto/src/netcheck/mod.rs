@@ -1,0 +1,13 @@
+//! What the network around this machine is like: where it is seen from outside, by which kind of
+//! translation, and how far the regions are.
+//!
+//! [`Lookup`] asks STUN servers through the same socket that carries the packets, because a
+//! translation on the way is a property of that socket. [`Report`] says what came out.
+
+mod lookup;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use lookup::{Answer, Lookup, StunServer};
+pub use report::Report;
