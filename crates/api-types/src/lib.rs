@@ -85,6 +85,7 @@ pub mod git_ssh_keys;
 pub mod groups;
 pub mod organizations;
 pub mod parameters;
+pub mod port_shares;
 pub mod provisioners;
 pub mod responses;
 mod secret;
@@ -113,6 +114,7 @@ pub use {
     organizations::*,
     parameters::*,
     provisioners::*,
+    port_shares::*,
     responses::*,
     secret::Secret,
     template_versions::*,

@@ -26,6 +26,8 @@ pub enum System {
     Purge,
     /// Sending notifications.
     Notifier,
+    /// Finding the apps of workspaces for those who ask for them, and noting their use.
+    AppProxy,
     /// The worker of chats with AI agents; what tools do, they do as the chat's owner.
     Chats,
 }
@@ -43,6 +45,7 @@ impl System {
             System::Tailnet => "tailnet",
             System::Purge => "purge",
             System::Notifier => "notifier",
+            System::AppProxy => "app-proxy",
             System::Chats => "chats",
         }
     }
@@ -58,6 +61,7 @@ impl System {
             System::Tailnet => TAILNET,
             System::Purge => PURGE,
             System::Notifier => NOTIFIER,
+            System::AppProxy => APP_PROXY,
             System::Chats => CHATS,
         }
     }
@@ -169,6 +173,12 @@ const PURGE: Grants = Grants::NONE
     .and(R::System, &[Delete])
     .and(R::NotificationMessage, &[Delete])
     .and(R::ApiKey, &[Delete]);
+
+const APP_PROXY: Grants = Grants::NONE
+    .and(R::System, &[Read])
+    .and(R::Workspace, &[Read, Update])
+    .and(R::WorkspaceDormant, &[Read])
+    .and(R::ConnectionLog, &[Update]);
 
 const NOTIFIER: Grants = Grants::NONE
     .and(R::NotificationMessage, CRUD)

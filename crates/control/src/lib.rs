@@ -7,6 +7,7 @@
 mod access_lists;
 pub mod agents;
 mod api_keys;
+pub mod apps;
 mod audit;
 mod authcheck;
 mod builds;
@@ -60,6 +61,7 @@ struct Inner {
     settings: Settings,
     sessions: sessions::Cache,
     uses: sessions::Uses,
+    visits: apps::RecentVisits,
     forms: templates::forms::Forms,
 }
 
@@ -72,9 +74,14 @@ impl Control {
                 settings,
                 sessions: sessions::Cache::default(),
                 uses: sessions::Uses::default(),
+                visits: apps::RecentVisits::default(),
                 forms: templates::forms::Forms::default(),
             }),
         }
+    }
+
+    pub(crate) fn visits(&self) -> &apps::RecentVisits {
+        &self.inner.visits
     }
 
     /// The database.

@@ -31,6 +31,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../migrations/0004_custom_roles.sql"),
     ),
     (5, "chats", include_str!("../migrations/0005_chats.sql")),
+    (
+        6,
+        "workspace_apps",
+        include_str!("../migrations/0006_workspace_apps.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -290,6 +290,12 @@ impl Conn {
         Ok(self.query_one(sql, &[&id]).await?.try_get(0)?)
     }
 
+    /// How widely ports of a template's workspaces may be shared.
+    pub async fn template_max_port_share_level(&self, id: Uuid) -> Result<String, StoreError> {
+        let sql = "SELECT max_port_share_level FROM templates WHERE id = $1";
+        Ok(self.query_one(sql, &[&id]).await?.try_get(0)?)
+    }
+
     /// How many undeleted workspaces a template has.
     pub async fn template_workspace_count(&self, id: Uuid) -> Result<i64, StoreError> {
         let row = self
