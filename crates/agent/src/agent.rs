@@ -10,6 +10,7 @@ use rpc::version::TAILNET;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
+use crate::api::Api;
 use crate::config::Config;
 use crate::connection;
 use crate::dial::dial;
@@ -44,6 +45,7 @@ pub struct Agent {
     /// The scripts.
     pub scripts: Scripts,
     network: Mutex<Option<Arc<Network>>>,
+    api: Api,
     /// Scheduled scripts end with it.
     stop: CancellationToken,
 }
@@ -58,6 +60,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
         scripts: Scripts::new(workspace.clone(), logs.clone()),
         logs,
         network: Mutex::default(),
+        api: Api::new(workspace.clone()),
         stop: CancellationToken::new(),
         workspace,
     });
@@ -116,7 +119,7 @@ impl Agent {
         if manifest.git_auth_configs > 0 {
             vscode::override_git_settings(&account.home);
         }
-        let opened = Arc::new(Network::open(&self.workspace, manifest)?);
+        let opened = Arc::new(Network::open(&self.workspace, manifest, self.api.clone())?);
         *network = Some(opened.clone());
         drop(network);
         tokio::spawn(self.clone().start());

@@ -31,6 +31,10 @@ pub struct Config {
     pub block_local_port_forwarding: bool,
     /// Path of the local socket; `None` to have none.
     pub socket_path: Option<PathBuf>,
+    /// Containers beside the agent may be looked at and entered.
+    pub devcontainers: bool,
+    /// Ports of this process, which are not the workspace's.
+    pub own_ports: Vec<u16>,
 }
 
 impl Config {
@@ -49,6 +53,8 @@ impl Config {
             block_reverse_port_forwarding: false,
             block_local_port_forwarding: false,
             socket_path: None,
+            devcontainers: true,
+            own_ports: Vec::new(),
         }
     }
 

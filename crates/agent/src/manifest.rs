@@ -117,6 +117,25 @@ pub struct Manifest {
     pub metadata: Vec<Metadata>,
     /// Secrets of the owner.
     pub secrets: Vec<WorkspaceSecret>,
+    /// The agent in whose workspace this one runs in a container, if it does.
+    pub parent_id: Option<Uuid>,
+    /// Dev containers of the template.
+    pub devcontainers: Vec<Devcontainer>,
+}
+
+/// A dev container that belongs to the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Devcontainer {
+    /// Identifier.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The folder that it is made for.
+    pub workspace_folder: String,
+    /// Its configuration; empty for the usual place.
+    pub config_path: String,
+    /// The agent that is to run in it.
+    pub subagent_id: Option<Uuid>,
 }
 
 /// Longest time of a metadata script that names none, and has no interval.
@@ -165,6 +184,15 @@ impl Manifest {
                     value: s.value.clone().into(),
                 })
                 .collect(),
+            parent_id: manifest
+                .parent_id
+                .and_then(|parent| Uuid::from_slice(&parent).ok())
+                .filter(|parent| !parent.is_nil()),
+            devcontainers: manifest
+                .devcontainers
+                .into_iter()
+                .map(devcontainer)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -215,6 +243,20 @@ fn app(app: proto::WorkspaceApp) -> Result<App, BadManifest> {
         interval: duration(check.interval),
         threshold: u32::try_from(check.threshold).unwrap_or(0),
         health,
+    })
+}
+
+fn devcontainer(
+    devcontainer: proto::WorkspaceAgentDevcontainer,
+) -> Result<Devcontainer, BadManifest> {
+    Ok(Devcontainer {
+        id: id(&devcontainer.id, "dev container id")?,
+        name: devcontainer.name,
+        workspace_folder: devcontainer.workspace_folder,
+        config_path: devcontainer.config_path,
+        subagent_id: devcontainer
+            .subagent_id
+            .and_then(|id| Uuid::from_slice(&id).ok()),
     })
 }
 

@@ -9,10 +9,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tunnel::coordinate::derp_map_from_proto;
 use tunnel::{Conn, Localhost, TcpStream};
 
+use crate::api::Api;
 use crate::manifest::Manifest;
 use crate::reconnecting::Terminals;
 use crate::workspace::Workspace;
-use crate::{api, speedtest, ssh};
+use crate::{speedtest, ssh};
 
 /// Ports of the agent's services inside the tunnel.
 mod ports {
@@ -34,7 +35,11 @@ pub struct Network {
 
 impl Network {
     /// Opens the tunnel and everything that listens in it.
-    pub fn open(workspace: &Arc<Workspace>, manifest: &Manifest) -> std::io::Result<Self> {
+    pub fn open(
+        workspace: &Arc<Workspace>,
+        manifest: &Manifest,
+        api: Api,
+    ) -> std::io::Result<Self> {
         let client = &workspace.config.client;
         let mut config = tunnel::Config::agent(manifest.agent_id, client.url().clone());
         config.headers = client.extra_headers().clone();
@@ -45,6 +50,7 @@ impl Network {
         let conn = Conn::new(config);
         conn.set_fallback_tcp(Localhost);
         conn.forward_udp_to_localhost();
+        api.set_tunnel(conn.clone());
 
         let ssh = ssh::Server::new(workspace.clone());
         let other_ssh = ssh.clone();
@@ -65,7 +71,10 @@ impl Network {
             serve(&conn, ports::SPEEDTEST, |stream, _| {
                 speedtest::serve(stream)
             })?,
-            serve(&conn, ports::API, |stream, _| api::serve(stream))?,
+            serve(&conn, ports::API, move |stream, _| {
+                let api = api.clone();
+                async move { api.serve(stream).await }
+            })?,
         ];
         Ok(Self {
             conn,

@@ -12,6 +12,7 @@ use crate::banners::Banner;
 use crate::config::Config;
 use crate::environment::{self, CommandLine};
 use crate::manifest::Manifest;
+use crate::metrics::Metrics;
 use crate::process::Groups;
 use crate::sessions::Sessions;
 
@@ -22,6 +23,8 @@ pub struct Workspace {
     pub config: Config,
     /// Who is connected.
     pub sessions: Arc<Sessions>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// Process groups of sessions, to be hung up at the end.
     pub groups: Groups,
     /// Cancelled when the agent shuts down and sessions must end.
@@ -41,6 +44,7 @@ impl Workspace {
         Arc::new(Self {
             config,
             sessions: Sessions::new(),
+            metrics: Metrics::default(),
             groups: Groups::default(),
             shutdown: CancellationToken::new(),
             manifest: RwLock::default(),

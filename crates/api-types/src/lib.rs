@@ -91,6 +91,7 @@ pub mod responses;
 mod secret;
 pub mod template_versions;
 pub mod templates;
+pub mod user_secrets;
 pub mod users;
 mod version;
 pub mod workspace_agents;
@@ -113,12 +114,13 @@ pub use {
     groups::*,
     organizations::*,
     parameters::*,
-    provisioners::*,
     port_shares::*,
+    provisioners::*,
     responses::*,
     secret::Secret,
     template_versions::*,
     templates::*,
+    user_secrets::*,
     users::*,
     version::{VERSION, same_api_level},
     workspace_agents::*,

@@ -1,0 +1,81 @@
+//! Asking git about a working tree, with bounds on time and output and without
+//! taking its locks.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+/// How long git may take for one answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why git gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// It could not be run.
+    #[error("git could not be run: {0}")]
+    Io(#[from] std::io::Error),
+    /// It did not come to an end.
+    #[error("git did not answer within {} seconds", TIMEOUT.as_secs())]
+    Timeout,
+    /// It failed.
+    #[error("git failed: {0}")]
+    Failed(String),
+    /// It says more than is wanted.
+    #[error("git's answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// What git says in `directory`, of at most `limit` bytes.
+pub async fn ask(directory: &Path, arguments: &[&str], limit: usize) -> Result<Vec<u8>, GitError> {
+    let mut child = Command::new("git")
+        .arg("-C")
+        .arg(directory)
+        // A file monitor would stay behind as a process of ours.
+        .args(["-c", "core.fsmonitor=false"])
+        .args(arguments)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(std::io::Error::other("no pipes").into());
+    };
+    let answer = async {
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        let mut stdout = stdout.take(limit as u64 + 1);
+        // Longer complaints are of no use; what goes beyond ends git with a broken pipe.
+        let mut stderr = stderr.take(4096);
+        tokio::try_join!(
+            stdout.read_to_end(&mut out),
+            stderr.read_to_end(&mut errors)
+        )?;
+        if out.len() > limit {
+            return Err(GitError::TooLarge(limit));
+        }
+        if !child.wait().await?.success() {
+            let text = String::from_utf8_lossy(&errors).trim().to_owned();
+            return Err(GitError::Failed(text));
+        }
+        Ok(out)
+    };
+    tokio::time::timeout(TIMEOUT, answer)
+        .await
+        .map_err(|_| GitError::Timeout)?
+}
+
+/// The root of the working tree that holds `path`, if there is one.
+pub async fn root(path: &Path) -> Option<PathBuf> {
+    let directory = if path.is_dir() { path } else { path.parent()? };
+    let said = ask(directory, &["rev-parse", "--show-toplevel"], 64 * 1024)
+        .await
+        .ok()?;
+    let text = String::from_utf8(said).ok()?;
+    let root = PathBuf::from(text.trim_end_matches('\n'));
+    Some(root.canonicalize().unwrap_or(root))
+}

@@ -1,0 +1,161 @@
+//! One watcher: which working trees it looks at, and what it has been told of each.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use api_types::{
+    WorkspaceAgentGitServerMessage, WorkspaceAgentGitServerMessageType, WorkspaceAgentRepoChanges,
+};
+use chrono::Utc;
+
+use super::{git, scan};
+
+/// Working trees that one watcher looks at: each look starts processes.
+const MAX_ROOTS: usize = 64;
+
+/// The state of a watcher.
+#[derive(Debug, Default)]
+pub struct Watch {
+    roots: BTreeMap<PathBuf, Option<WorkspaceAgentRepoChanges>>,
+    seen: HashSet<String>,
+}
+
+impl Watch {
+    /// Watches the working trees that hold these paths.
+    pub async fn add(&mut self, paths: Vec<String>) {
+        for path in paths {
+            let known = self.seen.contains(&path);
+            if known || self.roots.len() >= MAX_ROOTS || !Path::new(&path).is_absolute() {
+                continue;
+            }
+            let root = git::root(Path::new(&path)).await;
+            // A path without a repository may get one later.
+            if let Some(root) = root
+                && self.seen.insert(path)
+            {
+                self.roots.entry(root).or_default();
+            }
+        }
+    }
+
+    /// Looks at everything. `None` while there is nothing to look at; without news,
+    /// the message only says that somebody has looked.
+    pub async fn scan(&mut self) -> Option<WorkspaceAgentGitServerMessage> {
+        if self.roots.is_empty() {
+            return None;
+        }
+        let mut news = Vec::new();
+        let mut gone = Vec::new();
+        for (root, last) in &mut self.roots {
+            match scan::scan(root).await {
+                Ok(changes) if last.as_ref() != Some(&changes) => {
+                    news.push(changes.clone());
+                    *last = Some(changes);
+                }
+                Ok(_) => {}
+                Err(_) if scan::is_gone(root).await => {
+                    news.push(WorkspaceAgentRepoChanges {
+                        repo_root: root.to_string_lossy().into_owned(),
+                        removed: true,
+                        ..Default::default()
+                    });
+                    gone.push(root.clone());
+                }
+                // It may be busy; the next look will tell.
+                Err(error) => tracing::debug!(%error, ?root, "a repository could not be read"),
+            }
+        }
+        for root in gone {
+            self.roots.remove(&root);
+            // Its paths are looked up again: it may come back.
+            self.seen.retain(|path| !Path::new(path).starts_with(&root));
+        }
+        Some(WorkspaceAgentGitServerMessage {
+            r#type: WorkspaceAgentGitServerMessageType::Changes,
+            scanned_at: Some(Utc::now()),
+            repositories: news,
+            message: String::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn git(directory: &Path, arguments: &[&str]) {
+        let status = Command::new("git")
+            .current_dir(directory)
+            .args(["-c", "user.name=a", "-c", "user.email=a@b"])
+            .args(arguments)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{arguments:?}");
+    }
+
+    #[tokio::test]
+    async fn changes_are_told_once() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        git(root.path(), &["init", "-q", "-b", "main"]);
+        git(
+            root.path(),
+            &["remote", "add", "origin", "https://example.com/a.git"],
+        );
+        std::fs::write(at("new"), "one\ntwo").unwrap();
+        let mut watch = Watch::default();
+        assert!(watch.scan().await.is_none());
+        watch
+            .add(vec![
+                at("new").to_string_lossy().into_owned(),
+                "/proc/none".into(),
+                "x".into(),
+            ])
+            .await;
+
+        let told = watch.scan().await.unwrap().repositories;
+        let [repository] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(repository.branch, "main");
+        assert_eq!(repository.remote_origin, "https://example.com/a.git");
+        assert_eq!(
+            repository.unified_diff,
+            "diff --git a/new b/new\nnew file mode 100644\n--- /dev/null\n+++ b/new\n\
+             @@ -0,0 +1,2 @@\n+one\n+two\n\\ No newline at end of file\n"
+        );
+        assert!(watch.scan().await.unwrap().repositories.is_empty());
+
+        git(root.path(), &["add", "."]);
+        git(root.path(), &["commit", "-qm", "first"]);
+        assert_eq!(watch.scan().await.unwrap().repositories[0].unified_diff, "");
+        std::fs::write(at("new"), "one\n2\n").unwrap();
+        let diff = watch
+            .scan()
+            .await
+            .unwrap()
+            .repositories
+            .remove(0)
+            .unified_diff;
+        assert!(diff.contains("-two") && diff.contains("+2\n"), "{diff}");
+
+        std::fs::remove_dir_all(at(".git")).unwrap();
+        assert!(watch.scan().await.unwrap().repositories[0].removed);
+        assert!(watch.scan().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn large_changes_are_not_shown() {
+        let root = tempfile::tempdir().unwrap();
+        git(root.path(), &["init", "-q"]);
+        std::fs::write(root.path().join("large"), "x".repeat(80).repeat(50_000)).unwrap();
+        let mut watch = Watch::default();
+        watch
+            .add(vec![root.path().to_string_lossy().into_owned()])
+            .await;
+        let told = watch.scan().await.unwrap().repositories;
+        assert!(told[0].unified_diff.starts_with("Total diff too large"));
+    }
+}
