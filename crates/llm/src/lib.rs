@@ -9,14 +9,24 @@
 //! as opaque [`Metadata`] on the parts, keyed by the family that wrote it. Another family ignores it,
 //! so a conversation may change its model at any time.
 
+mod anthropic;
+mod azure;
+mod bedrock;
+mod conversation;
+mod endpoint;
 mod error;
 mod event;
+mod google;
 mod message;
 mod metadata;
+mod openai_chat;
+mod openai_responses;
 mod options;
 mod provider;
 mod request;
+mod wire;
 
+pub use endpoint::{AwsKeys, Credential, Endpoint, ProviderType, connect, is_allowed};
 pub use error::{Error, ErrorKind, MAX_DETAIL_CHARS};
 pub use event::{Event, FinishReason, Usage};
 pub use message::{
@@ -28,3 +38,4 @@ pub use provider::{Answer, EventStream, Parts, Provider};
 pub use request::{
     OutputSchema, ReasoningEffort, Request, SearchContextSize, Tool, ToolChoice, WebSearch,
 };
+pub use wire::http::Http;

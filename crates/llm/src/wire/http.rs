@@ -1,0 +1,149 @@
+//! The pooled HTTP client of all providers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_types::Secret;
+use futures::StreamExt;
+
+use super::classify::{self, Signal, classify};
+use super::{Outgoing, hints, redact::redact};
+use crate::{Error, ErrorKind};
+
+/// A host that does not accept a connection in this time is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept for the next call.
+const POOL_IDLE: Duration = Duration::from_secs(90);
+/// How long a provider may be silent before the call is given up: models may think for minutes.
+const SILENCE: Duration = Duration::from_secs(600);
+/// Longest error body that is read; a longer one is a page of some proxy.
+const MAX_ERROR_BODY: usize = 64 << 10;
+
+/// Connections to model providers, pooled over all calls. Proxies come from `HTTP_PROXY`,
+/// `HTTPS_PROXY` and `NO_PROXY`. Redirects are never followed: they would carry the key elsewhere.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    silence: Duration,
+    user_agent: Arc<str>,
+}
+
+impl Http {
+    /// A client that names itself `user_agent`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(user_agent: &str) -> Result<Self, Error> {
+        let failed = |reason: String| {
+            Error::new(
+                ErrorKind::Generic,
+                "Connections to model providers cannot be set up.",
+            )
+            .detail(&reason)
+        };
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| failed(e.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Self {
+            client,
+            silence: SILENCE,
+            user_agent: user_agent.into(),
+        })
+    }
+
+    /// The same connections, but giving up after `silence` without a piece of the answer.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    pub(crate) fn silence_limit(&self) -> Duration {
+        self.silence
+    }
+
+    /// Sends `outgoing`; an answer that is not a success is an error.
+    pub(crate) async fn send(
+        &self,
+        outgoing: Outgoing,
+        provider: &str,
+        secrets: &[Secret<String>],
+    ) -> Result<reqwest::Response, Error> {
+        let mut headers = outgoing.headers;
+        if let Ok(value) = ::http::HeaderValue::from_str(&self.user_agent) {
+            headers.entry(::http::header::USER_AGENT).or_insert(value);
+        }
+        let response = self
+            .client
+            .post(outgoing.url)
+            .headers(headers)
+            .body(outgoing.body)
+            .send()
+            .await
+            .map_err(|error| transport(error, provider, secrets))?;
+        let status = response.status().as_u16();
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let retry_after = hints::retry_after(response.headers(), chrono::Utc::now());
+        let (code, message) = classify::body(&error_body(response).await);
+        Err(classify(
+            &Signal {
+                provider,
+                status,
+                code,
+                message,
+                retry_after,
+            },
+            secrets,
+        ))
+    }
+}
+
+/// The body of an error, empty when it is too long or breaks off.
+async fn error_body(response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(Ok(piece)) = stream.next().await {
+        body.extend_from_slice(&piece);
+        if body.len() > MAX_ERROR_BODY {
+            return Vec::new();
+        }
+    }
+    body
+}
+
+/// A connection that failed or broke.
+pub(crate) fn transport(
+    error: reqwest::Error,
+    provider: &str,
+    secrets: &[Secret<String>],
+) -> Error {
+    let error = error.without_url();
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        reason = inner.to_string();
+        source = inner.source();
+    }
+    Error::new(
+        ErrorKind::Timeout,
+        classify::sentence(ErrorKind::Timeout, provider, 0),
+    )
+    .detail(&redact(&reason, secrets))
+    .provider(provider)
+}
