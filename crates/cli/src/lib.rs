@@ -19,6 +19,7 @@ mod failure;
 mod follow;
 mod globals;
 mod home;
+mod organization_flag;
 mod parameters;
 mod schedule;
 mod session;

@@ -246,22 +246,34 @@ pub(crate) async fn failure(method: &Method, answer: reqwest::Response) -> Error
         header(&answer, "content-type").is_some_and(|t| t.starts_with("application/json"));
     let location = header(&answer, "location");
     let body = read(answer, MAX_ERROR).await.unwrap_or_default();
+    error_of(status, method, &url, is_json, location, &body)
+}
+
+/// The error that an answer with this body describes.
+pub(crate) fn error_of(
+    status: StatusCode,
+    method: &Method,
+    url: &Url,
+    is_json: bool,
+    location: Option<String>,
+    body: &[u8],
+) -> Error {
     let mut error = ApiError {
         status,
         method: method.to_string(),
-        url: address(&url),
+        url: address(url),
         message: String::new(),
         detail: String::new(),
         validations: Vec::new(),
         suggestion: None,
     };
-    match serde_json::from_slice::<api_types::Response>(&body) {
+    match serde_json::from_slice::<api_types::Response>(body) {
         Ok(said) if is_json && !said.message.is_empty() => {
             error.message = said.message;
             error.detail = said.detail;
             error.validations = said.validations;
         }
-        _ => describe_foreign(&mut error, location, &body),
+        _ => describe_foreign(&mut error, location, body),
     }
     if status == StatusCode::UNAUTHORIZED && error.suggestion.is_none() {
         error.suggestion = Some("Try logging in using 'coder login'.".to_owned());

@@ -12,6 +12,7 @@
 //! # let _ = me; Ok(()) }
 //! ```
 
+pub mod agent_api;
 mod agents;
 mod builder;
 mod builds;
@@ -19,21 +20,27 @@ mod call;
 mod deployment;
 mod error;
 mod files;
+mod groups;
 mod headers;
 mod organizations;
+mod provisioners;
+mod settings;
 mod template_versions;
 mod templates;
 mod tls;
 mod tokens;
+mod user_secrets;
 mod users;
 mod websocket;
 mod workspaces;
 
+pub use agent_api::AgentApi;
 pub use agents::AgentConnection;
 pub use builder::{Builder, SESSION_TOKEN_HEADER, VERSION_HEADER};
 pub use call::Call;
 pub use error::{ApiError, Error};
 pub use headers::{HeaderError, parse_header, run_header_command};
+pub use provisioners::{ProvisionerJobQuery, ProvisionerQuery};
 pub use templates::TemplateQuery;
 pub use tls::{TlsError, TlsFiles};
 pub use users::UserQuery;

@@ -1,6 +1,10 @@
 //! Organizations and their members.
 
-use api_types::{CreateOrganizationRequest, Organization, OrganizationMemberWithUserData};
+use api_types::{
+    AssignableRoles, CreateOrganizationRequest, CustomRoleRequest, Organization,
+    OrganizationMember, OrganizationMemberWithUserData, Role, UpdateRoles,
+};
+use serde_json::Value;
 
 use crate::call::segment;
 use crate::{Client, Error};
@@ -44,5 +48,110 @@ impl Client {
         ))
         .decode()
         .await
+    }
+
+    /// Adds a person.
+    pub async fn organization_member_add(
+        &self,
+        organization: &str,
+        user: &str,
+    ) -> Result<OrganizationMember, Error> {
+        self.post(&member(organization, user)).decode().await
+    }
+
+    /// Takes a person out.
+    pub async fn organization_member_remove(
+        &self,
+        organization: &str,
+        user: &str,
+    ) -> Result<(), Error> {
+        self.delete(&member(organization, user)).done().await
+    }
+
+    /// Replaces the roles of a member.
+    pub async fn organization_member_roles_update(
+        &self,
+        organization: &str,
+        user: &str,
+        roles: Vec<String>,
+    ) -> Result<OrganizationMember, Error> {
+        self.put(&format!("{}/roles", member(organization, user)))
+            .json(&UpdateRoles { roles })
+            .decode()
+            .await
+    }
+
+    /// Roles that members may have.
+    pub async fn organization_roles(
+        &self,
+        organization: &str,
+    ) -> Result<Vec<AssignableRoles>, Error> {
+        self.get(&roles(organization)).decode().await
+    }
+
+    /// Creates a role of the organization's own.
+    pub async fn organization_role_create(
+        &self,
+        organization: &str,
+        body: &CustomRoleRequest,
+    ) -> Result<Role, Error> {
+        self.post(&roles(organization)).json(body).decode().await
+    }
+
+    /// Replaces a role of the organization's own.
+    pub async fn organization_role_update(
+        &self,
+        organization: &str,
+        body: &CustomRoleRequest,
+    ) -> Result<Role, Error> {
+        self.put(&roles(organization)).json(body).decode().await
+    }
+
+    /// One setting, such as `settings/workspace-sharing`, as JSON; of the whole
+    /// deployment where no organization is given.
+    pub async fn organization_setting(
+        &self,
+        organization: Option<&str>,
+        setting: &str,
+    ) -> Result<Value, Error> {
+        self.get(&settings(organization, setting)).decode().await
+    }
+
+    /// Changes a setting; gives it as it is then.
+    pub async fn organization_setting_update(
+        &self,
+        organization: Option<&str>,
+        setting: &str,
+        body: &Value,
+    ) -> Result<Value, Error> {
+        self.patch(&settings(organization, setting))
+            .json(body)
+            .decode()
+            .await
+    }
+}
+
+fn member(organization: &str, user: &str) -> String {
+    format!(
+        "/api/v2/organizations/{}/members/{}",
+        segment(organization),
+        segment(user)
+    )
+}
+
+fn roles(organization: &str) -> String {
+    format!(
+        "/api/v2/organizations/{}/members/roles",
+        segment(organization)
+    )
+}
+
+fn settings(organization: Option<&str>, setting: &str) -> String {
+    match organization {
+        Some(organization) => format!(
+            "/api/v2/organizations/{}/settings/{setting}",
+            segment(organization)
+        ),
+        None => format!("/api/v2/settings/{setting}"),
     }
 }

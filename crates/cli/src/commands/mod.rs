@@ -9,25 +9,34 @@ mod connect;
 mod create;
 mod delete;
 mod dotfiles;
+mod external_auth;
 mod external_workspaces;
 mod favorite;
+mod features;
 pub mod gitaskpass;
 mod gitssh;
+mod groups;
+mod licenses;
 mod list;
 mod login;
 mod logout;
 mod logs;
 pub mod lookup;
 mod netcheck;
+mod notifications;
+mod oauth2_provider;
 mod open;
 mod organizations;
 mod ping;
 mod port_forward;
+mod prebuilds;
+mod provisioner;
 mod publickey;
 mod rename;
 mod resources;
 mod restart;
 mod schedule;
+mod secret;
 #[cfg(feature = "full")]
 mod server;
 mod show;
@@ -106,15 +115,26 @@ pub enum Command {
     Dotfiles(dotfiles::Args),
     /// Create and manage workspaces whose agent you start yourself.
     ExternalWorkspaces(external_workspaces::Args),
+    /// Get tokens of other services, from inside a workspace.
+    ExternalAuth(external_auth::Args),
     /// List a workspace before the others.
     #[command(visible_aliases = ["fav", "favourite"])]
     Favorite(favorite::Args),
+    /// Show the features of the deployment.
+    #[command(visible_alias = "feature")]
+    Features(features::Args),
     /// Answer a question of git.
     #[command(hide = true)]
     Gitaskpass(gitaskpass::Args),
     /// Run ssh with the key of the workspace's owner.
     #[command(hide = true)]
     Gitssh(gitssh::Args),
+    /// Manage groups of people.
+    #[command(visible_alias = "group")]
+    Groups(groups::Args),
+    /// Manage the licenses of a deployment that needs them.
+    #[command(visible_alias = "license")]
+    Licenses(licenses::Args),
     /// List workspaces.
     #[command(visible_alias = "ls")]
     List(list::Args),
@@ -126,9 +146,15 @@ pub enum Command {
     Logs(logs::Args),
     /// Show what the network between here and the deployment can do.
     Netcheck(netcheck::Args),
+    /// Hold notifications back, and try whether they arrive.
+    #[command(visible_alias = "notification")]
+    Notifications(notifications::Args),
+    /// Settings of the deployment as an OAuth2 provider.
+    #[command(name = "oauth2-provider")]
+    Oauth2Provider(oauth2_provider::Args),
     /// Open a workspace in an editor, or one of its apps in the browser.
     Open(open::Args),
-    /// Show organizations and their members.
+    /// Manage organizations, their members and their roles.
     #[command(visible_aliases = ["organization", "org", "orgs"])]
     Organizations(organizations::Args),
     /// Measure how long a workspace takes to answer.
@@ -136,6 +162,12 @@ pub enum Command {
     /// Make ports of a workspace reachable on this machine.
     #[command(visible_alias = "tunnel")]
     PortForward(port_forward::Args),
+    /// Control how workspaces are built in advance.
+    #[command(visible_alias = "prebuild")]
+    Prebuilds(prebuilds::Args),
+    /// Show what runs Terraform, its jobs, and its keys.
+    #[command(visible_alias = "provisioners")]
+    Provisioner(provisioner::Args),
     /// Print the public key with which your workspaces reach Git servers.
     #[command(visible_alias = "pubkey")]
     Publickey(publickey::Args),
@@ -145,6 +177,9 @@ pub enum Command {
     Restart(restart::Args),
     /// Show and change when workspaces start and stop by themselves.
     Schedule(schedule::Args),
+    /// Manage secrets that your workspaces get as variables or files.
+    #[command(visible_alias = "secrets")]
+    Secret(secret::Args),
     /// Run the control plane.
     #[cfg(feature = "full")]
     Server(server::Args),
@@ -218,22 +253,31 @@ impl Command {
             Self::Delete(args) => delete::run(args, session).await,
             Self::Dotfiles(args) => dotfiles::run(args, session).await,
             Self::ExternalWorkspaces(args) => external_workspaces::run(args, session).await,
+            Self::ExternalAuth(args) => external_auth::run(args, session).await,
             Self::Favorite(args) => favorite::add(args, session).await,
+            Self::Features(args) => features::run(args, session).await,
             Self::Gitaskpass(args) => gitaskpass::run(args, session).await,
             Self::Gitssh(args) => gitssh::run(args, session).await,
+            Self::Groups(args) => groups::run(args, session).await,
+            Self::Licenses(args) => licenses::run(args, session).await,
             Self::List(args) => list::run(args, session).await,
             Self::Login(args) => login::run(args, session).await,
             Self::Logout(args) => logout::run(args, session).await,
             Self::Logs(args) => logs::run(args, session).await,
             Self::Netcheck(args) => netcheck::run(args, session).await,
+            Self::Notifications(args) => notifications::run(args, session).await,
+            Self::Oauth2Provider(args) => oauth2_provider::run(args, session).await,
             Self::Open(args) => open::run(args, session).await,
             Self::Organizations(args) => organizations::run(args, session).await,
             Self::Ping(args) => ping::run(args, session).await,
             Self::PortForward(args) => port_forward::run(args, session).await,
+            Self::Prebuilds(args) => prebuilds::run(args, session).await,
+            Self::Provisioner(args) => provisioner::run(args, session).await,
             Self::Publickey(args) => publickey::run(args, session).await,
             Self::Rename(args) => rename::run(args, session).await,
             Self::Restart(args) => restart::run(args, session).await,
             Self::Schedule(args) => schedule::run(args, session).await,
+            Self::Secret(args) => secret::run(args, session).await,
             #[cfg(feature = "full")]
             Self::Server(args) => server::run(args, session).await,
             Self::Show(args) => show::run(args, session).await,

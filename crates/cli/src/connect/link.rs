@@ -44,8 +44,8 @@ pub struct Prepared {
     relays: BTreeMap<u16, String>,
 }
 
-/// Begins a tunnel with what the deployment says about relays.
-pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepared> {
+/// Settings of a tunnel end, with what the deployment says about relays.
+pub fn config(session: &Session, connection: AgentConnection) -> Result<tunnel::Config> {
     let client = session.client()?;
     let mut config = tunnel::Config::client(client.url().clone());
     config.headers = client.extra_headers().clone();
@@ -54,6 +54,12 @@ pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepare
     config.derp_force_websockets = connection.derp_force_websockets;
     config.block_endpoints =
         connection.disable_direct_connections || session.globals.disable_direct_connections;
+    Ok(config)
+}
+
+/// Begins a tunnel with what the deployment says about relays.
+pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepared> {
+    let config = config(session, connection)?;
     let relays = config
         .derp_map
         .regions

@@ -17,6 +17,13 @@ pub struct Column<R> {
     pub cell: fn(&R) -> String,
 }
 
+impl<R> Column<R> {
+    /// A column of that name.
+    pub const fn new(name: &'static str, cell: fn(&R) -> String) -> Self {
+        Self { name, cell }
+    }
+}
+
 /// A kind of table.
 pub trait Table: 'static {
     /// What one row shows.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use client::TemplateQuery;
 
-use super::OrganizationFlag;
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::prompt::confirm_default_yes;

@@ -7,11 +7,11 @@ use api_types::CreateTemplateRequest;
 use chrono::Utc;
 use clap::Args as ClapArgs;
 
-use super::OrganizationFlag;
 use super::import::{self, Import};
 use super::source::{Source, SourceFlags};
 use super::variables::VariableFlags;
 use crate::csv;
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::prompt::confirm_default_yes;

@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::Args as ClapArgs;
 use client::TemplateQuery;
 
-use super::OrganizationFlag;
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::prompt::confirm;

@@ -70,16 +70,3 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         Sub::Presets(args) => presets::run(args, session).await,
     }
 }
-
-/// Which organization a template belongs to.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub struct OrganizationFlag {
-    /// Organization of the template.
-    #[arg(
-        short = 'O',
-        long = "org",
-        env = "CODER_ORGANIZATION",
-        value_name = "name"
-    )]
-    pub organization: Option<String>,
-}

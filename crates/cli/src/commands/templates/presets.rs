@@ -5,7 +5,7 @@ use api_types::Preset;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::super::lookup;
-use super::OrganizationFlag;
+use crate::organization_flag::OrganizationFlag;
 use crate::session::Session;
 use crate::ui::output::{Column, Format, Listing, Table};
 

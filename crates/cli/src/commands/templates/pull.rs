@@ -8,7 +8,7 @@ use api_types::{Template, TemplateVersion};
 use clap::Args as ClapArgs;
 
 use super::super::lookup;
-use super::OrganizationFlag;
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::prompt::confirm_default_yes;

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::super::lookup;
-use super::OrganizationFlag;
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::output::{Column, Format, Listing, Table};

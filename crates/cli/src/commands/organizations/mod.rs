@@ -1,7 +1,11 @@
-//! `coder organizations`: reading them and their members.
+//! `coder organizations`: who works together, and who may do what there.
+
+mod members;
+mod roles;
+mod settings;
 
 use anyhow::{Context, Result};
-use api_types::{CreateOrganizationRequest, Organization, OrganizationMemberWithUserData};
+use api_types::{CreateOrganizationRequest, Organization};
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::say;
@@ -10,7 +14,7 @@ use crate::ui::output::{Column, Format, Listing, Table};
 use crate::ui::prompt::confirm_default_yes;
 use crate::ui::time;
 
-/// Show organizations and their members.
+/// Manage organizations, their members and their roles.
 #[derive(ClapArgs)]
 pub struct Args {
     /// Organization to use.
@@ -39,9 +43,15 @@ enum Sub {
     /// Delete an organization.
     #[command(visible_alias = "rm")]
     Delete(NameArgs),
-    /// Show members.
+    /// Manage members.
     #[command(visible_alias = "member")]
-    Members(MembersArgs),
+    Members(members::Args),
+    /// Manage the roles of members.
+    #[command(visible_alias = "role")]
+    Roles(roles::Args),
+    /// Show and change settings.
+    #[command(visible_alias = "setting")]
+    Settings(settings::Args),
 }
 
 #[derive(ClapArgs)]
@@ -72,25 +82,6 @@ struct NameArgs {
     /// Do not ask for confirmation.
     #[arg(short, long)]
     yes: bool,
-}
-
-#[derive(ClapArgs)]
-struct MembersArgs {
-    #[command(subcommand)]
-    command: MembersSub,
-}
-
-#[derive(Subcommand)]
-enum MembersSub {
-    /// List members.
-    #[command(visible_alias = "ls")]
-    List(MemberListArgs),
-}
-
-#[derive(ClapArgs)]
-struct MemberListArgs {
-    #[command(flatten)]
-    listing: Listing<Members>,
 }
 
 const CELLS: &[Column<Organization>] = &[
@@ -147,60 +138,6 @@ impl Table for Listed {
     const DEFAULT: &'static [&'static str] = &["name", "display name", "id", "default"];
 }
 
-struct Members;
-impl Table for Members {
-    type Row = OrganizationMemberWithUserData;
-    const COLUMNS: &'static [Column<Self::Row>] = &[
-        Column {
-            name: "username",
-            cell: |m| m.username.clone(),
-        },
-        Column {
-            name: "name",
-            cell: |m| m.name.clone(),
-        },
-        Column {
-            name: "last seen at",
-            cell: |m| m.last_seen_at.map(time::rfc3339).unwrap_or_default(),
-        },
-        Column {
-            name: "user created at",
-            cell: |m| time::rfc3339(m.user_created_at),
-        },
-        Column {
-            name: "user updated at",
-            cell: |m| time::rfc3339(m.user_updated_at),
-        },
-        Column {
-            name: "user id",
-            cell: |m| m.user_id.to_string(),
-        },
-        Column {
-            name: "organization id",
-            cell: |m| m.organization_id.to_string(),
-        },
-        Column {
-            name: "created at",
-            cell: |m| time::rfc3339(m.created_at),
-        },
-        Column {
-            name: "updated at",
-            cell: |m| time::rfc3339(m.updated_at),
-        },
-        Column {
-            name: "organization roles",
-            cell: |m| {
-                m.roles
-                    .iter()
-                    .map(|r| r.name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            },
-        },
-    ];
-    const DEFAULT: &'static [&'static str] = &["username", "organization roles"];
-}
-
 /// Runs the subcommand.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let asked = args.organization.as_deref();
@@ -212,16 +149,9 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         }
         Sub::Create(args) => create(args, session).await,
         Sub::Delete(args) => delete(args, session).await,
-        Sub::Members(MembersArgs {
-            command: MembersSub::List(args),
-        }) => {
-            let organization = session.organization(asked).await?;
-            let members = session
-                .client()?
-                .organization_members(&organization.id.to_string())
-                .await?;
-            args.listing.print(&members, &members)
-        }
+        Sub::Members(args) => members::run(args, session, asked).await,
+        Sub::Roles(args) => roles::run(args, session, asked).await,
+        Sub::Settings(args) => settings::run(args, session, asked).await,
     }
 }
 
