@@ -16,4 +16,5 @@ pub mod packet;
 pub mod path;
 pub mod peers;
 pub mod stun;
+pub mod tcp;
 pub mod wireguard;

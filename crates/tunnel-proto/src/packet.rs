@@ -17,7 +17,7 @@ pub const TSMP: u8 = 99;
 
 const TSMP_PING: u8 = b'p';
 const TSMP_PONG: u8 = b'o';
-const HOP_LIMIT: u8 = 64;
+pub(crate) const HOP_LIMIT: u8 = 64;
 
 /// The fixed header, as far as routing needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,23 +113,38 @@ impl Tsmp {
 /// Ones' complement sum of a transport packet with its IPv6 pseudo-header: the checksum field if
 /// it was zero, or zero if it was right.
 pub fn checksum(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, payload: &[u8]) -> u16 {
-    let words = |bytes: &[u8]| -> u64 {
-        let (pairs, odd) = bytes.as_chunks::<2>();
-        let sum: u64 = pairs
-            .iter()
-            .map(|pair| u64::from(u16::from_be_bytes(*pair)))
-            .sum();
-        sum + odd.first().map_or(0, |&last| u64::from(last) << 8)
-    };
-    let mut sum = words(&source.octets())
+    let sum = words(&source.octets())
         + words(&destination.octets())
         + payload.len() as u64
         + u64::from(protocol)
         + words(payload);
+    !fold(sum)
+}
+
+/// Sum of big-endian words, at most a few of them added to others before [`fold`].
+fn words(bytes: &[u8]) -> u64 {
+    // The sum does not depend on the byte order, but for that of its result; four bytes at a time
+    // add up as two by two do.
+    let (quads, rest) = bytes.as_chunks::<4>();
+    let native: u64 = quads
+        .iter()
+        .map(|quad| u64::from(u32::from_ne_bytes(*quad)))
+        .sum();
+    let (pairs, odd) = rest.as_chunks::<2>();
+    let rest: u64 = pairs
+        .iter()
+        .map(|pair| u64::from(u16::from_be_bytes(*pair)))
+        .sum();
+    u64::from(u16::from_be(fold(native)))
+        + rest
+        + odd.first().map_or(0, |&last| u64::from(last) << 8)
+}
+
+fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    !(sum as u16)
+    sum as u16
 }
 
 #[cfg(test)]
@@ -162,6 +177,23 @@ mod tests {
         assert_eq!(Tsmp::parse(b""), None);
         assert_eq!(Tsmp::parse(b"p1234567"), None);
         assert_eq!(Tsmp::parse(b"x12345678"), None);
+    }
+
+    #[test]
+    fn checksum_is_that_of_words() {
+        let bytes: Vec<u8> = (0..1300u32).map(|n| ((n * n) >> 3) as u8).collect();
+        for len in [0, 1, 2, 3, 4, 5, 20, 1239, 1240, 1300] {
+            let bytes = &bytes[..len];
+            let mut sum = (len as u64) + 6 + 1;
+            for pair in bytes.chunks(2) {
+                sum += u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |&b| u64::from(b));
+            }
+            while sum > 0xffff {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            let got = checksum(Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED, TCP, bytes);
+            assert_eq!(got, !(sum as u16), "{len}");
+        }
     }
 
     #[test]

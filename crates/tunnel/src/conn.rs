@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::key::{DiscoPrivate, NodePrivate};
+use tunnel_proto::netcheck::{Lookup, Report};
 use tunnel_proto::node::Node;
 use tunnel_proto::peers::{Identity, PeerUpdate};
 use uuid::Uuid;
@@ -19,7 +20,9 @@ use crate::listener::BACKLOG;
 use crate::relay::{self, Relays};
 use crate::shared::{self, Shared};
 use crate::udp::{self, UdpSocket};
-use crate::{Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, TcpStream, Traffic, Via};
+use crate::{
+    Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, Status, TcpStream, Traffic, Via,
+};
 
 /// A disco ping without an answer is given up after so long.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -310,6 +313,31 @@ impl Conn {
         }
     }
 
+    /// What is known of this end and its peers, and of the network between.
+    pub fn status(&self) -> Status {
+        let shared = self.shared();
+        let about = shared.about();
+        let blocked = shared.direct.socket().is_none();
+        let (network, direct_blocked) = shared.turn(|engine, _| {
+            let report = engine.lookup.as_ref().map(Lookup::report);
+            (report, engine.peers.is_direct_blocked())
+        });
+        Status {
+            home_region: about.home,
+            region_latency: about.latencies,
+            endpoints: about.endpoints,
+            direct_blocked: blocked || direct_blocked,
+            network: network.filter(|report| *report != Report::default()),
+            peers: self.peers(),
+        }
+    }
+
+    /// Asks the STUN servers of the relay map what the network around this machine is like. Takes
+    /// up to four seconds; without servers, or with direct paths blocked, nothing is known.
+    pub async fn netcheck(&self) -> Report {
+        direct::netcheck(self.shared()).await
+    }
+
     /// What is known of each peer.
     pub fn peers(&self) -> Vec<PeerStatus> {
         self.shared().turn(|engine, now| {
@@ -326,6 +354,8 @@ impl Conn {
                     via: via.filter(|_| peer.is_active()),
                     last_handshake: peer.session.since_handshake(),
                     lost: peer.is_lost(),
+                    endpoints: peer.node.endpoints.clone(),
+                    path: peer.path.status(now),
                 }
             });
             status.collect()
@@ -335,7 +365,7 @@ impl Conn {
     /// Counters since the start.
     pub fn traffic(&self) -> Traffic {
         self.shared().turn(|engine, _| Traffic {
-            tcp_open: engine.flows.count() as u64,
+            tcp_open: engine.flows.count_open() as u64,
             ..engine.traffic
         })
     }

@@ -19,11 +19,11 @@ use crate::relay::Relays;
 use crate::{FallbackTcp, Inbound, TcpStream};
 
 /// What is published of this end beside its keys.
-#[derive(Default)]
-struct About {
-    home: Option<u16>,
-    latencies: BTreeMap<u16, Duration>,
-    endpoints: Vec<SocketAddr>,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct About {
+    pub(crate) home: Option<u16>,
+    pub(crate) latencies: BTreeMap<u16, Duration>,
+    pub(crate) endpoints: Vec<SocketAddr>,
 }
 
 /// Shared by everything that belongs to one tunnel end.
@@ -141,6 +141,11 @@ impl Shared {
         let mut about = self.about.lock();
         about.endpoints = endpoints;
         self.publish(&about);
+    }
+
+    /// What is published.
+    pub(crate) fn about(&self) -> About {
+        self.about.lock().clone()
     }
 
     /// Our addresses as STUN servers saw them last.

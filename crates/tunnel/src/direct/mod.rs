@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 
 pub(crate) use bundle::{Bundle, BundlePool};
 pub(crate) use socket::{Family, Received, Sent, Socket};
-pub(crate) use tasks::{run, run_writer};
+pub(crate) use tasks::{netcheck, run, run_writer};
 
 use crate::engine::Engine;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tunnel_proto::netcheck::StunServer;
+use tunnel_proto::netcheck::{Report, StunServer};
 
 use super::{Family, Received, servers};
 use crate::shared::Shared;
@@ -66,7 +66,7 @@ async fn look_up(shared: &Arc<Shared>) {
         }
         let asked = servers.as_ref().map(|(_, list)| list.clone());
         if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
-            shared.turn(|engine, now| engine.start_lookup(asked, false, now));
+            shared.turn(|engine, now| engine.start_lookup(asked, now));
             // The round ends by itself; the limit is for a tunnel that is being closed.
             let _ = tokio::time::timeout(LOOKUP_TIMEOUT, shared.looked_up.notified()).await;
             outside = shared.mapped_endpoints();
@@ -82,6 +82,20 @@ async fn look_up(shared: &Arc<Shared>) {
             }
         }
     }
+}
+
+/// A round of questions of its own, with the one whether our address leads back to us.
+pub(crate) async fn netcheck(shared: &Arc<Shared>) -> Report {
+    let map = shared.derp_map.borrow().clone();
+    if shared.direct.socket().is_none() {
+        return Report::default();
+    }
+    let servers = servers::resolve(&map).await;
+    let mut state = shared.turn(|engine, now| engine.start_check(servers, now));
+    // The round ends by itself; the limit is for a tunnel that is being closed.
+    let _ = tokio::time::timeout(LOOKUP_TIMEOUT, state.wait_for(Option::is_some)).await;
+    let report = state.borrow().clone();
+    report.unwrap_or_default()
 }
 
 fn joined(local: &[SocketAddr], outside: &[SocketAddr]) -> Vec<SocketAddr> {

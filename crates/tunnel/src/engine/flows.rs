@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddrV6};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tunnel_proto::peers::PeerIndex;
+use tunnel_proto::tcp::Segment;
 
 use super::timers::FlowTimer;
 use super::{Accepted, Action, Engine, FlowId};
@@ -13,7 +14,9 @@ use crate::netstack::{Flow, FlowKey};
 /// Most connections of one end at a time, half-open ones included.
 pub(crate) const MAX_FLOWS: usize = 4096;
 /// Bytes that one connection may send before the next has its turn.
-const QUANTUM: usize = 32 << 10;
+const QUANTUM: usize = 64 << 10;
+/// Timers are not finer than this.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 /// First port for dialled connections (RFC 6335).
 const FIRST_PORT: u16 = 49152;
 
@@ -59,6 +62,28 @@ impl Flows {
     /// Connections in the table.
     pub(crate) fn count(&self) -> usize {
         self.table.len() - self.free.len()
+    }
+
+    /// Connections that are not over.
+    pub(crate) fn count_open(&self) -> usize {
+        let entries = self.table.iter().flatten();
+        entries.filter(|entry| !entry.flow.is_over()).count()
+    }
+
+    /// Makes room for one more: of those that only wait for stray packets, one must go.
+    fn make_room(&mut self) -> bool {
+        if self.count() < MAX_FLOWS {
+            return true;
+        }
+        let idle = self.table.iter().position(|entry| {
+            entry
+                .as_ref()
+                .is_some_and(|entry| !entry.owned && entry.flow.is_over())
+        });
+        if let Some(id) = idle {
+            self.remove(id);
+        }
+        idle.is_some()
     }
 
     /// True while any connection has written bytes that were not acknowledged.
@@ -128,7 +153,7 @@ impl Engine {
         remote: SocketAddrV6,
         now: Instant,
     ) -> Option<(FlowId, FlowKey)> {
-        if self.flows.count() >= MAX_FLOWS {
+        if !self.flows.make_room() {
             return None;
         }
         let source = *self.addresses.first()?;
@@ -138,7 +163,7 @@ impl Engine {
             local: self.flows.free_port(source, remote)?,
             remote,
         };
-        let flow = Flow::connect(key, rand::random(), self.stack_time(now))?;
+        let flow = Flow::connect(key, rand::random(), now);
         let id = self.flows.insert(flow, true, None);
         self.traffic.tcp_opened += 1;
         self.mark_dirty(id);
@@ -146,44 +171,37 @@ impl Engine {
     }
 
     /// Answers the connection request `syn` of a peer.
-    pub(crate) fn accept(&mut self, key: FlowKey, syn: &[u8], accepted: Accepted, now: Instant) {
-        if self.flows.count() >= MAX_FLOWS {
-            return;
-        }
-        let time = self.stack_time(now);
-        if let Some(flow) = Flow::accept(key, rand::random(), time) {
+    pub(crate) fn accept(
+        &mut self,
+        key: FlowKey,
+        syn: &Segment<'_>,
+        accepted: Accepted,
+        now: Instant,
+    ) {
+        if self.flows.make_room() {
+            let flow = Flow::accept(key, rand::random(), syn, now);
             let id = self.flows.insert(flow, false, Some(accepted));
-            self.feed(id, syn, now);
+            self.mark_dirty(id);
         }
     }
 
-    /// Gives a packet to its connection.
-    pub(super) fn feed(&mut self, id: FlowId, packet: &[u8], now: Instant) {
-        let time = self.stack_time(now);
-        let mut packets = std::mem::take(&mut self.packets);
-        packets.clear();
-        let mut peer = None;
-        if let Some(entry) = self.flows.entry(id) {
-            let remote = *entry.flow.key.remote.ip();
-            let owes_ack = entry.flow.ingress(packet, &mut packets, time);
-            if owes_ack || packets.len() > 0 {
-                peer = self.peers.by_address(&remote);
+    /// Gives a segment to its connection; false if that is over and the segment asks for a new one.
+    pub(super) fn feed(&mut self, id: FlowId, segment: &Segment<'_>, now: Instant) -> bool {
+        let Some(entry) = self.flows.entry(id) else {
+            return true;
+        };
+        if segment.opens() && entry.flow.is_over() {
+            let (key, owned) = (entry.flow.key, entry.owned);
+            if owned {
+                self.flows.unlist(&key, id);
+            } else {
+                self.flows.remove(id);
             }
-            // What is sent between bundles must not get past the limit of the queue.
-            if owes_ack
-                && peer.is_some_and(|index| !self.is_full(index, now))
-                && let Some(entry) = self.flows.entry(id)
-            {
-                entry.flow.acknowledge(&mut packets, time);
-            }
+            return false;
         }
-        if let Some(index) = peer {
-            for answer in packets.iter() {
-                self.send_ip(index, answer);
-            }
-        }
-        self.packets = packets;
+        entry.flow.handle(segment, now);
         self.mark_dirty(id);
+        true
     }
 
     /// The connection may have something to send: looks at the next [`Engine::pump`].
@@ -237,9 +255,11 @@ impl Engine {
     /// Lets connections with something to send do so, until all have or the relay queues are full.
     pub(crate) fn pump(&mut self, now: Instant) {
         while let Some(id) = self.dirty.pop_front() {
-            let Some(entry) = self.flows.entry(id) else {
+            let Some(entry) = self.flows.table.get_mut(id).and_then(Option::as_deref_mut) else {
                 continue;
             };
+            // Also while it may not send: whoever reads makes room.
+            entry.flow.wake(&mut self.woken);
             let remote = *entry.flow.key.remote.ip();
             let peer = self.peers.by_address(&remote);
             if let Some(index) = peer
@@ -254,19 +274,30 @@ impl Engine {
     }
 
     fn pump_flow(&mut self, id: FlowId, peer: Option<PeerIndex>, now: Instant) {
-        let time = self.stack_time(now);
-        let mut packets = std::mem::take(&mut self.packets);
-        packets.clear();
-        let Some(entry) = self.flows.entry(id) else {
+        let Some(mut entry) = self.flows.table.get_mut(id).and_then(Option::take) else {
             return;
         };
         entry.dirty = false;
-        let more = entry.flow.egress(&mut packets, QUANTUM, time);
+        let (mut count, mut bytes) = (0u32, 0);
+        let flow = &mut entry.flow;
+        let sent = peer.and_then(|index| {
+            self.with_session(index, |session, out| {
+                flow.transmit(QUANTUM, now, &mut |packet| {
+                    session.seal(packet, out);
+                    count += 1;
+                    bytes += packet.len() as u64;
+                })
+            })
+        });
         // Packets to a peer that is gone are lost, as on any network.
-        if let Some(index) = peer {
-            self.send_all(index, &packets);
+        let more = sent.unwrap_or_else(|| flow.transmit(QUANTUM, now, &mut |_| {}));
+        flow.wake(&mut self.woken);
+        self.traffic.tx_packets += u64::from(count);
+        self.traffic.tx_bytes += bytes;
+        self.flows.table[id] = Some(entry);
+        if let Some(index) = peer.filter(|_| count > 0) {
+            self.path_used(index, count);
         }
-        self.packets = packets;
         if more {
             self.mark_dirty(id);
         } else {
@@ -276,7 +307,6 @@ impl Engine {
 
     /// Draws the consequences of a connection's state, and sets its timer.
     fn settle(&mut self, id: FlowId, now: Instant) {
-        let time = self.stack_time(now);
         let Some(entry) = self.flows.entry(id) else {
             return;
         };
@@ -299,26 +329,20 @@ impl Engine {
         let Some(entry) = self.flows.entry(id) else {
             return;
         };
-        if entry.flow.is_over() {
-            if !entry.owned {
-                self.flows.remove(id);
-                return;
-            }
-            if !entry.flow.is_open() {
-                let key = entry.flow.key;
+        if !entry.flow.is_open() {
+            let key = entry.flow.key;
+            if entry.owned {
                 self.flows.unlist(&key, id);
-                return;
+            } else {
+                self.flows.remove(id);
             }
+            return;
         }
-        let Some(due) = entry.flow.poll_at(time) else {
+        let Some(due) = entry.flow.poll_timeout() else {
             return;
         };
         // Whatever is due now was just sent: give the clock a chance to move.
-        let wait = due
-            .total_micros()
-            .saturating_sub(time.total_micros())
-            .max(1000);
-        let due = now + std::time::Duration::from_micros(wait.unsigned_abs());
+        let due = due.max(now + MIN_WAIT);
         if entry.timer.is_none_or(|timer| due < timer) {
             entry.timer = Some(due);
             self.flow_timers.push(FlowTimer { due, id });
@@ -333,21 +357,5 @@ impl Engine {
             entry.timer = None;
             self.mark_dirty(timer.id);
         }
-    }
-
-    fn send_all(&mut self, index: PeerIndex, packets: &crate::netstack::Packets) {
-        if packets.len() == 0 {
-            return;
-        }
-        let mut count = 0;
-        self.with_session(index, |session, out| {
-            for packet in packets.iter() {
-                session.seal(packet, out);
-                count += 1;
-            }
-        });
-        self.traffic.tx_packets += count;
-        self.traffic.tx_bytes += packets.len() as u64;
-        self.path_used(index, u32::try_from(count).unwrap_or(u32::MAX));
     }
 }

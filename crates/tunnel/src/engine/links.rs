@@ -118,23 +118,6 @@ impl Engine {
         }
     }
 
-    /// True if the way to the peer is full.
-    pub(super) fn is_full(&self, index: PeerIndex, now: Instant) -> bool {
-        let Some(peer) = self.peers.get(index) else {
-            return false;
-        };
-        let route = peer.path.route(now);
-        peer.path.is_switching()
-            || match route.relay {
-                // While both ways are used, the relay is the one that counts.
-                Some(region) => {
-                    let mut links = self.links.list.iter();
-                    links.any(|link| link.region == region && link.is_full())
-                }
-                None => route.direct.is_some() && self.direct.is_full(),
-            }
-    }
-
     /// True (and `flow` is kept for later) if the way to the peer is full.
     pub(super) fn block_if_full(&mut self, index: PeerIndex, flow: FlowId, now: Instant) -> bool {
         let Some(peer) = self.peers.get(index) else {

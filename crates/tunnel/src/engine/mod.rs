@@ -8,6 +8,7 @@
 mod direct;
 mod flows;
 mod links;
+mod lookup;
 mod pings;
 mod ports;
 mod receive;
@@ -18,14 +19,14 @@ mod udp;
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::{Ipv6Addr, SocketAddr};
+use std::task::Waker;
 use std::time::Instant;
 
-use smoltcp::time::Instant as StackInstant;
 use tunnel_proto::key::NodePublic;
+use tunnel_proto::netcheck::Lookup;
 use tunnel_proto::peers::{Identity, PeerIndex, Peers};
 use tunnel_proto::wireguard::Scratch;
 
-use crate::netstack::Packets;
 use crate::status::Traffic;
 
 pub(crate) use direct::DirectQueue;
@@ -46,6 +47,8 @@ pub(crate) enum Action {
     StartWriter(SocketAddr),
     /// Look up the addresses at which this end may be reached: a peer is to be called.
     LookUp,
+    /// The STUN servers answered, or will not any more.
+    LookedUp,
     /// Ask the fallback about a connection request.
     Decide(crate::Inbound),
     /// A connection that was waited for is established.
@@ -56,7 +59,6 @@ pub(crate) enum Action {
 
 /// The state of one tunnel end.
 pub(crate) struct Engine {
-    started: Instant,
     /// Of the turn.
     time: Instant,
     pub(crate) addresses: Vec<Ipv6Addr>,
@@ -69,6 +71,9 @@ pub(crate) struct Engine {
     pub(crate) udp: Udp,
     pub(crate) traffic: Traffic,
     pub(crate) actions: Vec<Action>,
+    /// Who waited for a stream and has something to do now. Woken after the turn, or they would
+    /// wait for its end.
+    pub(crate) woken: Vec<Waker>,
     /// When the timer task will wake up.
     pub(crate) armed: Option<Instant>,
     pub(crate) closed: bool,
@@ -76,10 +81,13 @@ pub(crate) struct Engine {
     peers_at: Option<Instant>,
     flow_timers: BinaryHeap<timers::FlowTimer>,
     dirty: VecDeque<FlowId>,
-    packets: Packets,
     scratch: Option<Scratch>,
     /// Packets come in bundles of one peer. Holds until the peers change.
     last_source: Option<(NodePublic, PeerIndex)>,
+    /// The last round of questions to STUN servers.
+    pub(crate) lookup: Option<Lookup>,
+    lookup_told: bool,
+    checks: Vec<lookup::Check>,
     /// Our addresses are being looked up.
     looking_up: bool,
     /// Whose authentic packet of this batch was noted last.
@@ -92,7 +100,6 @@ impl Engine {
     /// An engine with new keys from the thread's generator.
     pub(crate) fn new(identity: Identity, addresses: Vec<Ipv6Addr>, now: Instant) -> Self {
         Self {
-            started: now,
             time: now,
             addresses,
             peers: Peers::new(identity, rand::random()),
@@ -104,15 +111,18 @@ impl Engine {
             udp: Udp::default(),
             traffic: Traffic::default(),
             actions: Vec::new(),
+            woken: Vec::new(),
             armed: None,
             closed: false,
             tick_at: None,
             peers_at: None,
             flow_timers: BinaryHeap::new(),
             dirty: VecDeque::new(),
-            packets: Packets::default(),
             scratch: None,
             last_source: None,
+            lookup: None,
+            lookup_told: false,
+            checks: Vec::new(),
             looking_up: false,
             last_heard: None,
             switching: Vec::new(),
@@ -131,12 +141,6 @@ impl Engine {
         self.pings = Pings::default();
         self.udp = Udp::default();
         self.abort_all();
-    }
-
-    /// The clock of the TCP stack.
-    fn stack_time(&self, now: Instant) -> StackInstant {
-        let micros = now.saturating_duration_since(self.started).as_micros();
-        StackInstant::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
     /// Takes news of a peer.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tunnel_proto::packet::Ipv6;
+use tunnel_proto::tcp::{self, Segment};
 
 use super::{Action, Engine};
-use crate::netstack::{FlowKey, Segment, reset_for};
+use crate::netstack::FlowKey;
 use crate::{FallbackTcp, Inbound, Serve, TcpStream};
 
 /// Most requests that wait for a decision. More are dropped: their peers ask again.
@@ -26,19 +28,24 @@ pub(crate) enum Accepted {
 pub(crate) struct Ports {
     pub(crate) listeners: HashMap<u16, mpsc::Sender<TcpStream>>,
     pub(crate) fallback: Option<Arc<dyn FallbackTcp>>,
-    /// The segment of each undecided request.
+    /// The packet of each undecided request.
     undecided: HashMap<FlowKey, Vec<u8>>,
 }
 
 impl Engine {
-    /// A peer asks for a connection by `packet`.
-    pub(super) fn requested(&mut self, segment: &Segment, packet: &[u8], now: Instant) {
-        let key = segment.key;
+    /// A peer asks for the connection `key` by `segment` in `packet`.
+    pub(super) fn requested(
+        &mut self,
+        key: FlowKey,
+        segment: &Segment<'_>,
+        packet: &[u8],
+        now: Instant,
+    ) {
         if let Some(listener) = self.ports.listeners.get(&key.local.port()) {
             // A full or closing listener gets the request again when the peer repeats it.
             if listener.capacity() > 0 {
                 let accepted = Accepted::Listener(listener.clone());
-                self.accept(key, packet, accepted, now);
+                self.accept(key, segment, accepted, now);
             }
         } else if self.ports.fallback.is_some() {
             if self.ports.undecided.contains_key(&key)
@@ -53,7 +60,7 @@ impl Engine {
             };
             self.actions.push(Action::Decide(inbound));
         } else {
-            self.refuse(segment);
+            self.refuse(key, segment);
         }
     }
 
@@ -68,23 +75,22 @@ impl Engine {
             local: inbound.local,
             remote: inbound.remote,
         };
-        let Some(syn) = self.ports.undecided.remove(&key) else {
+        let Some(packet) = self.ports.undecided.remove(&key) else {
             return;
         };
-        if let Ok(serve) = decision {
-            self.accept(key, &syn, Accepted::Serve(serve), now);
-            return;
-        }
-        let ip = tunnel_proto::packet::Ipv6::parse(&syn);
-        if let Some(segment) = ip.and_then(|ip| Segment::parse(&ip)) {
-            self.refuse(&segment);
+        let segment = Ipv6::parse(&packet).and_then(|ip| Segment::parse(ip.payload));
+        match (segment, decision) {
+            (Some(syn), Ok(serve)) => self.accept(key, &syn, Accepted::Serve(serve), now),
+            (Some(syn), Err(_)) => self.refuse(key, &syn),
+            (None, _) => {}
         }
     }
 
     /// Answers a segment that belongs to no connection.
-    pub(super) fn refuse(&mut self, segment: &Segment) {
-        let index = self.peers.by_address(segment.key.remote.ip());
-        if let (Some(index), Some(reset)) = (index, reset_for(segment)) {
+    pub(super) fn refuse(&mut self, key: FlowKey, segment: &Segment<'_>) {
+        let (local, remote) = (*key.local.ip(), *key.remote.ip());
+        let index = self.peers.by_address(&remote);
+        if let (Some(index), Some(reset)) = (index, tcp::put_reset(local, remote, segment)) {
             self.send_ip(index, &reset);
         }
     }

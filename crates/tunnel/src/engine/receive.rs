@@ -1,6 +1,7 @@
 //! What relays and sockets deliver: frames, the packets in them, and what is inside those.
 
 use std::net::SocketAddr;
+use std::net::SocketAddrV6;
 use std::time::Instant;
 
 use tunnel_proto::derp::{self, Decoder, Frame, FrameError};
@@ -9,10 +10,12 @@ use tunnel_proto::key::NodePublic;
 use tunnel_proto::packet::{self, Ipv6, Tsmp};
 use tunnel_proto::path::Via;
 use tunnel_proto::peers::PeerIndex;
+use tunnel_proto::stun;
+use tunnel_proto::tcp::Segment;
 
 use super::Engine;
 use crate::direct::Received;
-use crate::netstack::Segment;
+use crate::netstack::FlowKey;
 
 impl Engine {
     /// Takes all whole frames at the front of `buffer`; gives how many bytes they were.
@@ -78,6 +81,10 @@ impl Engine {
         let via = Via::Direct(from);
         if disco::is_disco(datagram) {
             self.receive_disco(via, None, datagram, now);
+            return;
+        }
+        if stun::is_stun(datagram) {
+            self.receive_stun(datagram, now);
             return;
         }
         // Addresses prove nothing and change; a session's number is found at once. Only a first
@@ -156,15 +163,22 @@ impl Engine {
     }
 
     fn receive_tcp(&mut self, ip: &Ipv6<'_>, packet: &[u8], now: Instant) {
-        let Some(segment) = Segment::parse(ip) else {
+        let Some(segment) = Segment::parse(ip.payload) else {
             return;
         };
-        if let Some(id) = self.flows.find(&segment.key) {
-            self.feed(id, packet, now);
-        } else if segment.opens() {
-            self.requested(&segment, packet, now);
+        let key = FlowKey {
+            local: SocketAddrV6::new(ip.destination, segment.destination, 0, 0),
+            remote: SocketAddrV6::new(ip.source, segment.source, 0, 0),
+        };
+        if let Some(id) = self.flows.find(&key)
+            && self.feed(id, &segment, now)
+        {
+            return;
+        }
+        if segment.opens() {
+            self.requested(key, &segment, packet, now);
         } else {
-            self.refuse(&segment);
+            self.refuse(key, &segment);
         }
     }
 

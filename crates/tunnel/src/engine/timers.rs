@@ -34,7 +34,8 @@ impl Engine {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let flow = self.flow_timers.peek().map(|timer| timer.due);
         let path = self.peers.next_path_deadline();
-        [flow, self.tick_at, self.peers_at, path]
+        let lookup = self.lookup_deadline();
+        [flow, self.tick_at, self.peers_at, path, lookup]
             .into_iter()
             .flatten()
             .min()
@@ -49,6 +50,7 @@ impl Engine {
                 self.flow_due(&timer);
             }
         }
+        self.lookup_timeout(now);
         self.peers.handle_path_timeouts(now, &mut rand::rng());
         self.send_discovery(now);
         self.resume_switched();
