@@ -37,7 +37,10 @@ fn the_files_endings_stay() {
         changed("a\r\nb\r\nc\r\n", "a\nb\n", "a\nB\n").unwrap(),
         "a\r\nB\r\nc\r\n"
     );
-    assert_eq!(changed("a\r\nb\r\n", "a", "x\ny").unwrap(), "x\r\ny\r\nb\r\n");
+    assert_eq!(
+        changed("a\r\nb\r\n", "a", "x\ny").unwrap(),
+        "x\r\ny\r\nb\r\n"
+    );
     // An edit of endings is taken at its word.
     assert_eq!(
         changed("a\r\nb\r\n", "a\r\nb\r\n", "a\nb\n").unwrap(),
