@@ -23,6 +23,25 @@ pub struct AgentConnection {
     pub hostname_suffix: String,
 }
 
+/// A terminal to open in a workspace, or to come back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Pty<'a> {
+    /// Which terminal; a new one where there is none of this id.
+    pub reconnect: Uuid,
+    /// Columns; 0 for the server's own.
+    pub width: u16,
+    /// Rows; 0 for the server's own.
+    pub height: u16,
+    /// Command; a shell when empty.
+    pub command: &'a str,
+    /// What keeps the terminal: `screen`, `buffered`, or empty for the best there is.
+    pub backend: &'a str,
+    /// Container to run in; empty for none.
+    pub container: &'a str,
+    /// As whom; empty for the container's own user.
+    pub container_user: &'a str,
+}
+
 impl Client {
     /// One agent.
     pub async fn agent(&self, id: Uuid) -> Result<WorkspaceAgent, Error> {
@@ -59,6 +78,37 @@ impl Client {
             path.extend(url::form_urlencoded::byte_serialize(token.as_bytes()));
         }
         self.websocket_bytes(&path).await
+    }
+
+    /// A terminal of the agent: bytes that it shows come out; in go JSON objects
+    /// with `data`, or `width` and `height`.
+    pub async fn agent_pty(
+        &self,
+        id: Uuid,
+        pty: &Pty<'_>,
+    ) -> Result<impl ByteSocket + use<>, Error> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("reconnect", &pty.reconnect.to_string());
+        for (name, size) in [("width", pty.width), ("height", pty.height)] {
+            if size > 0 {
+                query.append_pair(name, &size.to_string());
+            }
+        }
+        for (name, text) in [
+            ("command", pty.command),
+            ("backend_type", pty.backend),
+            ("container", pty.container),
+            ("container_user", pty.container_user),
+        ] {
+            if !text.is_empty() {
+                query.append_pair(name, text);
+            }
+        }
+        self.websocket_bytes(&format!(
+            "/api/v2/workspaceagents/{id}/pty?{}",
+            query.finish()
+        ))
+        .await
     }
 
     /// Ports on which something listens in the workspace.

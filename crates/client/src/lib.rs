@@ -35,7 +35,7 @@ mod websocket;
 mod workspaces;
 
 pub use agent_api::AgentApi;
-pub use agents::AgentConnection;
+pub use agents::{AgentConnection, Pty};
 pub use builder::{Builder, SESSION_TOKEN_HEADER, VERSION_HEADER};
 pub use call::Call;
 pub use error::{ApiError, Error};

@@ -146,4 +146,17 @@ impl Client {
             .decode()
             .await
     }
+
+    /// What the identity provider said of oneself at the last sign-in.
+    pub async fn user_oidc_claims(
+        &self,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            #[serde(default)]
+            claims: Option<serde_json::Map<String, serde_json::Value>>,
+        }
+        let answer: Claims = self.get("/api/v2/users/oidc-claims").decode().await?;
+        Ok(answer.claims.unwrap_or_default())
+    }
 }

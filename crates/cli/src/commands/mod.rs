@@ -9,6 +9,7 @@ mod connect;
 mod create;
 mod delete;
 mod dotfiles;
+mod exp;
 mod external_auth;
 mod external_workspaces;
 mod favorite;
@@ -115,6 +116,9 @@ pub enum Command {
     Dotfiles(dotfiles::Args),
     /// Create and manage workspaces whose agent you start yourself.
     ExternalWorkspaces(external_workspaces::Args),
+    /// Commands that may still change.
+    #[command(hide = true)]
+    Exp(exp::Args),
     /// Get tokens of other services, from inside a workspace.
     ExternalAuth(external_auth::Args),
     /// List a workspace before the others.
@@ -253,6 +257,7 @@ impl Command {
             Self::Delete(args) => delete::run(args, session).await,
             Self::Dotfiles(args) => dotfiles::run(args, session).await,
             Self::ExternalWorkspaces(args) => external_workspaces::run(args, session).await,
+            Self::Exp(args) => exp::run(args, session).await,
             Self::ExternalAuth(args) => external_auth::run(args, session).await,
             Self::Favorite(args) => favorite::add(args, session).await,
             Self::Features(args) => features::run(args, session).await,

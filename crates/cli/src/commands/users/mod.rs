@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod oidc_claims;
 mod roles;
 mod show;
 mod status;
@@ -39,6 +40,8 @@ enum Sub {
     Delete(DeleteArgs),
     /// Replace the roles of a user.
     EditRoles(roles::Args),
+    /// Show what your identity provider says of you.
+    OidcClaims(oidc_claims::Args),
 }
 
 #[derive(ClapArgs)]
@@ -57,6 +60,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         Sub::Suspend(args) => status::run(args, session, status::Change::Suspend).await,
         Sub::Delete(args) => delete(args, session).await,
         Sub::EditRoles(args) => roles::run(args, session).await,
+        Sub::OidcClaims(args) => oidc_claims::run(args, session).await,
     }
 }
 

@@ -1,0 +1,32 @@
+//! `coder exp`: commands that may still change.
+
+mod rpty;
+mod sync;
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, Subcommand};
+
+use crate::session::Session;
+
+/// Commands that may still change.
+#[derive(ClapArgs)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Sub,
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Open the terminal of a workspace that the web terminal shows.
+    Rpty(rpty::Args),
+    /// Put scripts of this workspace into an order.
+    Sync(sync::Args),
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, session: &Session) -> Result<()> {
+    match args.command {
+        Sub::Rpty(args) => rpty::run(args, session).await,
+        Sub::Sync(args) => sync::run(args, session).await,
+    }
+}
