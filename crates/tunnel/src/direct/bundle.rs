@@ -45,15 +45,43 @@ impl Bundle {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// The packet at `index`.
-    pub(crate) fn packet(&self, index: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(index)?;
+    /// The packets from `index` on that one call may carry, at most `most`: all of one size, but the
+    /// last, which may be shorter. `None` behind the last packet.
+    pub(crate) fn run(&self, index: usize, most: usize) -> Option<Run<'_>> {
         let start = match index {
             0 => 0,
             after => *self.ends.get(after - 1)?,
         };
-        self.data.get(start..end)
+        let segment = self.ends.get(index)? - start;
+        let (mut end, mut count) = (start, 0);
+        for &next in self.ends[index..].iter().take(most.max(1)) {
+            if next - end > segment {
+                break;
+            }
+            let shorter = next - end < segment;
+            end = next;
+            count += 1;
+            if shorter {
+                break;
+            }
+        }
+        Some(Run {
+            bytes: self.data.get(start..end)?,
+            segment,
+            count,
+        })
     }
+}
+
+/// Packets for one call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run<'a> {
+    /// The packets, back to back.
+    pub(crate) bytes: &'a [u8],
+    /// The size of each but the last.
+    pub(crate) segment: usize,
+    /// How many.
+    pub(crate) count: usize,
 }
 
 /// Bundles that were sent, for reuse: their buffers are as large as they will ever be.

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod interfaces;
+mod received;
 mod servers;
 mod socket;
 mod tasks;
@@ -16,7 +17,8 @@ use std::time::Instant;
 use parking_lot::RwLock;
 
 pub(crate) use bundle::{Bundle, BundlePool};
-pub(crate) use socket::{Family, Received, Sent, Socket};
+pub(crate) use received::Received;
+pub(crate) use socket::{Family, Sent, Socket};
 pub(crate) use tasks::{netcheck, run, run_writer};
 
 use crate::engine::Engine;

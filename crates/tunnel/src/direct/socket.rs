@@ -1,27 +1,27 @@
-//! The UDP sockets of one end: sends bundles, receives batches.
+//! The UDP sockets of one end: sends bundles, receives batches, many packets per system call where
+//! the system can do that.
 //!
 //! Packets are never fragmented: a path that does not carry them whole is no path, and discovery
 //! finds that out.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::Range;
 
+use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::Bundle;
+use super::{Bundle, Received};
 
-/// Room for packets on their way in: what a peer with a full window may send in one burst. The
-/// system may grant less.
+/// Room for packets on their way in: what a peer with a full window may send in one burst, as the
+/// system counts it (twice the bytes). Without the right to ask for so much, it may grant less.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Room for packets on their way out.
-const SEND_BUFFER: usize = 1 << 20;
-/// Bytes taken in one turn.
-const BATCH_BYTES: usize = 64 << 10;
-/// Largest datagram taken: more than any peer sends.
-const MAX_DATAGRAM: usize = 2048;
+const SEND_BUFFER: usize = 2 << 20;
+/// Set to `true`, one system call carries one packet: for kernels or network cards whose offloads
+/// are broken.
+const NO_OFFLOAD: &str = "CODER_TUNNEL_DISABLE_UDP_OFFLOAD";
 
 /// Which socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,24 +52,36 @@ pub(crate) enum Sent {
     Unreachable(io::Error),
 }
 
+/// One socket, and what the system can do for it.
+struct Port {
+    socket: UdpSocket,
+    /// Several packets per call; `None`: not wanted.
+    offload: Option<UdpSocketState>,
+}
+
 /// The sockets of one end; at least one of them is bound.
 pub(crate) struct Socket {
-    v4: Option<UdpSocket>,
-    v6: Option<UdpSocket>,
+    v4: Option<Port>,
+    v6: Option<Port>,
 }
 
 impl Socket {
     /// Binds both families to `port` (0: any; the same for both if possible). Must be called inside
     /// a Tokio runtime. An error if no family can be bound.
     pub(crate) fn bind(port: u16) -> io::Result<Self> {
-        let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+        let unwanted = std::env::var(NO_OFFLOAD).is_ok_and(|value| value == "true" || value == "1");
+        Self::bind_with(port, !unwanted)
+    }
+
+    fn bind_with(port: u16, offload: bool) -> io::Result<Self> {
+        let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), offload);
         let same = v4
             .as_ref()
             .ok()
-            .and_then(|socket| socket.local_addr().ok())
+            .and_then(|port| port.socket.local_addr().ok())
             .map_or(port, |address| address.port());
-        let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, same)))
-            .or_else(|_| bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))));
+        let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, same)), offload)
+            .or_else(|_| bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), offload));
         match (v4, v6) {
             (Err(error), Err(_)) => Err(error),
             (v4, v6) => Ok(Self {
@@ -79,7 +91,7 @@ impl Socket {
         }
     }
 
-    fn get(&self, family: Family) -> Option<&UdpSocket> {
+    fn get(&self, family: Family) -> Option<&Port> {
         match family {
             Family::V4 => self.v4.as_ref(),
             Family::V6 => self.v6.as_ref(),
@@ -88,28 +100,31 @@ impl Socket {
 
     /// The port of a family; `None` without a socket.
     pub(crate) fn port(&self, family: Family) -> Option<u16> {
-        Some(self.get(family)?.local_addr().ok()?.port())
+        Some(self.get(family)?.socket.local_addr().ok()?.port())
     }
 
     /// Sends what is left of `bundle`, without waiting.
     pub(crate) fn try_send(&self, bundle: &mut Bundle) -> Sent {
-        let Some(socket) = self.get(Family::of(bundle.to)) else {
+        let Some(port) = self.get(Family::of(bundle.to)) else {
             let text = "this machine has no socket of the address's family";
             return Sent::Unreachable(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
         };
-        let to = SockAddr::from(bundle.to);
-        let raw = SockRef::from(socket);
-        while let Some(packet) = bundle.packet(bundle.sent) {
+        while let Some(run) = bundle.run(bundle.sent, port.most_segments()) {
             // The runtime only lets a send through after it saw the socket writable: it is asked
             // when the system has refused one.
-            let sent = match raw.send_to(packet, &to) {
+            let sent = match port.send(bundle.to, run.bytes, run.segment) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    socket.try_io(Interest::WRITABLE, || raw.send_to(packet, &to))
+                    port.socket.try_io(Interest::WRITABLE, || {
+                        port.send(bundle.to, run.bytes, run.segment)
+                    })
                 }
                 sent => sent,
             };
+            let count = run.count;
             match sent {
-                Ok(_) => {}
+                Ok(()) => {}
+                // The system cannot segment for this route after all: packet by packet then.
+                Err(_) if count > 1 && port.most_segments() == 1 => continue,
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Sent::Full,
                     // Something on the way lost an earlier packet: nothing about this one.
@@ -118,7 +133,7 @@ impl Socket {
                     _ => return Sent::Unreachable(error),
                 },
             }
-            bundle.sent += 1;
+            bundle.sent += count;
         }
         Sent::All
     }
@@ -126,7 +141,7 @@ impl Socket {
     /// Waits until the socket for `to` has room.
     pub(crate) async fn writable(&self, to: SocketAddr) -> io::Result<()> {
         match self.get(Family::of(to)) {
-            Some(socket) => socket.writable().await,
+            Some(port) => port.socket.writable().await,
             None => Ok(()),
         }
     }
@@ -134,77 +149,67 @@ impl Socket {
     /// Waits for datagrams and takes as many as are there and fit. Never ends without a socket of
     /// the family.
     pub(crate) async fn receive(&self, family: Family, into: &mut Received) -> io::Result<()> {
-        let Some(socket) = self.get(family) else {
+        let Some(port) = self.get(family) else {
             return std::future::pending().await;
         };
         into.clear();
         loop {
-            socket.readable().await?;
-            while let Some(room) = into.room() {
-                match socket.try_recv_from(room) {
-                    Ok((len, from)) => into.push(from, len),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // Reports about packets that were sent earlier.
-                    Err(error)
-                        if matches!(
-                            error.kind(),
-                            io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
-                        ) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            if !into.is_empty() {
-                return Ok(());
+            port.socket.readable().await?;
+            match port.receive(into) {
+                Ok(()) => return Ok(()),
+                // Not readable any more; or reports about packets that were sent earlier.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::ConnectionRefused
+                            | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-/// A batch of datagrams that arrived.
-pub(crate) struct Received {
-    data: Box<[u8]>,
-    filled: usize,
-    datagrams: Vec<(SocketAddr, Range<usize>)>,
-}
+impl Port {
+    /// Packets that one call may carry.
+    fn most_segments(&self) -> usize {
+        self.offload
+            .as_ref()
+            .map_or(1, UdpSocketState::max_gso_segments)
+    }
 
-impl Default for Received {
-    fn default() -> Self {
-        Self {
-            data: vec![0; BATCH_BYTES].into_boxed_slice(),
-            filled: 0,
-            datagrams: Vec::new(),
-        }
+    /// Sends packets of `segment` bytes each (the last may be shorter).
+    fn send(&self, to: SocketAddr, bytes: &[u8], segment: usize) -> io::Result<()> {
+        let Some(offload) = &self.offload else {
+            SockRef::from(&self.socket).send_to(bytes, &SockAddr::from(to))?;
+            return Ok(());
+        };
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: bytes,
+            segment_size: Some(segment),
+            src_ip: None,
+        };
+        offload.try_send(UdpSockRef::from(&self.socket), &transmit)
+    }
+
+    /// Takes what is there and fits.
+    fn receive(&self, into: &mut Received) -> io::Result<()> {
+        let Some(offload) = &self.offload else {
+            return into.fill_singly(|room| self.socket.try_recv_from(room));
+        };
+        let joined = offload.gro_segments() > 1;
+        self.socket.try_io(Interest::READABLE, || {
+            into.fill(joined, |buffers, about| {
+                offload.recv(UdpSockRef::from(&self.socket), buffers, about)
+            })
+        })
     }
 }
 
-impl Received {
-    fn clear(&mut self) {
-        self.filled = 0;
-        self.datagrams.clear();
-    }
-
-    fn room(&mut self) -> Option<&mut [u8]> {
-        self.data.get_mut(self.filled..self.filled + MAX_DATAGRAM)
-    }
-
-    fn push(&mut self, from: SocketAddr, len: usize) {
-        self.datagrams.push((from, self.filled..self.filled + len));
-        self.filled += len;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.datagrams.is_empty()
-    }
-
-    /// Each datagram with its sender, in the order of arrival.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
-        self.datagrams
-            .iter()
-            .filter_map(|(from, range)| Some((*from, self.data.get(range.clone())?)))
-    }
-}
-
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, offload: bool) -> io::Result<Port> {
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -214,79 +219,71 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
-    dont_fragment(&socket, address.is_ipv6());
-    // Smaller buffers work too, only not as fast.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    options::dont_fragment(&socket, address.is_ipv6());
+    options::buffers(&socket, RECEIVE_BUFFER, SEND_BUFFER);
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-/// Asks the system to send packets whole or not at all, whatever it believes of the path.
-#[cfg(target_os = "linux")]
-fn dont_fragment(socket: &socket2::Socket, v6: bool) {
-    use std::os::fd::AsRawFd;
-
-    let (level, name, value) = if v6 {
-        (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_PROBE,
-        )
-    } else {
-        (
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            libc::IP_PMTUDISC_PROBE,
-        )
+    let socket = UdpSocket::from_std(socket.into())?;
+    let offload = match offload.then(|| UdpSocketState::new(UdpSockRef::from(&socket))) {
+        Some(Ok(state)) => Some(state),
+        Some(Err(error)) => {
+            tracing::debug!(%error, "no batches of packets: one system call for each");
+            None
+        }
+        None => None,
     };
-    let value: libc::c_int = value;
-    // SAFETY: the descriptor is open, and the pointer and length are those of a living integer.
-    // A failure leaves the system's default, which works except on paths with a small MTU.
-    unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        );
-    }
+    Ok(Port { socket, offload })
 }
 
+#[cfg(target_os = "linux")]
+mod options;
 #[cfg(not(target_os = "linux"))]
-fn dont_fragment(_: &socket2::Socket, _: bool) {}
+#[path = "socket/options_other.rs"]
+mod options;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Packets of all sizes in one bundle, over sockets of every kind.
     #[tokio::test]
     async fn a_bundle_arrives_as_its_packets() {
-        let (a, b) = (Socket::bind(0).unwrap(), Socket::bind(0).unwrap());
-        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, b.port(Family::V4).unwrap()));
-        let mut bundle = super::super::BundlePool::default().take(to);
-        for packet in [b"one".as_slice(), b"three", b"x"] {
-            bundle.data.extend_from_slice(packet);
-            bundle.finish_packet();
+        for (from, to) in [(true, true), (true, false), (false, true), (false, false)] {
+            let a = Socket::bind_with(0, from).unwrap();
+            let b = Socket::bind_with(0, to).unwrap();
+            let to = SocketAddr::from((Ipv4Addr::LOCALHOST, b.port(Family::V4).unwrap()));
+            let mut bundle = super::super::BundlePool::default().take(to);
+            let mut packets: Vec<Vec<u8>> = Vec::new();
+            for (n, len) in [1312, 1312, 1312, 700, 1312, 1, 1, 2, 90, 1312, 1312]
+                .into_iter()
+                .chain([1312; 25])
+                .enumerate()
+            {
+                packets.push(vec![n as u8; len]);
+            }
+            for packet in &packets {
+                bundle.data.extend_from_slice(packet);
+                bundle.finish_packet();
+            }
+            assert!(matches!(a.try_send(&mut bundle), Sent::All));
+            let mut received = Received::default();
+            let mut all = Vec::new();
+            while all.len() < packets.len() {
+                b.receive(Family::V4, &mut received).await.unwrap();
+                all.extend(received.iter().map(|(_, data)| data.to_vec()));
+            }
+            assert!(all == packets);
         }
-        assert!(matches!(a.try_send(&mut bundle), Sent::All));
-        let mut received = Received::default();
-        let mut all = Vec::new();
-        while all.len() < 3 {
-            b.receive(Family::V4, &mut received).await.unwrap();
-            all.extend(received.iter().map(|(_, data)| data.to_vec()));
-        }
-        assert_eq!(all, [b"one".to_vec(), b"three".to_vec(), b"x".to_vec()]);
     }
 
     #[tokio::test]
     async fn what_cannot_be_sent_is_told() {
-        let socket = Socket::bind(0).unwrap();
-        let mut bundle =
-            super::super::BundlePool::default().take("255.255.255.255:9".parse().unwrap());
-        bundle.data.push(0);
-        bundle.finish_packet();
-        assert!(matches!(socket.try_send(&mut bundle), Sent::Unreachable(_)));
+        for offload in [true, false] {
+            let socket = Socket::bind_with(0, offload).unwrap();
+            let mut bundle =
+                super::super::BundlePool::default().take("255.255.255.255:9".parse().unwrap());
+            bundle.data.push(0);
+            bundle.finish_packet();
+            assert!(matches!(socket.try_send(&mut bundle), Sent::Unreachable(_)));
+        }
     }
 }
