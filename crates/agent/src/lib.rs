@@ -22,7 +22,7 @@ mod logs;
 pub mod manifest;
 mod metadata;
 mod metrics;
-mod netcheck;
+pub mod netcheck;
 mod network;
 mod outbox;
 mod process;
