@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 TARGET := x86_64-unknown-linux-gnu
 # One static build serves every Linux: nothing of the host's C library is needed at run time.
-STATIC := RUSTFLAGS="-C target-feature=+crt-static"
-# Fixed addresses save the slim binary its relocations, which each process would have to hold in memory.
-STATIC_SLIM := RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
+# Fixed addresses save the relocations, which each process would have to hold in memory.
+STATIC := RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
 BUILT := target/$(TARGET)
 
 .DEFAULT_GOAL := help
@@ -23,12 +22,12 @@ vendor: deps ## Fetch and pack PostgreSQL and OpenTofu, which travel inside the 
 
 .PHONY: build
 build: vendor ## Build target/release/coder (everything) and target/release/coder-slim (agent and client)
-	$(STATIC_SLIM) cargo build --profile slim --target $(TARGET) -p cli --no-default-features --bin coder-slim
+	$(STATIC) cargo build --profile slim --target $(TARGET) -p cli --no-default-features --bin coder-slim
 	@mkdir -p target/release
 	@cp $(BUILT)/slim/coder-slim target/release/coder-slim
 	@cargo xtask pack target/release/coder-slim target/vendor/coder-slim.zst
-	$(STATIC) cargo build --release --target $(TARGET) -p cli --bin coder
-	@cp $(BUILT)/release/coder target/release/coder
+	$(STATIC) cargo build --profile whole --target $(TARGET) -p cli --bin coder
+	@cp $(BUILT)/whole/coder target/release/coder
 	@ls -lh target/release/coder target/release/coder-slim
 
 .PHONY: dev
