@@ -107,6 +107,7 @@ pub async fn run(
     let requests = CancellationToken::new();
     let served = serve(listener, state, requests.clone());
     tokio::pin!(served);
+    bundles.release();
     ready(access_url.as_str());
     tokio::select! {
         result = &mut served => result?,
