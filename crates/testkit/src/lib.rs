@@ -1,4 +1,5 @@
-//! What tests of several crates share: a database per test, and users in it.
+//! What tests of several crates share: a database per test, users in it, and a scripted model
+//! provider ([`model`]).
 //!
 //! [`db`] clones a migrated template on a PostgreSQL server: that at
 //! `CODER_TEST_PG_URL` (any database of it, as a superuser), else one started
@@ -11,6 +12,7 @@
 )]
 
 mod database;
+pub mod model;
 mod server;
 mod users;
 mod workspaces;

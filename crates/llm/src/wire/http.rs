@@ -1,6 +1,6 @@
 //! The pooled HTTP client of all providers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api_types::Secret;
@@ -41,14 +41,12 @@ impl Http {
             )
             .detail(&reason)
         };
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
             rustls::crypto::ring::default_provider(),
         ))
         .with_safe_default_protocol_versions()
         .map_err(|e| failed(e.to_string()))?
-        .with_root_certificates(roots)
+        .with_root_certificates(roots())
         .with_no_client_auth();
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -112,6 +110,18 @@ impl Http {
             secrets,
         ))
     }
+}
+
+/// The system's roots, read once.
+fn roots() -> Arc<rustls::RootCertStore> {
+    static ROOTS: OnceLock<Arc<rustls::RootCertStore>> = OnceLock::new();
+    ROOTS
+        .get_or_init(|| {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Arc::new(roots)
+        })
+        .clone()
 }
 
 /// The body of an error, empty when it is too long or breaks off.

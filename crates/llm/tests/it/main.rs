@@ -1,0 +1,8 @@
+//! Providers against the scripted server: what is asked, what is understood, how it fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod every_provider;
+mod faults;
+mod requests;
+mod support;
