@@ -220,6 +220,19 @@ impl Conn {
         rows.iter().map(read).collect()
     }
 
+    /// The last answer of the model and what follows it.
+    pub async fn chat_messages_tail(&self, chat: Uuid) -> Result<Vec<ChatMessageRow>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM chat_messages m WHERE m.chat_id = $1 AND NOT m.deleted \
+             AND m.id >= (SELECT a.id FROM chat_messages a WHERE a.chat_id = $1 \
+                 AND a.role = 'assistant' AND NOT a.deleted AND a.visibility <> 'user' \
+                 ORDER BY a.id DESC LIMIT 1) \
+             ORDER BY m.id"
+        );
+        let rows = self.query(&sql, &[&chat]).await?;
+        rows.iter().map(read).collect()
+    }
+
     /// A message that people see.
     ///
     /// # Errors

@@ -1,0 +1,195 @@
+//! What a turn works with: the owner as it is now, the model, and what people set; and the
+//! request made of it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use llm::{Error, ErrorKind, ReasoningEffort, Request, ToolChoice};
+use store::{StoreError, UserRef};
+use uuid::Uuid;
+
+use super::{Runner, Turn};
+use crate::models::{Call, Purpose};
+use crate::prompt::{self, Files, LoadedFile, Surroundings};
+
+/// Most tokens of an answer when the model's configuration names none.
+const MAX_OUTPUT: u32 = 32_000;
+
+/// Key of the user's own prompt among its settings.
+pub const USER_PROMPT: &str = "chat_custom_prompt";
+/// Beginning of the keys of the user's thresholds, followed by a model's id.
+pub const USER_THRESHOLD: &str = "chat_compaction_threshold_pct:";
+/// Key of the administrators' instructions for plan mode.
+pub const PLAN_INSTRUCTIONS: &str = "agents_chat_plan_mode_instructions";
+
+fn internal(error: StoreError) -> Error {
+    let mut failed = Error::new(ErrorKind::Generic, "The database did not answer.");
+    failed.retryable = matches!(error, StoreError::Unavailable(_) | StoreError::Retry);
+    failed.detail(&error.to_string())
+}
+
+impl Runner {
+    /// Reads what holds for the turn, unless it holds still.
+    pub(super) async fn read_turn(&mut self) -> Result<(), Error> {
+        let chat = &self.lease.chat;
+        let of = (
+            chat.last_model_config_id,
+            chat.plan_mode.clone(),
+            chat.workspace_id,
+        );
+        // Who the owner is, and what it may, is asked anew with every turn.
+        let fresh = self
+            .history
+            .last()
+            .is_some_and(|m| m.role == api_types::ChatMessageRole::User);
+        if !fresh && self.turn.as_ref().is_some_and(|turn| turn.of == of) {
+            return Ok(());
+        }
+        let shared = self.lease.shared.clone();
+        let store = shared.parts.machine.store();
+        let owner_id = chat.owner_id;
+        let owner_ref = UserRef::Id(owner_id);
+        let scope = authz::Scope::all();
+        let (owner, (user, settings, plan)) = futures::try_join!(
+            store.subject_read(owner_id, scope, &shared.parts.policy),
+            async {
+                let conn = store.conn().await?;
+                let user = conn.user_read(&shared.who, &owner_ref).await?;
+                let settings = conn.user_config_read(&shared.who, owner_id).await?;
+                let plan = if chat.plan_mode.is_empty() {
+                    None
+                } else {
+                    conn.site_config_read(&shared.who, PLAN_INSTRUCTIONS)
+                        .await?
+                };
+                Ok((user, settings, plan))
+            }
+        )
+        .map_err(internal)?;
+        if user.status == "suspended" {
+            return Err(Error::new(
+                ErrorKind::Auth,
+                "The owner of this chat is suspended. An administrator can activate the account.",
+            ));
+        }
+        let settings: HashMap<String, String> = settings.into_iter().collect();
+        let model = shared
+            .parts
+            .models
+            .model(&owner, chat.organization_id, chat.last_model_config_id)
+            .await?;
+        let threshold = settings
+            .get(&format!("{USER_THRESHOLD}{}", model.id))
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(model.compression_threshold);
+        let own = settings.get(USER_PROMPT).map(|text| prompt::sanitize(text));
+        self.turn = Some(Turn {
+            owner,
+            model,
+            surroundings: Surroundings {
+                user_prompt: own.filter(|text| !text.is_empty()),
+                plan_instructions: plan
+                    .map(|text| prompt::sanitize(&text))
+                    .filter(|text| !text.is_empty()),
+                ..Surroundings::default()
+            },
+            threshold,
+            of,
+        });
+        Ok(())
+    }
+
+    /// The call of a turn's step.
+    pub(super) fn call(&self, turn: &Turn, purpose: Purpose) -> Call {
+        let chat = &self.lease.chat;
+        Call {
+            owner: turn.owner.clone(),
+            chat: chat.id,
+            parent: chat.parent_chat_id,
+            organization: chat.organization_id,
+            workspace: chat.workspace_id,
+            model: turn.model.clone(),
+            purpose,
+        }
+    }
+
+    /// The request of the next step.
+    pub(super) async fn request(&self, turn: &Turn) -> Result<Request, Error> {
+        let chat = &self.lease.chat;
+        let files = self.files().await?;
+        let mut tools: Vec<llm::Tool> = self
+            .lease
+            .shared
+            .parts
+            .toolbox
+            .tools(chat)
+            .iter()
+            .map(|tool| tool.spec())
+            .collect();
+        for dynamic in &chat.dynamic_tools {
+            // A tool of ours of the same name wins.
+            if tools.iter().all(|tool| tool.name != dynamic.name) {
+                tools.push(llm::Tool::new(
+                    dynamic.name.clone(),
+                    dynamic.description.clone(),
+                    dynamic.input_schema.clone(),
+                ));
+            }
+        }
+        let mut request = Request {
+            model: turn.model.model.clone(),
+            messages: prompt::assemble(chat, &self.history, &files, &turn.surroundings),
+            tools,
+            tool_choice: ToolChoice::Auto,
+            max_output_tokens: Some(MAX_OUTPUT),
+            ..Request::default()
+        };
+        let effort = chat
+            .last_reasoning_effort
+            .as_deref()
+            .and_then(ReasoningEffort::parse);
+        turn.model
+            .options
+            .apply(&mut request, &turn.model.provider, effort);
+        request.headers = headers(chat);
+        Ok(request)
+    }
+
+    async fn files(&self) -> Result<Files, Error> {
+        let ids = prompt::files_of(&self.history);
+        if ids.is_empty() {
+            return Ok(Files::new());
+        }
+        let store = self.lease.shared.parts.machine.store();
+        let conn = store.conn().await.map_err(internal)?;
+        let files = conn.chat_files_data(&ids).await.map_err(internal)?;
+        Ok(files
+            .into_iter()
+            .map(|(row, data)| {
+                let file = LoadedFile {
+                    name: row.name,
+                    media_type: row.mimetype,
+                    data: Bytes::from(data),
+                };
+                (row.id, file)
+            })
+            .collect())
+    }
+}
+
+/// What a provider may log of where a call comes from.
+fn headers(chat: &store::chats::ChatRow) -> Vec<(&'static str, String)> {
+    let mut headers = vec![("X-Coder-Owner-Id", chat.owner_id.to_string())];
+    let named: (Uuid, Option<Uuid>) = match chat.parent_chat_id {
+        Some(parent) => (parent, Some(chat.id)),
+        None => (chat.id, None),
+    };
+    headers.push(("X-Coder-Chat-Id", named.0.to_string()));
+    if let Some(child) = named.1 {
+        headers.push(("X-Coder-Subchat-Id", child.to_string()));
+    }
+    if let Some(workspace) = chat.workspace_id {
+        headers.push(("X-Coder-Workspace-Id", workspace.to_string()));
+    }
+    headers
+}

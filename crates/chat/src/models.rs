@@ -1,0 +1,91 @@
+//! What chats need of models: who may use which, and calls that are accounted for.
+//!
+//! The one implementation goes through the gateway, which knows keys, prices and budgets; this
+//! crate knows none of them.
+
+use authz::Subject;
+use futures::future::BoxFuture;
+use llm::{Answer, CallOptions, Error, EventStream, Request, Usage};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A model that a chat may use.
+#[derive(Debug, Clone)]
+pub struct ModelInfo {
+    /// Id of its configuration.
+    pub id: Uuid,
+    /// Type of its provider (`openai`, `anthropic`, …), which is its family of options too.
+    pub provider: String,
+    /// Its name for the provider.
+    pub model: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// Tokens that it can read.
+    pub context_limit: i64,
+    /// Percentage of that after which the conversation is summarized; 100 means never.
+    pub compression_threshold: i32,
+    /// What is sent with every call.
+    pub options: CallOptions,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A step of a turn.
+    Turn,
+    /// A title, or a label.
+    Title,
+    /// A summary of the conversation.
+    Compaction,
+}
+
+/// In whose name a model is called.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The owner of the chat.
+    pub owner: Subject,
+    /// The chat.
+    pub chat: Uuid,
+    /// The chat above it.
+    pub parent: Option<Uuid>,
+    /// Its organization.
+    pub organization: Uuid,
+    /// Its workspace.
+    pub workspace: Option<Uuid>,
+    /// The model.
+    pub model: ModelInfo,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// The gateway, as chats see it.
+pub trait Models: Send + Sync {
+    /// A model by its id, if it is enabled, of this organization, and readable by the owner.
+    fn model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+        id: Uuid,
+    ) -> BoxFuture<'a, Result<ModelInfo, Error>>;
+
+    /// The model that an organization's chats use when nobody chose one.
+    fn default_model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+    ) -> BoxFuture<'a, Result<Option<ModelInfo>, Error>>;
+
+    /// Asks and streams the answer. Budgets are checked before, usage is recorded after.
+    fn stream(&self, call: Call, request: Request, cancel: CancellationToken) -> EventStream;
+
+    /// Asks for the whole answer at once.
+    fn complete(
+        &self,
+        call: Call,
+        request: Request,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, Result<Answer, Error>>;
+
+    /// What a call cost, in millionths of a dollar; none without a price.
+    fn price(&self, model: &ModelInfo, usage: &Usage) -> Option<i64>;
+}

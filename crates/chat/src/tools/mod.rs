@@ -1,0 +1,116 @@
+//! Tools that models may call, one file each.
+//!
+//! A tool acts as the owner of the chat: what the owner may not do, it may not do, and the audit
+//! log names both. Its answer is a JSON value or an error text; it never panics on arguments,
+//! which are whatever the model wrote.
+
+use std::sync::Arc;
+
+use api_types::ChatMessagePart;
+use authz::Subject;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+use store::chats::ChatRow;
+
+use crate::machine::Machine;
+
+/// What a tool answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolAnswer {
+    /// The value.
+    pub value: Value,
+    /// It failed.
+    pub is_error: bool,
+    /// The value is a picture or file: `data`, `mime_type`, `text`.
+    pub is_media: bool,
+}
+
+impl ToolAnswer {
+    /// A value.
+    pub fn ok(value: Value) -> Self {
+        ToolAnswer {
+            value,
+            is_error: false,
+            is_media: false,
+        }
+    }
+
+    /// A failure, in words for the model.
+    pub fn error(text: impl Into<String>) -> Self {
+        ToolAnswer {
+            value: json!({ "error": text.into() }),
+            is_error: true,
+            is_media: false,
+        }
+    }
+}
+
+/// A text as the value of a result: JSON stays what it is.
+pub fn text_value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!({ "output": text }))
+}
+
+/// Where a call happens.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// The chat.
+    pub chat: ChatRow,
+    /// Its owner, in whose name all is done.
+    pub who: Subject,
+    /// The machine of chats.
+    pub machine: Machine,
+}
+
+/// A tool.
+pub trait Tool: Send + Sync {
+    /// What the model is told of it.
+    fn spec(&self) -> llm::Tool;
+
+    /// Whether running it twice does no harm: then a call that may or may not have run is run
+    /// again after a crash, instead of being given up with an error.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    /// Whether the user is to speak after its success.
+    fn ends_turn(&self) -> bool {
+        false
+    }
+
+    /// Runs a call. Dropped when the user interrupts.
+    fn call<'a>(
+        &'a self,
+        context: &'a ToolContext,
+        args: Map<String, Value>,
+    ) -> BoxFuture<'a, ToolAnswer>;
+}
+
+/// All tools that there are, and which of them a chat has.
+pub trait Toolbox: Send + Sync {
+    /// The tools of a chat, in a stable order.
+    fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>>;
+}
+
+/// No tools.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTools;
+
+impl Toolbox for NoTools {
+    fn tools(&self, _: &ChatRow) -> Vec<Arc<dyn Tool>> {
+        Vec::new()
+    }
+}
+
+/// An answer as the part of a message.
+pub(crate) fn result_part(call: &ChatMessagePart, answer: ToolAnswer) -> ChatMessagePart {
+    let mut part = ChatMessagePart::tool_result(
+        &call.tool_call_id,
+        &call.tool_name,
+        answer.value,
+        answer.is_error,
+    );
+    part.is_media = answer.is_media;
+    part.mcp_server_config_id = call.mcp_server_config_id;
+    part.created_at = Some(chrono::Utc::now());
+    part
+}

@@ -1,0 +1,504 @@
+//! A database, workers, and a model whose every word the test says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_types::{ChatMessagePart, ChatMessageRole, ChatStatus};
+use authz::{Policy, Subject, System};
+use chat::live::Hub;
+use chat::machine::{FirstMessage, Machine, Op, UserMessage};
+use chat::models::{Call, ModelInfo, Models, Purpose};
+use chat::tools::{Tool, ToolAnswer, ToolContext, Toolbox};
+use chat::worker::{Neighbours, Parts};
+use futures::future::BoxFuture;
+use llm::{Answer, Error, ErrorKind, Event, EventStream, FinishReason, Request, ToolCall, Usage};
+use serde_json::{Map, Value, json};
+use store::chats::{ChatMessageRow, ChatRow, MessageRange, NewChat};
+use testkit::{TestDb, TestUser};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A call of the model that the test answers.
+pub struct Asked {
+    pub request: Request,
+    pub call: Call,
+    pub reply: mpsc::UnboundedSender<Result<Event, Error>>,
+}
+
+impl Asked {
+    pub fn event(&self, event: Event) {
+        let _ = self.reply.send(Ok(event));
+    }
+
+    pub fn text(&self, text: &str) {
+        self.event(Event::TextDelta { text: text.into() });
+    }
+
+    pub fn finish(self) {
+        self.event(Event::Usage(Usage {
+            input_tokens: 10,
+            output_tokens: 5,
+            ..Usage::default()
+        }));
+        self.event(Event::Finish {
+            reason: FinishReason::Stop,
+            provider_response_id: String::new(),
+        });
+    }
+
+    pub fn say(self, text: &str) {
+        self.text(text);
+        self.finish();
+    }
+
+    pub fn tools(self, calls: &[(&str, &str, Value)]) {
+        for (id, name, args) in calls {
+            self.event(Event::ToolCallEnd(ToolCall {
+                id: (*id).into(),
+                name: (*name).into(),
+                args: args.to_string(),
+                provider_executed: false,
+                metadata: llm::Metadata::default(),
+            }));
+        }
+        self.finish();
+    }
+
+    pub fn fail(self, error: Error) {
+        let _ = self.reply.send(Err(error));
+    }
+
+    /// The last thing the model was told, as text.
+    pub fn last_text(&self) -> String {
+        let last = self.request.messages.last().expect("a message");
+        last.texts().collect::<Vec<_>>().join("\n")
+    }
+}
+
+struct Script {
+    asked: mpsc::UnboundedSender<Asked>,
+    summary: parking_lot::Mutex<Option<String>>,
+    context_limit: i64,
+}
+
+impl Models for Script {
+    fn model<'a>(
+        &'a self,
+        _: &'a Subject,
+        _: Uuid,
+        id: Uuid,
+    ) -> BoxFuture<'a, Result<ModelInfo, Error>> {
+        Box::pin(async move {
+            Ok(ModelInfo {
+                id,
+                provider: "openai".into(),
+                model: "scripted".into(),
+                display_name: "Scripted".into(),
+                context_limit: self.context_limit,
+                compression_threshold: 70,
+                options: llm::CallOptions::default(),
+            })
+        })
+    }
+
+    fn default_model<'a>(
+        &'a self,
+        _: &'a Subject,
+        _: Uuid,
+    ) -> BoxFuture<'a, Result<Option<ModelInfo>, Error>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn stream(&self, call: Call, request: Request, _: CancellationToken) -> EventStream {
+        let (reply, events) = mpsc::unbounded_channel();
+        let _ = self.asked.send(Asked {
+            request,
+            call,
+            reply,
+        });
+        Box::pin(futures::stream::unfold(events, |mut events| async {
+            Some((events.recv().await?, events))
+        }))
+    }
+
+    fn complete(
+        &self,
+        call: Call,
+        _: Request,
+        _: CancellationToken,
+    ) -> BoxFuture<'static, Result<Answer, Error>> {
+        let text = match call.purpose {
+            Purpose::Compaction => self.summary.lock().clone(),
+            _ => None,
+        };
+        Box::pin(async move {
+            let text = text.ok_or_else(|| Error::new(ErrorKind::Generic, "not scripted"))?;
+            Ok(Answer {
+                parts: vec![llm::Part::text(text)],
+                usage: Usage::default(),
+                reason: FinishReason::Stop,
+                provider_response_id: String::new(),
+            })
+        })
+    }
+
+    fn price(&self, _: &ModelInfo, usage: &Usage) -> Option<i64> {
+        Some((usage.total() * 2) as i64)
+    }
+}
+
+/// A call of a tool that the test answers.
+pub struct Called {
+    pub name: String,
+    pub args: Map<String, Value>,
+    pub who: Subject,
+    pub reply: tokio::sync::oneshot::Sender<ToolAnswer>,
+}
+
+struct TestTool {
+    name: &'static str,
+    repeatable: bool,
+    calls: mpsc::UnboundedSender<Called>,
+}
+
+impl Tool for TestTool {
+    fn spec(&self) -> llm::Tool {
+        llm::Tool::new(self.name, "a tool", json!({ "type": "object" }))
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    fn ends_turn(&self) -> bool {
+        self.name == "propose_plan"
+    }
+
+    fn call<'a>(
+        &'a self,
+        context: &'a ToolContext,
+        args: Map<String, Value>,
+    ) -> BoxFuture<'a, ToolAnswer> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let called = Called {
+            name: self.name.into(),
+            args,
+            who: context.who.clone(),
+            reply,
+        };
+        Box::pin(async move {
+            assert!(self.name != "panics", "as it is called");
+            let _ = self.calls.send(called);
+            answer
+                .await
+                .unwrap_or_else(|_| ToolAnswer::error("no answer"))
+        })
+    }
+}
+
+struct Tools(Vec<Arc<dyn Tool>>);
+
+impl Toolbox for Tools {
+    fn tools(&self, _: &ChatRow) -> Vec<Arc<dyn Tool>> {
+        self.0.clone()
+    }
+}
+
+/// What a test works with.
+pub struct World {
+    pub db: TestDb,
+    pub owner: TestUser,
+    pub organization: Uuid,
+    pub machine: Machine,
+    pub model: Uuid,
+    pub asked: mpsc::UnboundedReceiver<Asked>,
+    pub called: mpsc::UnboundedReceiver<Called>,
+    script: Arc<Script>,
+    tools: Arc<Tools>,
+    stop: Vec<CancellationToken>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for stop in &self.stop {
+            stop.cancel();
+        }
+    }
+}
+
+/// A database and a running worker.
+pub async fn world() -> World {
+    let mut world = without_worker(1000).await;
+    world.start_worker().await;
+    world
+}
+
+/// A database without a worker; the model reads so many tokens.
+pub async fn without_worker(context_limit: i64) -> World {
+    let db = testkit::db().await;
+    let owner = testkit::user(&db, "ann", &[]).await;
+    let organization = testkit::default_organization(&db).await;
+    let hub = Hub::new(db.store.clone());
+    let machine = Machine::new(db.store.clone(), hub.clone());
+    let (asked_by, asked) = mpsc::unbounded_channel();
+    let (calls, called) = mpsc::unbounded_channel();
+    let tools = [
+        ("execute", false),
+        ("read_file", true),
+        ("propose_plan", false),
+        ("panics", false),
+    ];
+    let tools = tools.map(|(name, repeatable)| -> Arc<dyn Tool> {
+        Arc::new(TestTool {
+            name,
+            repeatable,
+            calls: calls.clone(),
+        })
+    });
+    let stop = CancellationToken::new();
+    tokio::spawn({
+        let stop = stop.clone();
+        async move { hub.run(stop).await }
+    });
+    World {
+        db,
+        owner,
+        organization,
+        machine,
+        model: Uuid::new_v4(),
+        asked,
+        called,
+        script: Arc::new(Script {
+            asked: asked_by,
+            summary: parking_lot::Mutex::default(),
+            context_limit,
+        }),
+        tools: Arc::new(Tools(tools.to_vec())),
+        stop: vec![stop],
+    }
+}
+
+impl World {
+    fn parts(&self, machine: Machine) -> Parts {
+        Parts {
+            machine,
+            models: self.script.clone(),
+            toolbox: self.tools.clone(),
+            policy: Policy::default(),
+        }
+    }
+
+    /// Starts a worker in this process.
+    pub async fn start_worker(&mut self) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let parts = self.parts(self.machine.clone());
+        tokio::spawn(chat::worker::run(parts, Neighbours::Possible, stop.clone()));
+        self.stop.push(stop.clone());
+        stop
+    }
+
+    /// Starts a worker as another replica has it; the task can be aborted, as a crash does.
+    /// Everything that the replica does ends with it.
+    pub fn start_replica(&self, neighbours: Neighbours) -> Replica {
+        let url = self.db.url.clone();
+        let (script, tools) = (self.script.clone(), self.tools.clone());
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let killed = Arc::new(tokio::sync::Notify::new());
+            let _ = ready.send(killed.clone());
+            runtime.block_on(async move {
+                let store = store::Store::connect(&url, 4).unwrap();
+                let hub = Hub::new(store.clone());
+                tokio::spawn({
+                    let hub = hub.clone();
+                    async move { hub.run(CancellationToken::new()).await }
+                });
+                let parts = Parts {
+                    machine: Machine::new(store, hub),
+                    models: script,
+                    toolbox: tools,
+                    policy: Policy::default(),
+                };
+                let work = chat::worker::run(parts, neighbours, CancellationToken::new());
+                tokio::select! {
+                    () = work => {}
+                    () = killed.notified() => {}
+                }
+            });
+            // Nothing says goodbye: tasks and connections end where they stand.
+            runtime.shutdown_background();
+        });
+        Replica {
+            killed: is_ready.recv().unwrap(),
+            thread: Some(thread),
+        }
+    }
+
+    pub fn summary(&self, text: &str) {
+        *self.script.summary.lock() = Some(text.to_owned());
+    }
+
+    pub fn message(&self, text: &str) -> UserMessage {
+        UserMessage {
+            content: vec![ChatMessagePart::text(text)],
+            model_config_id: self.model,
+            reasoning_effort: None,
+            created_by: self.owner.id,
+        }
+    }
+
+    pub async fn create(&self, text: &str) -> Uuid {
+        self.create_with(text, |_| {}).await
+    }
+
+    pub async fn create_with(&self, text: &str, change: impl FnOnce(&mut NewChat)) -> Uuid {
+        let mut new = NewChat {
+            id: Uuid::new_v4(),
+            owner_id: self.owner.id,
+            organization_id: self.organization,
+            workspace_id: None,
+            family: None,
+            title: "a title of its own".into(),
+            model_config_id: self.model,
+            reasoning_effort: None,
+            mode: None,
+            plan_mode: String::new(),
+            client_type: "api".into(),
+            mcp_server_ids: Vec::new(),
+            labels: Default::default(),
+            dynamic_tools: Vec::new(),
+        };
+        change(&mut new);
+        let first = FirstMessage {
+            system: vec!["be good".into()],
+            message: self.message(text),
+        };
+        let made = self
+            .machine
+            .create(&self.owner.who, &new, &first)
+            .await
+            .unwrap();
+        assert_eq!(
+            (made.chat.snapshot_version, made.chat.history_version),
+            (1, 1)
+        );
+        new.id
+    }
+
+    pub async fn send(&self, chat: Uuid, text: &str, interrupt: bool) {
+        let op = Op::Send(self.message(text), interrupt);
+        self.machine
+            .apply(&self.owner.who, chat, vec![op])
+            .await
+            .unwrap();
+    }
+
+    pub async fn apply(
+        &self,
+        chat: Uuid,
+        op: Op,
+    ) -> Result<chat::machine::Outcome, chat::machine::MachineError> {
+        self.machine.apply(&self.owner.who, chat, vec![op]).await
+    }
+
+    pub async fn asked(&mut self) -> Asked {
+        let asked = tokio::time::timeout(PATIENCE, self.asked.recv()).await;
+        asked.expect("the model to be asked").unwrap()
+    }
+
+    pub async fn called(&mut self) -> Called {
+        let called = tokio::time::timeout(PATIENCE, self.called.recv()).await;
+        called.expect("a tool to be called").unwrap()
+    }
+
+    pub async fn row(&self, chat: Uuid) -> ChatRow {
+        let who = Subject::system(System::Chats);
+        self.db
+            .conn()
+            .await
+            .unwrap()
+            .chat_read(&who, chat)
+            .await
+            .unwrap()
+    }
+
+    /// Waits until the chat has a status and nobody works on it any more, if it rests.
+    pub async fn until(&self, chat: Uuid, status: ChatStatus) -> ChatRow {
+        let wait = async {
+            loop {
+                let row = self.row(chat).await;
+                if row.status == status {
+                    return row;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let row = tokio::time::timeout(PATIENCE, wait).await;
+        match row {
+            Ok(row) => row,
+            Err(_) => panic!("not {status}: {:?}", self.row(chat).await),
+        }
+    }
+
+    pub async fn messages(&self, chat: Uuid) -> Vec<ChatMessageRow> {
+        let range = MessageRange {
+            ascending: true,
+            limit: 1000,
+            ..Default::default()
+        };
+        self.db
+            .conn()
+            .await
+            .unwrap()
+            .chat_messages(chat, range)
+            .await
+            .unwrap()
+    }
+
+    /// What people see, in short: `user: hi`, `assistant: hello`.
+    pub async fn said(&self, chat: Uuid) -> Vec<String> {
+        let rows = self.messages(chat).await;
+        rows.iter()
+            .flat_map(|m| m.content.iter().map(|part| (m.role.clone(), part)))
+            .map(|(role, part)| match (&role, &part.text) {
+                (_, Some(text)) => format!("{role}: {text}"),
+                (ChatMessageRole::Tool, _) => format!(
+                    "tool {}{}",
+                    part.tool_call_id,
+                    if part.is_error { " failed" } else { "" }
+                ),
+                _ => format!("{role} calls {}", part.tool_name),
+            })
+            .collect()
+    }
+}
+
+/// A worker in a thread of its own.
+pub struct Replica {
+    killed: Arc<tokio::sync::Notify>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Replica {
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        self.killed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
