@@ -27,6 +27,6 @@ pub use extract::{Json, MAX_JSON_BODY, Pagination, Path, Query, QueryParams, rea
 pub use middleware::{RateLimits, TrustedProxies};
 pub use router::router;
 pub use routes::api as api_routes;
-pub use run::{Bundles, How, Places, RunError, Stop, logging, run};
+pub use run::{Admin, Bundles, How, Places, RunError, Stop, logging, run, serve_database};
 pub use state::{AppState, HttpSettings};
 pub use tailnet::{Tailnet, TailnetSettings};

@@ -3,6 +3,7 @@
 pub mod agent;
 mod autoupdate;
 pub mod building;
+mod chat;
 pub mod completion;
 mod config_ssh;
 mod connect;
@@ -24,6 +25,8 @@ mod logout;
 mod logs;
 pub mod lookup;
 mod netcheck;
+#[cfg(feature = "full")]
+mod new_password;
 mod notifications;
 mod oauth2_provider;
 mod open;
@@ -34,6 +37,8 @@ mod prebuilds;
 mod provisioner;
 mod publickey;
 mod rename;
+#[cfg(feature = "full")]
+mod reset_password;
 mod resources;
 mod restart;
 mod schedule;
@@ -47,6 +52,7 @@ mod start;
 mod stat;
 mod state;
 mod stop;
+mod support;
 mod templates;
 mod tokens;
 mod update;
@@ -100,6 +106,8 @@ pub enum Command {
     Agent(agent::Args),
     /// Choose whether a workspace updates with every start.
     Autoupdate(autoupdate::Args),
+    /// Talk to AI agents that work in your workspaces.
+    Chat(chat::Args),
     /// Install or update completion of commands and flags in your shell.
     Completion(completion::Args),
     /// Let OpenSSH reach workspaces: writes a section of its configuration.
@@ -177,6 +185,9 @@ pub enum Command {
     Publickey(publickey::Args),
     /// Rename a workspace.
     Rename(rename::Args),
+    /// Set a user's password by the database.
+    #[cfg(feature = "full")]
+    ResetPassword(reset_password::Args),
     /// Stop a workspace and start it again.
     Restart(restart::Args),
     /// Show and change when workspaces start and stop by themselves.
@@ -201,6 +212,8 @@ pub enum Command {
     State(state::Args),
     /// Stop a workspace.
     Stop(stop::Args),
+    /// Collect what others need to help you.
+    Support(support::Args),
     /// Manage templates.
     #[command(visible_alias = "template")]
     Templates(templates::Args),
@@ -250,6 +263,7 @@ impl Command {
         match self {
             Self::Agent(args) => agent::run(args, session).await,
             Self::Autoupdate(args) => autoupdate::run(args, session).await,
+            Self::Chat(args) => chat::run(args, session).await,
             Self::Completion(args) => completion::run(&args, session),
             Self::ConfigSsh(args) => config_ssh::run(args, session).await,
             Self::Connect(args) => connect::run(&args),
@@ -280,6 +294,8 @@ impl Command {
             Self::Provisioner(args) => provisioner::run(args, session).await,
             Self::Publickey(args) => publickey::run(args, session).await,
             Self::Rename(args) => rename::run(args, session).await,
+            #[cfg(feature = "full")]
+            Self::ResetPassword(args) => reset_password::run(args, session).await,
             Self::Restart(args) => restart::run(args, session).await,
             Self::Schedule(args) => schedule::run(args, session).await,
             Self::Secret(args) => secret::run(args, session).await,
@@ -292,6 +308,7 @@ impl Command {
             Self::Stat(args) => stat::run(args, session).await,
             Self::State(args) => state::run(args, session).await,
             Self::Stop(args) => stop::run(args, session).await,
+            Self::Support(args) => support::run(args, session).await,
             Self::Templates(args) => templates::run(args, session).await,
             Self::Tokens(args) => tokens::run(args, session).await,
             Self::Unfavorite(args) => favorite::remove(args, session).await,

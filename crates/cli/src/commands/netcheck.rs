@@ -76,9 +76,12 @@ fn text(report: &Report, session: &Session) -> Result<()> {
         Some(region) => say!("Preferred relay: {}", region.region.region_name)?,
         None => say!("Preferred relay: {}", style.error("none works"))?,
     }
-    let warnings = report.interfaces.warnings.iter();
-    for warning in warnings {
-        say!("{} {}", style.warn("❗"), warning.message)?;
+    match report.derp.network() {
+        Some(network) => say!("This network: {network}")?,
+        None => say!("This network: not asked, the deployment has no STUN server")?,
+    }
+    for warning in report.interface_warnings() {
+        say!("{} {warning}", style.warn("❗"))?;
     }
     Ok(())
 }

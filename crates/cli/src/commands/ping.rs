@@ -9,6 +9,7 @@ use clap::Args as ClapArgs;
 use tunnel::Via;
 
 use super::ssh;
+use crate::connect::diagnosis;
 use crate::connect::ready::Patience;
 use crate::failure::Exit;
 use crate::say;
@@ -96,6 +97,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         _ = tokio::signal::ctrl_c() => {}
     }
     say!("{}", sum.line(&workspace.name))?;
+    diagnosis::show(session, &link).await?;
     if sum.answered == 0 {
         Err(Exit(1).into())
     } else {
@@ -105,13 +107,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
 
 fn via(via: Via, relays: &BTreeMap<u16, String>) -> String {
     match via {
-        Via::Relay(region) => format!(
-            "proxied via DERP({})",
-            relays
-                .get(&region)
-                .cloned()
-                .unwrap_or_else(|| region.to_string())
-        ),
+        Via::Relay(region) => format!("proxied via DERP({})", diagnosis::name(relays, region)),
         Via::Direct(address) => format!("p2p via {address}"),
     }
 }

@@ -6,10 +6,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tunnel::TcpStream;
+use tunnel::{TcpStream, WhyRelayed};
 
 use super::ssh;
+use crate::connect::link::Link;
 use crate::connect::ready::Patience;
+use crate::failure::Advice;
 use crate::say;
 use crate::session::Session;
 use crate::target::Target;
@@ -27,6 +29,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest and longest test that agents accept.
 const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(30);
+/// A connected agent answers its first packet within seconds.
+const REACH: Duration = Duration::from_secs(30);
+/// Direct paths are found within seconds, or not at all.
+const DIRECT_PATIENCE: Duration = Duration::from_secs(30);
+/// How often to look for one.
+const DIRECT_LOOK: Duration = Duration::from_millis(250);
 /// The greeting of the agent is a short line.
 const MAX_GREETING: u64 = 4096;
 
@@ -35,6 +43,10 @@ const MAX_GREETING: u64 = 4096;
 pub struct Args {
     /// The workspace.
     workspace: String,
+
+    /// Wait for a direct connection, and measure only that.
+    #[arg(short, long)]
+    direct: bool,
 
     /// Direction of the bytes, seen from here.
     #[arg(long, value_name = "direction", default_value = "down")]
@@ -101,6 +113,9 @@ struct Greeting {
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     let target = Target::agent(&args.workspace)?;
     let (_, mut link) = ssh::connect(session, &target, Patience::stay()).await?;
+    if args.direct {
+        wait_for_direct(session, &link).await?;
+    }
     let duration = args.time.clamp(SHORTEST, LONGEST);
     session.note(&format!(
         "Starting a {}s {} test...",
@@ -129,6 +144,41 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         );
     }
     args.listing.print(&rows, &json)
+}
+
+/// Waits until packets go directly; tells why they do not where they do not.
+async fn wait_for_direct(session: &Session, link: &Link) -> Result<()> {
+    let (conn, agent) = (link.conn(), link.agent());
+    conn.await_reachable(agent, REACH)
+        .await
+        .context("reach the workspace")?;
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        let pong = conn.ping(agent).await;
+        if let Ok(tunnel::Pong {
+            via: tunnel::Via::Direct(address),
+            ..
+        }) = pong
+        {
+            session.note(&format!("Connected directly, by {address}."));
+            return Ok(());
+        }
+        let why = conn.status().why_relayed(agent);
+        // Waiting changes nothing about an option.
+        let hopeless = matches!(why, Some(WhyRelayed::BlockedHere));
+        if hopeless || begun.elapsed() > DIRECT_PATIENCE {
+            let why = why.map_or_else(|| "it is not known why".to_owned(), |w| w.to_string());
+            return Err(Advice::error(
+                format!("there is no direct connection: {why}"),
+                "Leave out --direct to measure the way through the relay.",
+            ));
+        }
+        if !std::mem::replace(&mut told, true) {
+            session.note("Waiting for a direct connection...");
+        }
+        tokio::time::sleep(DIRECT_LOOK).await;
+    }
 }
 
 /// One row for each interval, and one for all at the end.

@@ -31,7 +31,7 @@ const GIVE_UP: Duration = Duration::from_secs(90);
 /// is dropped.
 pub struct Link {
     conn: Conn,
-    relays: BTreeMap<u16, String>,
+    facts: Facts,
     agent: Uuid,
     coordination: tokio::task::JoinHandle<Result<(), String>>,
     _stop: DropGuard,
@@ -41,7 +41,17 @@ pub struct Link {
 /// known yet.
 pub struct Prepared {
     conn: Conn,
-    relays: BTreeMap<u16, String>,
+    facts: Facts,
+}
+
+/// What the tunnel was made with.
+pub struct Facts {
+    /// Names of relays by the numbers of their regions.
+    pub relays: BTreeMap<u16, String>,
+    /// The deployment allows relays only.
+    pub blocked_by_deployment: bool,
+    /// The person wants relays only.
+    pub blocked_by_flag: bool,
 }
 
 /// Settings of a tunnel end, with what the deployment says about relays.
@@ -59,6 +69,7 @@ pub fn config(session: &Session, connection: AgentConnection) -> Result<tunnel::
 
 /// Begins a tunnel with what the deployment says about relays.
 pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepared> {
+    let blocked_by_deployment = connection.disable_direct_connections;
     let config = config(session, connection)?;
     let relays = config
         .derp_map
@@ -68,7 +79,11 @@ pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepare
         .collect();
     Ok(Prepared {
         conn: Conn::new(config),
-        relays,
+        facts: Facts {
+            relays,
+            blocked_by_deployment,
+            blocked_by_flag: session.globals.disable_direct_connections,
+        },
     })
 }
 
@@ -90,7 +105,7 @@ impl Prepared {
         });
         Link {
             conn: self.conn,
-            relays: self.relays,
+            facts: self.facts,
             agent,
             coordination,
             _stop: stop.drop_guard(),
@@ -131,7 +146,12 @@ impl Link {
 
     /// Names of relays by the numbers of their regions.
     pub fn relays(&self) -> &BTreeMap<u16, String> {
-        &self.relays
+        &self.facts.relays
+    }
+
+    /// What the tunnel was made with.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Opens a TCP connection to a port of the agent.

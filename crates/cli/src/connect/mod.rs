@@ -1,5 +1,6 @@
 //! Reaching an agent: from a name to a tunnel with the agent at its other end.
 
+pub mod diagnosis;
 pub mod link;
 pub mod netcheck;
 pub mod ready;

@@ -2,6 +2,7 @@
 
 use api_types::{UpdateUserPasswordRequest, UpdateUserProfileRequest, User};
 use authz::{Action, Subject, System, role_names};
+use store::user_changes::SignIn;
 use store::{AuditAction, AuditDiff, AuditEntry, UserRef, UserRow};
 
 use super::{TRACKED, create::taken, shown};
@@ -94,10 +95,23 @@ impl Control {
                     .with_field("old_password", "Old password is incorrect."));
             }
         }
-        if passwords::verify(&stored.hashed_password, &request.password).await? {
+        self.password_replace(who, &user, &stored, &request.password)
+            .await
+    }
+
+    /// Stores a checked password in place of `stored`'s; all keys of the user end.
+    pub(super) async fn password_replace(
+        &self,
+        who: &Subject,
+        user: &UserRow,
+        stored: &SignIn,
+        password: &str,
+    ) -> Result<()> {
+        let system = Subject::system(System::Core);
+        if passwords::verify(&stored.hashed_password, password).await? {
             return Err(Error::invalid("New password cannot match old password."));
         }
-        let hash = passwords::hash(&request.password).await?;
+        let hash = passwords::hash(password).await?;
         let tx = self.store().begin(who).await?;
         tx.user_password_set(who, user.id, &hash).await?;
         tx.api_keys_delete_of(&system, user.id, false).await?;

@@ -7,6 +7,7 @@ mod first;
 mod passcodes;
 mod preferences;
 mod quiet_hours;
+mod recovery;
 mod roles;
 
 pub(crate) use roles::check_organization as check_organization_roles;

@@ -50,6 +50,9 @@ pub enum RunError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A rule says no.
+    #[error("{0}")]
+    Refused(String),
     /// A rule failed while starting.
     #[error("starting: {0}")]
     Control(#[from] control::Error),

@@ -6,6 +6,7 @@
 //! same address fails before it touches anything. Order down: no new requests,
 //! jobs (see [`Stop`]), sockets, database.
 
+mod admin;
 mod bundles;
 mod database;
 mod error;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub use admin::{Admin, serve_database};
 pub use bundles::Bundles;
 pub use error::RunError;
 pub use logging::logging;

@@ -1,7 +1,9 @@
 //! `coder server`: the control plane.
 
 mod bundles;
+mod create_admin_user;
 mod flags;
+pub mod local;
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +33,12 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Sub {
+    /// Make another owner, by the database: for when nobody can sign in.
+    CreateAdminUser(create_admin_user::Args),
     /// Print how to reach the PostgreSQL of a server that runs with its own.
     PostgresBuiltinUrl(BuiltinUrlArgs),
+    /// Run the PostgreSQL that travels in this program alone.
+    PostgresBuiltinServe(BuiltinUrlArgs),
 }
 
 #[derive(ClapArgs)]
@@ -44,8 +50,11 @@ struct BuiltinUrlArgs {
 
 /// Runs until told to stop.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
-    if let Some(Sub::PostgresBuiltinUrl(args)) = args.command {
-        return builtin_url(&args, session);
+    match args.command {
+        Some(Sub::CreateAdminUser(args)) => return create_admin_user::run(args, session).await,
+        Some(Sub::PostgresBuiltinUrl(args)) => return builtin_url(&args, session),
+        Some(Sub::PostgresBuiltinServe(args)) => return builtin_serve(&args, session).await,
+        None => {}
     }
     let options = resolve(&args.flags)?;
     if options.on("write-config") {
@@ -53,10 +62,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     }
     server::logging(&options, session.globals.verbose).context("set up logging")?;
     let stop = Stop::on_signals().context("listen to signals")?;
-    let places = Places {
-        config: absolute(session.config.path())?,
-        cache: absolute(&cache()?)?,
-    };
+    let places = places(session)?;
     let style = session.style;
     server::run(options, bundles::all()?, places, stop, |url| {
         // A closed standard output is no reason to stop serving.
@@ -73,11 +79,33 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
 fn builtin_url(args: &BuiltinUrlArgs, session: &Session) -> Result<()> {
     let url = store::embedded::url_of(&absolute(session.config.path())?.join("postgres"))
         .context("this server has not been run with its own PostgreSQL")?;
+    connect_line(args, &url)
+}
+
+fn connect_line(args: &BuiltinUrlArgs, url: &str) -> Result<()> {
     if args.raw_url {
         say!("{url}")
     } else {
         say!("psql {url:?}")
     }
+}
+
+async fn builtin_serve(args: &BuiltinUrlArgs, session: &Session) -> Result<()> {
+    let stop = Stop::on_signals().context("listen to signals")?;
+    let bundles = bundles::all()?;
+    server::serve_database(&bundles, &places(session)?, stop, |url| {
+        // A closed standard output is no reason to stop.
+        let _ = connect_line(args, url);
+    })
+    .await?;
+    Ok(())
+}
+
+fn places(session: &Session) -> Result<Places> {
+    Ok(Places {
+        config: absolute(session.config.path())?,
+        cache: absolute(&cache()?)?,
+    })
 }
 
 /// Reads flags, environment and file.

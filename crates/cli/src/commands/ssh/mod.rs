@@ -119,7 +119,7 @@ pub struct Args {
     #[arg(long, hide = true, value_name = "user")]
     container_user: Option<String>,
 
-    /// Make a tunnel even where Coder Connect could carry the connection.
+    /// Make a tunnel even where Coder Connect could carry the connection. Kept for scripts: one is always made.
     #[arg(long, hide = true)]
     force_new_tunnel: bool,
 }

@@ -40,9 +40,20 @@ pub struct NodeReport {
     round_trip_ping: String,
     round_trip_ping_ms: u64,
     uses_websocket: bool,
+    stun: Stun,
     /// Time through the relay and back.
     #[serde(skip)]
     pub latency: Option<Duration>,
+}
+
+/// Whether a server tells addresses by STUN. The original writes these names.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stun {
+    enabled: bool,
+    #[serde(rename = "CanSTUN")]
+    works: bool,
+    error: Option<String>,
 }
 
 /// Tries every server of a region that relays.
@@ -82,6 +93,24 @@ pub async fn region(config: &Config, region: &Region) -> RegionReport {
 }
 
 impl RegionReport {
+    /// Notes what the region's STUN servers have answered.
+    pub fn stun(&mut self, id: u16, network: &tunnel::Report) {
+        let answered = network.region_v4_latency.contains_key(&id)
+            || network.region_v6_latency.contains_key(&id);
+        for report in &mut self.node_reports {
+            report.stun = Stun {
+                enabled: report.node.stun_port >= 0,
+                works: answered,
+                error: None,
+            };
+        }
+    }
+
+    /// Whether any server of the region offers STUN.
+    pub fn has_stun(&self) -> bool {
+        self.region.nodes.iter().any(|n| n.stun_port >= 0)
+    }
+
     /// The quickest answer.
     pub fn latency(&self) -> Option<Duration> {
         self.node_reports.iter().filter_map(|n| n.latency).min()
@@ -127,6 +156,7 @@ async fn try_node(config: &Config, region: &Region, node: &DerpNode) -> NodeRepo
         round_trip_ping: latency.map_or_else(String::new, |l| format!("{l:?}")),
         round_trip_ping_ms: latency.map_or(0, |l| u64::try_from(l.as_millis()).unwrap_or(u64::MAX)),
         uses_websocket: config.derp_force_websockets,
+        stun: Stun::default(),
         latency,
     }
 }

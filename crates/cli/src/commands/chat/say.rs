@@ -1,0 +1,170 @@
+//! `coder chat send` and `coder chat attach`: talking in a chat that there is.
+
+use anyhow::Result;
+use api_types::{
+    Chat, ChatBusyBehavior, ChatInputPart, ChatStatus, CreateChatMessageRequest,
+    CreateChatMessageResponse,
+};
+use clap::Args as ClapArgs;
+use uuid::Uuid;
+
+use super::find::{self, short};
+use super::follow::{Form, until_idle, verdict};
+use super::start::Output;
+use super::transcript::Transcript;
+use crate::failure::Canceled;
+use crate::session::Session;
+use crate::ui::output::{emit, print_json};
+use crate::ui::prompt::Question;
+
+/// Messages of the past that `attach` shows.
+const PAST: usize = 20;
+
+/// Say something in a chat, and follow the agent until it is done.
+#[derive(ClapArgs)]
+pub struct SendArgs {
+    /// Id of the chat, the beginning of it, its title, or 'last'.
+    #[arg(value_name = "chat")]
+    chat: String,
+
+    /// The message; read from standard input when left out.
+    #[arg(value_name = "message")]
+    message: Vec<String>,
+
+    /// Stop what the agent is doing for this, instead of waiting in its queue.
+    #[arg(short, long)]
+    interrupt: bool,
+
+    /// Model to use from now on.
+    #[arg(short, long, value_name = "model")]
+    model: Option<String>,
+
+    /// Do not wait for the agent.
+    #[arg(short, long)]
+    detach: bool,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Follow a chat and talk with its agent.
+#[derive(ClapArgs)]
+pub struct AttachArgs {
+    /// Id of the chat, the beginning of it, its title, or 'last'.
+    #[arg(value_name = "chat")]
+    chat: String,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Says it.
+pub async fn send(args: SendArgs, session: &Session) -> Result<()> {
+    let client = session.client()?;
+    let message = find::message(&args.message, session)?;
+    let chat = find::chat(client, &args.chat).await?;
+    let last = newest(session, chat.id).await?;
+    let request = CreateChatMessageRequest {
+        content: vec![ChatInputPart::text(message)],
+        model_config_id: find::model(client, chat.organization_id, args.model.as_deref()).await?,
+        busy_behavior: if args.interrupt {
+            ChatBusyBehavior::Interrupt
+        } else {
+            ChatBusyBehavior::Queue
+        },
+        ..CreateChatMessageRequest::default()
+    };
+    let answer = client.chat_send(chat.id, &request).await?;
+    tell(session, &answer);
+    if args.detach {
+        return if args.output.json() {
+            print_json(&answer)
+        } else {
+            Ok(())
+        };
+    }
+    let mut transcript = Transcript::new(session.style, false, last);
+    let chat = until_idle(session, chat.id, &mut transcript, args.output.form()).await?;
+    verdict(&chat)
+}
+
+/// Shows the last messages, follows, and talks if there is a person.
+pub async fn attach(args: AttachArgs, session: &Session) -> Result<()> {
+    let client = session.client()?;
+    let chat = find::chat(client, &args.chat).await?;
+    let form = args.output.form();
+    let mut transcript = Transcript::new(session.style, true, 0);
+    if form == Form::Text {
+        let history = client.chat_history(chat.id).await?;
+        let skipped = history.len().saturating_sub(PAST);
+        let mut out = String::new();
+        if skipped > 0 {
+            let note = format!(
+                "({skipped} earlier messages: 'coder chat show {}')\n",
+                short(chat.id)
+            );
+            out.push_str(&session.style.dim(&note));
+        }
+        for message in &history[skipped..] {
+            transcript.message(message, &mut out);
+        }
+        emit(&out)?;
+    }
+    let talk = session.interactive() && form == Form::Text;
+    let chat = until_idle(session, chat.id, &mut transcript, form).await?;
+    if talk {
+        return converse(session, chat, transcript).await;
+    }
+    verdict(&chat)
+}
+
+/// Turn by turn, until the person has nothing more to say.
+pub async fn converse(session: &Session, chat: Chat, mut transcript: Transcript) -> Result<()> {
+    let client = session.client()?;
+    let mut chat = chat;
+    loop {
+        if chat.status == ChatStatus::Error
+            && let Err(error) = verdict(&chat)
+        {
+            session.note(&session.style_err.error(&error.to_string()));
+        }
+        // The terminal is read in a thread of its own: the runtime has to go on.
+        let asked = tokio::task::spawn_blocking(|| Question::new("").ask(|_| Ok(()))).await?;
+        let text = match asked {
+            Ok(text) if !text.trim().is_empty() => text,
+            Ok(_) => break,
+            Err(error) if error.is::<Canceled>() => break,
+            Err(error) => return Err(error),
+        };
+        let request = CreateChatMessageRequest {
+            content: vec![ChatInputPart::text(text.trim())],
+            ..CreateChatMessageRequest::default()
+        };
+        let answer = client.chat_send(chat.id, &request).await?;
+        tell(session, &answer);
+        // What was typed stands on the terminal already.
+        let mut next = Transcript::new(session.style, false, transcript.last());
+        chat = until_idle(session, chat.id, &mut next, Form::Text).await?;
+        transcript = next;
+    }
+    session.note(&session.style_err.dim(&format!(
+        "'coder chat attach {}' comes back.",
+        short(chat.id)
+    )));
+    Ok(())
+}
+
+fn tell(session: &Session, answer: &CreateChatMessageResponse) {
+    for warning in &answer.warnings {
+        session.note(&session.style_err.warn(warning));
+    }
+    if answer.queued {
+        session.note("The agent is busy; your message is in its queue.");
+    }
+}
+
+/// The newest message that there is.
+async fn newest(session: &Session, chat: Uuid) -> Result<i64> {
+    let page = session.client()?.chat_messages(chat, None, 1).await?;
+    Ok(page.messages.iter().map(|m| m.id).max().unwrap_or(0))
+}

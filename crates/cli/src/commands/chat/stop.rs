@@ -1,0 +1,101 @@
+//! Short commands on chats: interrupt, compact, rename, archive.
+
+use anyhow::Result;
+use api_types::UpdateChatRequest;
+use clap::Args as ClapArgs;
+
+use super::find;
+use super::follow::{until_idle, verdict};
+use super::start::Output;
+use super::transcript::Transcript;
+use crate::say;
+use crate::session::Session;
+
+/// Stop what an agent is doing.
+#[derive(ClapArgs)]
+pub struct InterruptArgs {
+    /// Id of the chat, the beginning of it, its title, or 'last'.
+    #[arg(value_name = "chat")]
+    chat: String,
+}
+
+/// Fold the conversation so far into a summary.
+#[derive(ClapArgs)]
+pub struct CompactArgs {
+    /// Id of the chat, the beginning of it, its title, or 'last'.
+    #[arg(value_name = "chat")]
+    chat: String,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Give a chat another title.
+#[derive(ClapArgs)]
+pub struct RenameArgs {
+    /// Id of the chat, the beginning of it, its title, or 'last'.
+    #[arg(value_name = "chat")]
+    chat: String,
+
+    /// The new title.
+    #[arg(value_name = "title")]
+    title: String,
+}
+
+/// Which chats.
+#[derive(ClapArgs)]
+pub struct ArchiveArgs {
+    /// Ids of the chats, beginnings of them, titles, or 'last'.
+    #[arg(value_name = "chat", required = true)]
+    chats: Vec<String>,
+}
+
+/// Stops the agent.
+pub async fn interrupt(args: InterruptArgs, session: &Session) -> Result<()> {
+    let client = session.client()?;
+    let chat = find::chat(client, &args.chat).await?;
+    client.chat_interrupt(chat.id).await?;
+    say!("The agent of {:?} is stopping.", chat.title)
+}
+
+/// Compacts, and waits for the end of it.
+pub async fn compact(args: CompactArgs, session: &Session) -> Result<()> {
+    let client = session.client()?;
+    let chat = find::chat(client, &args.chat).await?;
+    let last = client.chat_messages(chat.id, None, 1).await?;
+    let last = last.messages.iter().map(|m| m.id).max().unwrap_or(0);
+    client.chat_compact(chat.id).await?;
+    let mut transcript = Transcript::new(session.style, false, last);
+    let chat = until_idle(session, chat.id, &mut transcript, args.output.form()).await?;
+    verdict(&chat)
+}
+
+/// Renames.
+pub async fn rename(args: RenameArgs, session: &Session) -> Result<()> {
+    let client = session.client()?;
+    let chat = find::chat(client, &args.chat).await?;
+    let request = UpdateChatRequest {
+        title: Some(args.title),
+        ..UpdateChatRequest::default()
+    };
+    Ok(client.chat_update(chat.id, &request).await?)
+}
+
+/// Archives or brings back.
+pub async fn archive(args: ArchiveArgs, session: &Session, archived: bool) -> Result<()> {
+    let client = session.client()?;
+    for name in &args.chats {
+        let chat = find::chat(client, name).await?;
+        let request = UpdateChatRequest {
+            archived: Some(archived),
+            ..UpdateChatRequest::default()
+        };
+        client.chat_update(chat.id, &request).await?;
+        say!(
+            "{:?} is {}.",
+            chat.title,
+            if archived { "archived" } else { "back" }
+        )?;
+    }
+    Ok(())
+}
