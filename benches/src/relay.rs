@@ -1,0 +1,122 @@
+//! Pairs of clients that send as much as the relay carries.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tunnel_proto::derp::{self, ClientInfo, Decoder, Frame};
+use tunnel_proto::key::{NodePrivate, NodePublic};
+
+use crate::{length, serve, usage};
+
+const PAIRS: usize = 100;
+/// A full packet of the tunnel.
+const PACKET: usize = 1312;
+/// Packets of one write: a bundle.
+const BUNDLE: usize = 48;
+
+pub(crate) async fn run() -> anyhow::Result<()> {
+    let outside = std::env::var("CODER_BENCH_RELAY").ok();
+    let relay = match &outside {
+        Some(address) => address.parse()?,
+        None => serve::start().await?,
+    };
+    let mut counters = Vec::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..PAIRS {
+        let counter = Arc::new(AtomicU64::new(0));
+        counters.push(counter.clone());
+        let (sender, receiver) = (key(), key());
+        let (to, mut taker) = (receiver.public(), connect(relay, &receiver).await?);
+        let mut giver = connect(relay, &sender).await?;
+        tasks.spawn(async move {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(len) = taker.read(&mut buffer).await {
+                counter.fetch_add(len as u64, Ordering::Relaxed);
+            }
+        });
+        tasks.spawn(async move {
+            let bundle = bundle(&to);
+            while giver.write_all(&bundle).await.is_ok() {}
+        });
+    }
+    tokio::time::sleep(length() / 5).await;
+    let count = || -> Vec<u64> {
+        counters
+            .iter()
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .collect()
+    };
+    let (before, begun, cpu) = (
+        count(),
+        Instant::now(),
+        usage::cpu_seconds(std::process::id()),
+    );
+    tokio::time::sleep(length()).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let cpu = usage::cpu_seconds(std::process::id()) - cpu;
+    let mut rates: Vec<f64> = count()
+        .iter()
+        .zip(before)
+        .map(|(after, before)| (after - before) as f64 * 8e-6 / seconds)
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    let total: f64 = rates.iter().sum();
+    let fair = total / PAIRS as f64;
+    println!(
+        "relay, {PAIRS} pairs: {total:.0} Mbit/s delivered in all, slowest pair {:.2} of its fair share, {cpu:.1} s of processor time of clients{} in {seconds:.1} s",
+        rates[0] / fair,
+        if outside.is_some() { "" } else { " and relay" },
+    );
+    Ok(())
+}
+
+fn key() -> NodePrivate {
+    NodePrivate::generate(&mut rand::rng())
+}
+
+fn bundle(to: &NodePublic) -> Vec<u8> {
+    let mut out = Vec::new();
+    for _ in 0..BUNDLE {
+        derp::send_packet(&mut out, to, &[4; PACKET]);
+    }
+    out
+}
+
+async fn connect(relay: SocketAddr, key: &NodePrivate) -> anyhow::Result<TcpStream> {
+    let mut io = TcpStream::connect(relay).await?;
+    io.set_nodelay(true)?;
+    let request = format!(
+        "GET /derp HTTP/1.1\r\nHost: {relay}\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n"
+    );
+    io.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await?);
+    }
+    let (mut buffer, mut decoder) = (Vec::new(), Decoder::default());
+    loop {
+        let step = decoder.step(&buffer)?;
+        let used = step.consumed;
+        match step.frame {
+            Some(Frame::ServerKey(server)) => {
+                let nonce = rand::random();
+                let info = ClientInfo::default();
+                let sealed = derp::seal_client_info(key, &server, nonce, &info);
+                let mut out = Vec::new();
+                derp::client_info(&mut out, &key.public(), &nonce, &sealed);
+                io.write_all(&out).await?;
+            }
+            Some(Frame::ServerInfo { .. }) => return Ok(io),
+            _ => {}
+        }
+        buffer.drain(..used);
+        if used == 0 && io.read_buf(&mut buffer).await? == 0 {
+            return Err(anyhow::anyhow!("the relay closed")).context("greeting");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A relay on a port of its own: what the server does around it, in a few lines.
+
+use std::net::SocketAddr;
+
+use relay::Relay;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tunnel_proto::key::NodePrivate;
+
+/// Starts a relay; its address.
+pub(crate) async fn start() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let relay = Relay::new(NodePrivate::generate(&mut rand::rng()));
+    tokio::spawn(async move {
+        while let Ok((io, _)) = listener.accept().await {
+            let relay = relay.clone();
+            tokio::spawn(async move {
+                // A client that leaves is no news.
+                let _ = serve(io, &relay).await;
+            });
+        }
+    });
+    Ok(address)
+}
+
+async fn serve(mut io: TcpStream, relay: &Relay) -> anyhow::Result<()> {
+    io.set_nodelay(true)?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await?);
+    }
+    io.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: DERP\r\n\r\n")
+        .await?;
+    relay.accept(io).await?;
+    Ok(())
+}
