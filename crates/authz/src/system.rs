@@ -30,6 +30,8 @@ pub enum System {
     AppProxy,
     /// The worker of chats with AI agents; what tools do, they do as the chat's owner.
     Chats,
+    /// The layer through which models are called: keys, prices, budgets, records.
+    Gateway,
 }
 
 impl System {
@@ -47,6 +49,7 @@ impl System {
             System::Notifier => "notifier",
             System::AppProxy => "app-proxy",
             System::Chats => "chats",
+            System::Gateway => "ai-gateway",
         }
     }
 
@@ -63,6 +66,7 @@ impl System {
             System::Notifier => NOTIFIER,
             System::AppProxy => APP_PROXY,
             System::Chats => CHATS,
+            System::Gateway => GATEWAY,
         }
     }
 }
@@ -198,5 +202,20 @@ const CHATS: Grants = Grants::NONE
             R::ChatModelConfig,
             R::Organization,
             R::OrganizationMember,
+        ],
+    );
+
+const GATEWAY: Grants = Grants::NONE
+    .and(R::AibridgeInterception, &[Create, Read, Update])
+    .and(R::AiModelPrice, &[Read, Update])
+    .and(R::User, &[Read, ReadPersonal])
+    .and_each(
+        Read,
+        &[
+            R::AiProvider,
+            R::ChatModelConfig,
+            R::Organization,
+            R::OrganizationMember,
+            R::Group,
         ],
     );

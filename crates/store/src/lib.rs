@@ -28,6 +28,7 @@ mod tx;
 mod users;
 
 pub mod access_lists;
+pub mod ai;
 pub mod api_keys;
 pub mod app_stats;
 pub mod audit_list;
@@ -47,6 +48,7 @@ pub mod provisioner_daemons;
 pub mod provisioner_job_facts;
 pub mod provisioner_job_logs;
 pub mod provisioner_jobs;
+pub mod seal;
 pub mod site_configs;
 pub mod template_version_contents;
 pub mod template_versions;

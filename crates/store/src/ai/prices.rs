@@ -1,0 +1,140 @@
+//! What models cost.
+
+use authz::{Action, Object, ResourceType, Subject};
+use uuid::Uuid;
+
+use super::AI_CHANNEL;
+use crate::conn::Conn;
+use crate::row::record;
+use crate::{Result, Time, Tx};
+
+/// Prices in millionths of a US dollar per million tokens; those that are unknown count nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Prices {
+    /// Read.
+    pub input: Option<i64>,
+    /// Written.
+    pub output: Option<i64>,
+    /// Read from the provider's cache.
+    pub cache_read: Option<i64>,
+    /// Written to the provider's cache.
+    pub cache_write: Option<i64>,
+}
+
+record! {
+    /// A row of `ai_model_prices`.
+    pub struct PriceRow {
+        /// Type of provider.
+        pub provider: String,
+        /// The model.
+        pub model: String,
+        /// `default` or `custom`.
+        pub source: String,
+        /// Read.
+        pub input_price: Option<i64>,
+        /// Written.
+        pub output_price: Option<i64>,
+        /// Read from the cache.
+        pub cache_read_price: Option<i64>,
+        /// Written to the cache.
+        pub cache_write_price: Option<i64>,
+        /// When it was set first.
+        pub created_at: Time,
+        /// When it was set last.
+        pub updated_at: Time,
+    }
+}
+
+impl PriceRow {
+    /// The prices alone.
+    pub fn prices(&self) -> Prices {
+        Prices {
+            input: self.input_price,
+            output: self.output_price,
+            cache_read: self.cache_read_price,
+            cache_write: self.cache_write_price,
+        }
+    }
+}
+
+fn object() -> Object {
+    Object::new(ResourceType::AiModelPrice)
+}
+
+impl Conn {
+    /// All prices, by provider, model and source.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Forbidden`].
+    pub async fn ai_price_list(&self, who: &Subject) -> Result<Vec<PriceRow>> {
+        who.may(Action::Read, &object())?;
+        let sql = "SELECT * FROM ai_model_prices ORDER BY provider, model, source";
+        self.fetch(sql, &[]).await
+    }
+
+    /// The price that counts for a model: a custom one, else the default.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Forbidden`].
+    pub async fn ai_price_read(
+        &self,
+        who: &Subject,
+        provider: &str,
+        model: &str,
+    ) -> Result<Option<PriceRow>> {
+        who.may(Action::Read, &object())?;
+        // `custom` comes before `default`.
+        let sql = "SELECT * FROM ai_model_prices WHERE provider = $1 AND model = $2 \
+                   ORDER BY source LIMIT 1";
+        self.fetch_opt(sql, &[&provider, &model]).await
+    }
+}
+
+impl Tx {
+    /// Sets prices of one source.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Forbidden`].
+    pub async fn ai_price_set(
+        &self,
+        who: &Subject,
+        source: &str,
+        prices: &[(&str, &str, Prices)],
+    ) -> Result<()> {
+        who.may(Action::Update, &object())?;
+        let texts = |part: fn(&(&str, &str, Prices)) -> String| -> Vec<String> {
+            prices.iter().map(part).collect()
+        };
+        let numbers = |part: fn(&Prices) -> Option<i64>| -> Vec<Option<i64>> {
+            prices.iter().map(|(_, _, prices)| part(prices)).collect()
+        };
+        let sql = "INSERT INTO ai_model_prices (provider, model, source, input_price, \
+                   output_price, cache_read_price, cache_write_price) \
+                   SELECT p, m, $1, i, o, r, w FROM \
+                   unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], \
+                     $7::bigint[]) AS t (p, m, i, o, r, w) \
+                   ON CONFLICT (provider, model, source) DO UPDATE SET \
+                   input_price = excluded.input_price, output_price = excluded.output_price, \
+                   cache_read_price = excluded.cache_read_price, \
+                   cache_write_price = excluded.cache_write_price, updated_at = now()";
+        self.execute(
+            sql,
+            &[
+                &source,
+                &texts(|(provider, ..)| (*provider).to_owned()),
+                &texts(|(_, model, _)| (*model).to_owned()),
+                &numbers(|p| p.input),
+                &numbers(|p| p.output),
+                &numbers(|p| p.cache_read),
+                &numbers(|p| p.cache_write),
+            ],
+        )
+        .await?;
+        self.notify(AI_CHANNEL, "prices").await
+    }
+
+    /// An id that stands for the price book in the audit log.
+    pub fn ai_price_book() -> Uuid {
+        Uuid::nil()
+    }
+}
