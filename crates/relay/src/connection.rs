@@ -1,6 +1,8 @@
 //! One client's connection: frames in, frames out, until it ends.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -27,6 +29,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const BATCH: usize = 64 * 1024;
 /// First size of the read buffer; it grows to the largest frame when needed.
 const READ_BUFFER: usize = 16 * 1024;
+/// Room for one read of a client that sends bundles.
+const READ_BUNDLE: usize = 128 * 1024;
 /// "Not here" answers at once, and time until one more: they only help path discovery.
 const GONE_BURST: u32 = 3;
 const GONE_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,6 +56,7 @@ where
         client,
         shared,
         known: HashMap::new(),
+        last: None,
         gone_limit: TokenBucket::new(GONE_BURST, GONE_INTERVAL, Instant::now()),
     };
     tokio::select! {
@@ -62,7 +67,7 @@ where
 
 /// Leaves the directory however the connection ends.
 struct Membership<'a> {
-    client: std::sync::Arc<Client>,
+    client: Arc<Client>,
     shared: &'a Shared,
 }
 
@@ -79,7 +84,16 @@ struct Incoming<'a> {
     shared: &'a Shared,
     /// Destinations, by connection, that know us as a sender.
     known: HashMap<NodePublic, u64>,
+    /// The last destination: packets come in bundles.
+    last: Option<Arc<Client>>,
     gone_limit: TokenBucket,
+}
+
+/// Packets in a row for one destination, as places in the read buffer.
+struct Run {
+    destination: NodePublic,
+    disco: bool,
+    packets: Vec<Range<usize>>,
 }
 
 impl Incoming<'_> {
@@ -89,31 +103,68 @@ impl Incoming<'_> {
         mut buffer: BytesMut,
         mut decoder: Decoder,
     ) -> Result<(), RelayError> {
+        let mut run = Run {
+            destination: NodePublic::default(),
+            disco: false,
+            packets: Vec::new(),
+        };
         loop {
-            loop {
-                let step = decoder.step(&buffer)?;
-                let consumed = step.consumed;
-                if let Some(frame) = &step.frame {
-                    self.handle(frame)?;
-                }
-                if consumed == 0 {
-                    break;
-                }
-                buffer.advance(consumed);
+            let used = self.take(&buffer, &mut decoder, &mut run)?;
+            buffer.advance(used);
+            // A client that sends bundles is read in bundles; a quiet one costs little.
+            let room = if used >= READ_BUFFER {
+                READ_BUNDLE
+            } else {
+                READ_BUFFER
+            };
+            if buffer.is_empty() && buffer.capacity() > room {
+                buffer = BytesMut::with_capacity(room);
             }
-            buffer.reserve(READ_BUFFER);
+            buffer.reserve(room);
             if reader.read_buf(&mut buffer).await? == 0 {
                 return Ok(());
             }
         }
     }
 
-    fn handle(&mut self, frame: &Frame<'_>) -> Result<(), RelayError> {
-        match frame {
-            Frame::SendPacket {
+    /// Takes all whole frames; gives their bytes.
+    fn take(
+        &mut self,
+        buffer: &[u8],
+        decoder: &mut Decoder,
+        run: &mut Run,
+    ) -> Result<usize, RelayError> {
+        let mut used = 0;
+        loop {
+            let step = decoder.step(&buffer[used..])?;
+            if step.consumed == 0 {
+                break;
+            }
+            used += step.consumed;
+            if let Some(Frame::SendPacket {
                 destination,
                 packet,
-            } => self.forward(*destination, packet),
+            }) = step.frame
+            {
+                let disco = is_disco(packet);
+                if destination != run.destination || disco != run.disco {
+                    self.forward(buffer, run);
+                    (run.destination, run.disco) = (destination, disco);
+                }
+                // A packet is the end of its frame.
+                run.packets.push(used - packet.len()..used);
+            } else if let Some(frame) = &step.frame {
+                // In the order in which they came.
+                self.forward(buffer, run);
+                self.handle(frame)?;
+            }
+        }
+        self.forward(buffer, run);
+        Ok(used)
+    }
+
+    fn handle(&mut self, frame: &Frame<'_>) -> Result<(), RelayError> {
+        match frame {
             Frame::Ping(data) => {
                 let mut pong = Vec::new();
                 derp::pong(&mut pong, *data);
@@ -128,31 +179,48 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    fn forward(&mut self, destination: NodePublic, packet: &[u8]) {
-        let directory = &self.shared.directory;
-        directory.touch(self.client);
-        let source = self.client.key;
-        let disco = is_disco(packet);
-        let Some(target) = directory.find(&destination) else {
-            if disco && self.gone_limit.take(Instant::now()) {
-                let mut frame = Vec::new();
-                derp::peer_gone(&mut frame, &destination, GoneReason::NotHere);
-                self.client.push_control(frame);
-            }
-            return;
-        };
+    /// The connection of a destination; `None` if it is not here.
+    fn target(&mut self, destination: &NodePublic) -> Option<Arc<Client>> {
+        if let Some(last) = &self.last
+            && last.key == *destination
+            && last.is_active()
+        {
+            return Some(Arc::clone(last));
+        }
+        let target = self.shared.directory.find(destination)?;
         // A destination that came again is another connection, and does not know us.
-        if self.known.get(&destination) != Some(&target.id) {
+        if self.known.get(destination) != Some(&target.id) {
             if self.known.len() >= MAX_KNOWN {
                 self.known.clear();
             }
-            self.known.insert(destination, target.id);
-            target.add_sender(source);
+            self.known.insert(*destination, target.id);
+            target.add_sender(self.client.key);
         }
-        let mut frame =
-            Vec::with_capacity(derp::HEADER_LEN + source.as_bytes().len() + packet.len());
-        derp::recv_packet(&mut frame, &source, packet);
-        target.push_packet(source, disco, frame);
+        self.last = Some(Arc::clone(&target));
+        Some(target)
+    }
+
+    /// Queues the packets of `run`, and empties it.
+    fn forward(&mut self, buffer: &[u8], run: &mut Run) {
+        if run.packets.is_empty() {
+            return;
+        }
+        self.shared.directory.touch(self.client);
+        if let Some(target) = self.target(&run.destination) {
+            let packets = run.packets.iter();
+            let packets = packets.filter_map(|place| buffer.get(place.clone()));
+            target.push_packets(self.client.key, run.disco, packets);
+        } else if run.disco {
+            for _ in &run.packets {
+                if !self.gone_limit.take(Instant::now()) {
+                    break;
+                }
+                let mut frame = Vec::new();
+                derp::peer_gone(&mut frame, &run.destination, GoneReason::NotHere);
+                self.client.push_control(frame);
+            }
+        }
+        run.packets.clear();
     }
 }
 

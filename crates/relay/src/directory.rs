@@ -35,12 +35,23 @@ impl Client {
         self.ring.notify_one();
     }
 
-    /// Queues a packet of `source`.
-    pub(crate) fn push_packet(&self, source: NodePublic, disco: bool, frame: Vec<u8>) {
-        if !self.outbox.lock().push_packet(source, disco, frame) {
-            tracing::trace!(to = ?self.key, from = ?source, "relay queue full, packet dropped");
+    /// Queues packets of `source`.
+    pub(crate) fn push_packets<'p>(
+        &self,
+        source: NodePublic,
+        disco: bool,
+        packets: impl Iterator<Item = &'p [u8]>,
+    ) {
+        let dropped = self.outbox.lock().push_packets(source, disco, packets);
+        if dropped > 0 {
+            tracing::trace!(to = ?self.key, from = ?source, dropped, "relay queue full");
         }
         self.ring.notify_one();
+    }
+
+    /// True while packets for the key go to this connection.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
     }
 
     /// Notes that `source` sends to this client.
@@ -53,7 +64,11 @@ impl Client {
 
     /// Moves waiting frames into `batch`, up to about `size` bytes.
     pub(crate) fn take(&self, batch: &mut Vec<u8>, size: usize) {
-        self.outbox.lock().take(batch, size);
+        let mut outbox = self.outbox.lock();
+        outbox.take(batch, size);
+        if batch.is_empty() {
+            outbox.tighten();
+        }
     }
 }
 
@@ -86,6 +101,7 @@ impl Directory {
 
     /// Removes a connection; if it was the last of its key, its senders are told.
     pub(crate) fn leave(&self, client: &Client) {
+        client.active.store(false, Ordering::Relaxed);
         let gone = {
             let mut clients = self.clients.write();
             let Some(list) = clients.get_mut(&client.key) else {

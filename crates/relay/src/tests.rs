@@ -98,6 +98,29 @@ impl Peer {
         self.io.write_all(&frame).await.unwrap();
     }
 
+    /// Asks for a pong, and looks at all that comes before it.
+    async fn sync_after(&mut self, mut look: impl FnMut(&Seen)) {
+        let mut frame = Vec::new();
+        derp::ping(&mut frame, *b"the-last");
+        self.io.write_all(&frame).await.unwrap();
+        let mut pong = false;
+        // The pong overtakes packets: what waits behind it comes before a second one.
+        for _ in 0..2 {
+            loop {
+                let seen = self.next().await;
+                if seen == Seen::Pong(*b"the-last") {
+                    break;
+                }
+                look(&seen);
+            }
+            if !pong {
+                pong = true;
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                self.io.write_all(&frame).await.unwrap();
+            }
+        }
+    }
+
     /// Waits until the relay has handled everything sent so far.
     async fn sync(&mut self) {
         let mut frame = Vec::new();
@@ -264,6 +287,33 @@ async fn a_client_that_does_not_read_is_dropped_and_harms_no_other() {
     a.send(live.key, b"through").await;
     assert_eq!(live.next().await, Seen::Packet(a.key, b"through".to_vec()));
     assert!(matches!(stuck.task.await.unwrap(), Err(RelayError::Stuck)));
+}
+
+#[tokio::test]
+async fn a_client_that_floods_takes_no_place_of_another() {
+    let relay = relay();
+    let mut flood = Peer::join(&relay, 1).await;
+    let mut quiet = Peer::join(&relay, 2).await;
+    let mut target = Peer::join(&relay, 3).await;
+    let mut bundle = Vec::new();
+    for _ in 0..3000 {
+        derp::send_packet(&mut bundle, &target.key, &[1; 1312]);
+    }
+    flood.io.write_all(&bundle).await.unwrap();
+    flood.sync().await;
+    quiet.send(target.key, b"one word").await;
+    quiet.sync().await;
+    // What was on the way before is the pipe's and one bundle; then it is the other's turn.
+    let (mut before, word) = (0, Seen::Packet(quiet.key, b"one word".to_vec()));
+    while target.next().await != word {
+        before += 1;
+    }
+    assert!(before < 1200, "{before}");
+    // Most of the flood is gone: a client's queue is bounded.
+    target
+        .sync_after(|seen| before += usize::from(matches!(seen, Seen::Packet(..))))
+        .await;
+    assert!(before < 1700, "{before}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Appends frames to a byte buffer.
 
 use super::{GoneReason, HEADER_LEN, MAGIC, NONCE_LEN, kind};
-use crate::key::NodePublic;
+use crate::key::{KEY_LEN, NodePublic};
 
 /// A buffer of whole frames ready to be written.
 pub type FrameBuffer = Vec<u8>;
@@ -68,6 +68,15 @@ pub fn send_packet(out: &mut FrameBuffer, destination: &NodePublic, packet: &[u8
 /// A packet to a client from `source`.
 pub fn recv_packet(out: &mut FrameBuffer, source: &NodePublic, packet: &[u8]) {
     frame(out, kind::RECV_PACKET, &[&source.0, packet]);
+}
+
+/// What comes before a packet of `len` bytes to a client from `source`: its frame's head.
+pub fn recv_packet_head(source: &NodePublic, len: usize) -> [u8; HEADER_LEN + KEY_LEN] {
+    let mut head = [0; HEADER_LEN + KEY_LEN];
+    head[0] = kind::RECV_PACKET;
+    head[1..HEADER_LEN].copy_from_slice(&((KEY_LEN + len) as u32).to_be_bytes());
+    head[HEADER_LEN..].copy_from_slice(&source.0);
+    head
 }
 
 /// A packet between servers of one region.

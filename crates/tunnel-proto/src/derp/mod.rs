@@ -12,8 +12,8 @@ mod greeting;
 pub use decode::{Decoder, Frame, FrameError, Step};
 pub use encode::{
     FrameBuffer, begin_send_packet, client_info, close_peer, finish_packet, forward_packet,
-    keep_alive, note_preferred, peer_gone, peer_present, ping, pong, recv_packet, send_packet,
-    server_info, server_key, watch_conns,
+    keep_alive, note_preferred, peer_gone, peer_present, ping, pong, recv_packet, recv_packet_head,
+    send_packet, server_info, server_key, watch_conns,
 };
 pub use greeting::{
     ClientInfo, GreetingError, ServerInfo, open_client_info, open_server_info, seal_client_info,
