@@ -1,11 +1,13 @@
 //! Measures the tunnel between two processes, and the relay between many clients.
 //!
-//! `tunnel-bench speed|echo|idle|relay`: each prints lines of figures. Nothing here is gated: a
+//! `tunnel-bench speed|echo|idle|relay|emulated`: each prints lines of figures. Nothing here is gated: a
 //! machine that does something else meanwhile gives other figures. `CODER_BENCH_SECONDS` (5) is the
 //! length of each run.
 
 mod echo;
+mod emulated;
 mod idle;
+mod link;
 mod pair;
 mod relay;
 mod serve;
@@ -14,9 +16,13 @@ mod usage;
 
 use std::time::Duration;
 
-const USAGE: &str = "usage: tunnel-bench speed | echo | idle | relay";
+const USAGE: &str = "usage: tunnel-bench speed | echo | idle | relay | emulated";
 
 fn main() -> anyhow::Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("emulated") {
+        // Its threads live in namespaces of their own.
+        return emulated::run();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

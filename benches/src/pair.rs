@@ -1,6 +1,7 @@
 //! Two ends of a tunnel in two processes, that tell each other who they are by a pipe.
 
 use std::net::{SocketAddr, SocketAddrV6};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Stdio;
 
 use anyhow::Context;
@@ -67,13 +68,34 @@ fn config(agent: bool, relay: SocketAddr, direct: bool) -> anyhow::Result<Config
 
 /// Both ends, connected by the relay; with `direct` also by UDP.
 pub(crate) async fn start(relay: SocketAddr, direct: bool) -> anyhow::Result<Pair> {
+    start_in(relay, direct, None).await
+}
+
+/// The same, with the other end in a network namespace.
+pub(crate) async fn start_in(
+    relay: SocketAddr,
+    direct: bool,
+    namespace: Option<OwnedFd>,
+) -> anyhow::Result<Pair> {
     let conn = Conn::new(config(false, relay, direct)?);
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut command = Command::new(std::env::current_exe()?);
+    command
         .args(["agent", &format!("{relay} {direct}")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+        .kill_on_drop(true);
+    if let Some(namespace) = namespace {
+        // SAFETY: between fork and exec only one system call is made, on an open descriptor.
+        unsafe {
+            command.pre_exec(move || {
+                match libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+    }
+    let mut child = command.spawn()?;
     let mut stdin = child.stdin.take().context("no pipe to the other end")?;
     let stdout = child.stdout.take().context("no pipe from the other end")?;
     let mut lines = BufReader::new(stdout).lines();

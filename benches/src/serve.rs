@@ -7,9 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tunnel_proto::key::NodePrivate;
 
-/// Starts a relay; its address.
+/// Starts a relay on this machine; its address.
 pub(crate) async fn start() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    start_at("127.0.0.1").await
+}
+
+/// Starts a relay at an address of this machine.
+pub(crate) async fn start_at(ip: &str) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((ip, 0)).await?;
     let address = listener.local_addr()?;
     let relay = Relay::new(NodePrivate::generate(&mut rand::rng()));
     tokio::spawn(async move {

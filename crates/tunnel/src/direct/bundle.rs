@@ -2,8 +2,13 @@
 
 use std::net::SocketAddr;
 
-/// A bundle takes no packet beyond this: the most that one segmented send carries.
-pub(crate) const MAX_BUNDLE: usize = 60 << 10;
+use tunnel_proto::packet::MTU;
+use tunnel_proto::tcp::MAX_BURST;
+use tunnel_proto::wireguard::OVERHEAD;
+
+/// A bundle takes no packet beyond this: a full burst of a connection, which is about the most that
+/// one segmented send carries.
+pub(crate) const MAX_BUNDLE: usize = MAX_BURST * (MTU + OVERHEAD);
 /// Bundles kept for reuse.
 const MAX_POOL: usize = 8;
 

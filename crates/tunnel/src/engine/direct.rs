@@ -75,6 +75,16 @@ impl DirectQueue {
         self.blocked.push(flow);
     }
 
+    /// Lends the bundles that were sent.
+    pub(super) fn take_pool(&mut self) -> BundlePool {
+        std::mem::take(&mut self.pool)
+    }
+
+    /// Takes back what [`DirectQueue::take_pool`] lent.
+    pub(super) fn give_pool(&mut self, pool: BundlePool) {
+        self.pool = pool;
+    }
+
     /// The bundle to which packets for `to` are appended, taken out of the queue.
     pub(super) fn open(&mut self, to: SocketAddr) -> Bundle {
         if let Some(last) = self.bundles.back()

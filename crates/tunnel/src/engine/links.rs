@@ -11,7 +11,7 @@ use tunnel_proto::peers::PeerIndex;
 use tunnel_proto::wireguard::{OVERHEAD, Output, Session};
 
 use super::{Action, Engine, FlowId};
-use crate::direct::Bundle;
+use crate::direct::{Bundle, BundlePool};
 
 /// Connections stop sending while a relay's queue holds so much: what is written in one call.
 const SOFT_LIMIT: usize = 256 << 10;
@@ -188,6 +188,7 @@ impl Engine {
             full: !self.direct.has_room(),
             direct: route.direct.map(|address| self.direct.open(address)),
             more: Vec::new(),
+            pool: self.direct.take_pool(),
             dropped: 0,
         };
         let peer = self.peers.get_mut(index)?;
@@ -196,6 +197,7 @@ impl Engine {
         if let (Some(region), Some(relay)) = (route.relay, out.relay) {
             self.link(region, now).queue = relay.queue;
         }
+        self.direct.give_pool(out.pool);
         for bundle in out.more {
             self.direct.close(bundle);
         }
@@ -262,6 +264,8 @@ struct RouteOutput {
     direct: Option<Bundle>,
     /// Bundles that are full.
     more: Vec<Bundle>,
+    /// Where new ones come from.
+    pool: BundlePool,
     /// The direct queue has no room.
     full: bool,
     dropped: u64,
@@ -291,7 +295,7 @@ impl Output for RouteOutput {
         bundle.finish_packet();
         if !bundle.has_room(MTU + OVERHEAD) {
             let to = bundle.to;
-            let next = Bundle::empty(to);
+            let next = self.pool.take(to);
             self.more.push(std::mem::replace(bundle, next));
         }
     }
