@@ -70,6 +70,8 @@ struct Inner {
     tls: Arc<rustls::ClientConfig>,
     /// What the first response said in `X-Coder-Build-Version`.
     server_version: OnceLock<String>,
+    /// What the first response with warnings said in `X-Coder-Entitlements-Warning`.
+    warnings: OnceLock<Vec<String>>,
 }
 
 impl Client {
@@ -94,6 +96,7 @@ impl Client {
                 http: self.inner.http.clone(),
                 tls: self.inner.tls.clone(),
                 server_version: self.inner.server_version.clone(),
+                warnings: self.inner.warnings.clone(),
             }),
         }
     }
@@ -122,5 +125,10 @@ impl Client {
     /// Version of the server, once any response has been seen.
     pub fn server_version(&self) -> Option<&str> {
         self.inner.server_version.get().map(String::as_str)
+    }
+
+    /// What the server has said about its features, for administrators.
+    pub fn warnings(&self) -> &[String] {
+        self.inner.warnings.get().map_or(&[], Vec::as_slice)
     }
 }

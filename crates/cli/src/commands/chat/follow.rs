@@ -44,7 +44,7 @@ pub async fn until_idle(
         let after = Some(transcript.last()).filter(|l| *l > 0);
         let mut events = match client.chat_events(chat, after).await {
             Ok(events) => events,
-            Err(error) if error.is_transport() && failures < ATTEMPTS => {
+            Err(error) if error.is_transient() && failures < ATTEMPTS => {
                 failures += 1;
                 tokio::time::sleep(RECONNECT).await;
                 continue;

@@ -31,7 +31,6 @@ pub struct Transcript {
     results: HashSet<String>,
     column: Column,
     status: Option<ChatStatus>,
-    error: Option<api_types::ChatError>,
 }
 
 /// Where the cursor is, and in what.
@@ -56,18 +55,12 @@ impl Transcript {
             results: HashSet::new(),
             column: Column::Start,
             status: None,
-            error: None,
         }
     }
 
     /// What the agent does now, as far as known.
     pub fn status(&self) -> Option<&ChatStatus> {
         self.status.as_ref()
-    }
-
-    /// Why the last turn failed.
-    pub fn error(&self) -> Option<&api_types::ChatError> {
-        self.error.as_ref()
     }
 
     /// The last message that has been shown.
@@ -92,7 +85,6 @@ impl Transcript {
                 }
             }
             Event::Status => self.status = event.status.as_ref().map(|s| s.status.clone()),
-            Event::Error => self.error.clone_from(&event.error),
             Event::PreviewReset => self.given_up = !self.said.is_empty(),
             Event::Retry => {
                 if let Some(retry) = &event.retry {
