@@ -9,7 +9,7 @@ use crate::{serve, usage};
 
 const COUNT: usize = 1000;
 /// Each echoes so much before it is quiet.
-const BYTES: usize = 64 << 10;
+const BYTES: usize = 4 << 10;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     let relay = serve::start().await?;

@@ -25,24 +25,26 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         Some(address) => address.parse()?,
         None => serve::start().await?,
     };
+    let mut pairs = Vec::new();
+    for _ in 0..PAIRS {
+        let (sender, receiver) = (key(), key());
+        let taker = connect(relay, &receiver).await?;
+        let giver = connect(relay, &sender).await?;
+        pairs.push((giver, taker, bundle(&receiver.public())));
+    }
+    // Only then: nobody who still connects waits for those who send.
     let mut counters = Vec::new();
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..PAIRS {
+    for (mut giver, mut taker, bundle) in pairs {
         let counter = Arc::new(AtomicU64::new(0));
         counters.push(counter.clone());
-        let (sender, receiver) = (key(), key());
-        let (to, mut taker) = (receiver.public(), connect(relay, &receiver).await?);
-        let mut giver = connect(relay, &sender).await?;
         tasks.spawn(async move {
             let mut buffer = vec![0; 64 << 10];
             while let Ok(len) = taker.read(&mut buffer).await {
                 counter.fetch_add(len as u64, Ordering::Relaxed);
             }
         });
-        tasks.spawn(async move {
-            let bundle = bundle(&to);
-            while giver.write_all(&bundle).await.is_ok() {}
-        });
+        tasks.spawn(async move { while giver.write_all(&bundle).await.is_ok() {} });
     }
     tokio::time::sleep(length() / 5).await;
     let count = || -> Vec<u64> {

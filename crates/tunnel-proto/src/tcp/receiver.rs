@@ -107,7 +107,8 @@ impl Receiver {
     pub(super) fn accept(&mut self, start: u64, payload: &[u8], fin: bool) -> Arrival {
         let end = start + payload.len() as u64;
         let edge = self.edge();
-        if fin && end <= edge && self.fin.is_none() && !self.ranges.iter().any(|r| r.1 > end) {
+        let fits = self.nxt <= end && end <= edge;
+        if fin && fits && self.fin.is_none() && !self.ranges.iter().any(|r| r.1 > end) {
             self.fin = Some(end);
         }
         let last = self.fin.unwrap_or(edge).min(edge);
@@ -364,6 +365,10 @@ mod tests {
         r.accept(50, b"data", false);
         r.accept(20, b"", true);
         assert!(r.fin.is_none());
+        let mut r = receiver();
+        r.accept(1, b"data", false);
+        r.accept(1, b"da", true);
+        assert!(r.fin.is_none() && r.unread() == 4);
     }
 
     #[test]
