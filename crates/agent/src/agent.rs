@@ -13,13 +13,17 @@ use crate::account::Account;
 use crate::api::Api;
 use crate::config::Config;
 use crate::connection;
+use crate::context::Context;
 use crate::dial::dial;
 use crate::lifecycle::Lifecycle;
+use crate::limits;
 use crate::logs::Logs;
 use crate::manifest::Manifest;
+use crate::metrics;
 use crate::network::Network;
 use crate::scripts::{Outcome, Scripts, Stage};
 use crate::secrets;
+use crate::socket::Socket;
 use crate::vscode;
 use crate::workspace::Workspace;
 
@@ -46,6 +50,8 @@ pub struct Agent {
     pub scripts: Scripts,
     network: Mutex<Option<Arc<Network>>>,
     api: Api,
+    /// What the workspace tells AI agents.
+    pub context: Arc<Context>,
     /// Scheduled scripts end with it.
     stop: CancellationToken,
 }
@@ -53,14 +59,25 @@ pub struct Agent {
 /// Runs the agent until `shutdown` is cancelled and everything has been brought
 /// to its end.
 pub async fn run(config: Config, shutdown: CancellationToken) {
+    limits::raise();
     let workspace = Workspace::new(config);
     let logs = Arc::new(Logs::default());
+    let context = Arc::new(Context::new(
+        workspace.clone(),
+        workspace.config.context.clone(),
+    ));
+    let _socket = workspace.config.socket_path.as_ref().and_then(|path| {
+        Socket::open(path, workspace.clone(), context.clone())
+            .inspect_err(|error| tracing::warn!(%error, ?path, "there is no local socket"))
+            .ok()
+    });
     let agent = Arc::new(Agent {
         lifecycle: Lifecycle::new(),
         scripts: Scripts::new(workspace.clone(), logs.clone()),
         logs,
         network: Mutex::default(),
-        api: Api::new(workspace.clone()),
+        api: Api::new(workspace.clone(), context.clone()),
+        context: context.clone(),
         stop: CancellationToken::new(),
         workspace,
     });
@@ -83,9 +100,11 @@ impl Agent {
                 Ok(dialed) => {
                     tracing::info!(%version, "connected to the server");
                     let began = tokio::time::Instant::now();
+                    self.workspace.set_server(Some(dialed.agent.clone()));
                     if let Err(error) = connection::serve(self, &dialed).await {
                         tracing::warn!(%error, "the connection to the server was lost");
                     }
+                    self.workspace.set_server(None);
                     dialed.session.close();
                     if began.elapsed() >= HELD {
                         pause = BACKOFF.0;
@@ -129,15 +148,29 @@ impl Agent {
     /// Runs the start scripts, then the scheduled ones.
     async fn start(self: Arc<Self>) {
         self.lifecycle.set(State::Starting);
+        let began = std::time::Instant::now();
         let state = match self.scripts.run_all(Stage::Start).await {
             Outcome::Ok | Outcome::PipesLeftOpen => State::Ready,
             Outcome::TimedOut => State::StartTimeout,
             Outcome::Failed => State::StartError,
         };
+        let success = if state == State::Ready {
+            "true"
+        } else {
+            "false"
+        };
+        self.workspace.metrics.set(
+            metrics::name::START_SCRIPTS,
+            &[("success", success)],
+            began.elapsed().as_secs_f64(),
+        );
         // Whoever waits for this state has seen the scripts' last lines by then.
         let _ = tokio::time::timeout(LOGS_FIRST, self.logs.drained()).await;
         self.lifecycle.set(state);
-        self.scripts.run_scheduled(self.stop.clone()).await;
+        tokio::join!(
+            self.scripts.run_scheduled(self.stop.clone()),
+            self.context.run()
+        );
     }
 
     /// Brings everything to its end, while the connection carries the news of it.

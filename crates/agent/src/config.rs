@@ -6,6 +6,8 @@ use std::time::Duration;
 use client::Client;
 use rpc::proto::agent::startup::Subsystem;
 
+use crate::context::Config as ContextConfig;
+
 /// Settings of one agent process.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -31,6 +33,8 @@ pub struct Config {
     pub block_local_port_forwarding: bool,
     /// Path of the local socket; `None` to have none.
     pub socket_path: Option<PathBuf>,
+    /// Where AI agents find what the workspace tells them.
+    pub context: ContextConfig,
     /// Containers beside the agent may be looked at and entered.
     pub devcontainers: bool,
     /// Ports of this process, which are not the workspace's.
@@ -53,6 +57,7 @@ impl Config {
             block_reverse_port_forwarding: false,
             block_local_port_forwarding: false,
             socket_path: None,
+            context: ContextConfig::default(),
             devcontainers: true,
             own_ports: Vec::new(),
         }

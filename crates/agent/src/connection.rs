@@ -81,6 +81,7 @@ pub async fn serve(agent: &Arc<Agent>, dialed: &Dialed) -> Result<(), Connection
                     })
             }),
             patient("resource monitoring", || resources::monitor(client)),
+            patient("context", || agent.context.push(client)),
         )
         .map(drop)
         .map_err(ConnectionError::from)
@@ -117,7 +118,7 @@ async fn with_manifest(agent: &Arc<Agent>, dialed: &Dialed) -> Result<(), Connec
     let minor = async {
         tokio::try_join!(
             patient("statistics", || stats::report(
-                &agent.workspace.sessions,
+                &agent.workspace,
                 &network.conn,
                 client
             )),

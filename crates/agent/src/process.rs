@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Child;
 
+use crate::limits;
+
 /// Bytes that a pump reads at once: the default capacity of a pipe is twice that.
 const PUMP_BUFFER: usize = 32 * 1024;
 
@@ -25,9 +27,12 @@ pub fn detach(command: &mut std::process::Command) {
         unsafe_code,
         reason = "the only way to call setsid between fork and exec"
     )]
-    // SAFETY: setsid(2) is async-signal-safe and touches no memory of the parent.
+    // SAFETY: setsid(2) and setrlimit(2) are async-signal-safe and touch no memory of the parent.
     unsafe {
-        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into));
+        command.pre_exec(|| {
+            nix::unistd::setsid()?;
+            limits::restore()
+        });
     }
 }
 

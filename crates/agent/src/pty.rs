@@ -17,6 +17,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, Command};
 
+use crate::limits;
+
 /// Size of a terminal in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -91,14 +93,15 @@ impl Pty {
             unsafe_code,
             reason = "a controlling terminal is set between fork and exec"
         )]
-        // SAFETY: setsid(2) and ioctl(2) are async-signal-safe and touch no memory of the parent.
+        // SAFETY: setsid(2), ioctl(2) and setrlimit(2) are async-signal-safe and touch no memory of
+        // the parent.
         unsafe {
             command.pre_exec(|| {
                 nix::unistd::setsid()?;
                 if libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
                     return Err(io::Error::last_os_error());
                 }
-                Ok(())
+                limits::restore()
             });
         }
         let child = Command::from(command).spawn()?;

@@ -9,7 +9,9 @@ use rpc::proto::agent as proto;
 use tunnel::{Conn, Traffic};
 
 use crate::manifest::duration;
+use crate::metrics;
 use crate::sessions::{Kind, Sessions};
+use crate::workspace::Workspace;
 
 /// Until the server names an interval.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(5);
@@ -22,7 +24,7 @@ const NO_LATENCY: f64 = -0.001;
 
 /// Reports until the first failure.
 pub async fn report(
-    sessions: &Sessions,
+    workspace: &Workspace,
     tunnel: &Conn,
     client: &AgentClient,
 ) -> Result<(), rpc::drpc::Error> {
@@ -31,7 +33,8 @@ pub async fn report(
     loop {
         tokio::time::sleep(interval).await;
         let now = tunnel.traffic();
-        let mut stats = stats(last, now, sessions);
+        let mut stats = stats(last, now, &workspace.sessions);
+        stats.metrics = metrics::proto(workspace.metrics.collect(Some(tunnel)));
         stats.connection_median_latency_ms = latency(tunnel).await;
         last = now;
         interval = ask(client, Some(stats)).await?;

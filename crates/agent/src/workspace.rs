@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use rpc::AgentClient;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
@@ -17,7 +18,6 @@ use crate::process::Groups;
 use crate::sessions::Sessions;
 
 /// The state of the agent that its parts share.
-#[derive(Debug)]
 pub struct Workspace {
     /// Settings of the process.
     pub config: Config,
@@ -31,6 +31,13 @@ pub struct Workspace {
     pub shutdown: CancellationToken,
     manifest: RwLock<Option<Arc<Manifest>>>,
     banners: RwLock<Vec<Banner>>,
+    server: RwLock<Option<AgentClient>>,
+}
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace").finish_non_exhaustive()
+    }
 }
 
 /// Nothing can run before the manifest has come.
@@ -49,6 +56,7 @@ impl Workspace {
             shutdown: CancellationToken::new(),
             manifest: RwLock::default(),
             banners: RwLock::default(),
+            server: RwLock::default(),
         })
     }
 
@@ -60,6 +68,16 @@ impl Workspace {
     /// Takes a new manifest.
     pub fn set_manifest(&self, manifest: Arc<Manifest>) {
         *self.manifest.write() = Some(manifest);
+    }
+
+    /// The way to the control plane while there is a connection.
+    pub(crate) fn server(&self) -> Option<AgentClient> {
+        self.server.read().clone()
+    }
+
+    /// Takes note that there is a connection, or none.
+    pub(crate) fn set_server(&self, server: Option<AgentClient>) {
+        *self.server.write() = server;
     }
 
     /// What to announce at login.

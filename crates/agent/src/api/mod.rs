@@ -5,11 +5,13 @@
 mod body;
 mod chat;
 mod containers;
+mod context;
 mod debug;
 mod desktop;
 mod failure;
 mod files;
 mod git;
+mod mcp;
 mod ports;
 mod processes;
 mod query;
@@ -27,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tunnel::Conn;
 
 use crate::containers::Containers;
+use crate::context::Context;
 use crate::netcheck;
 use crate::processes::Processes;
 use crate::repositories::ChatPaths;
@@ -43,6 +46,7 @@ struct State {
     processes: Processes,
     chats: ChatPaths,
     containers: Containers,
+    context: Arc<Context>,
     tunnel: OnceLock<Conn>,
 }
 
@@ -55,11 +59,12 @@ pub struct Api {
 
 impl Api {
     /// The API of this workspace.
-    pub fn new(workspace: Arc<Workspace>) -> Self {
+    pub fn new(workspace: Arc<Workspace>, context: Arc<Context>) -> Self {
         let state = Arc::new(State {
             processes: Processes::new(workspace.clone()),
             chats: ChatPaths::default(),
             containers: Containers::new(workspace.clone()),
+            context,
             tunnel: OnceLock::new(),
             workspace,
         });
@@ -128,6 +133,14 @@ fn router() -> Router<Arc<State>> {
             "/containers/devcontainers/{id}",
             delete(containers::devcontainer),
         )
+        .route("/context-config", get(context::config))
+        .route("/context/sources", get(context::sources).post(context::add))
+        .route(
+            "/context/sources/{path}",
+            get(context::source).delete(context::remove),
+        )
+        .route("/context/resync", post(context::resync))
+        .route("/mcp/call-tool", post(mcp::call))
         .route("/desktop/{*rest}", any(desktop::absent));
     Router::new()
         .route(

@@ -24,7 +24,13 @@ impl Answer {
 }
 
 fn api() -> Api {
-    Api::new(testing::workspace())
+    api_of(testing::proto())
+}
+
+fn api_of(proto: rpc::proto::agent::Manifest) -> Api {
+    let workspace = testing::workspace_with(proto);
+    let context = Arc::new(Context::new(workspace.clone(), Default::default()));
+    Api::new(workspace, context)
 }
 
 async fn request(
@@ -269,7 +275,7 @@ async fn what_is_not_here_is_refused() {
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
     let mut proto = testing::proto();
     proto.parent_id = Some(vec![7; 16]);
-    let inside = Api::new(testing::workspace_with(proto));
+    let inside = api_of(proto);
     assert_eq!(
         get(&inside, "/api/v0/containers").await.status,
         StatusCode::FORBIDDEN
@@ -284,7 +290,7 @@ async fn secrets_do_not_show_in_the_manifest() {
     proto
         .environment_variables
         .insert("NAME".into(), "hidden".into());
-    let api = Api::new(testing::workspace_with(proto));
+    let api = api_of(proto);
     let manifest = get(&api, "/debug/manifest").await;
     assert_eq!(
         manifest.json()["environment_variables"]["NAME"],

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::sessions::Kind;
 use crate::workspace::Workspace;
 use protocol::{Init, Input};
@@ -54,6 +55,8 @@ impl Terminals {
             .workspace
             .sessions
             .begin(Some(Kind::ReconnectingPty), ip);
+        let metrics = &self.workspace.metrics;
+        metrics.count(metrics::name::TERMINALS, &[]);
         match self.attach(&init) {
             Ok(terminal) => {
                 let shutdown = self.workspace.shutdown.clone();
@@ -64,6 +67,7 @@ impl Terminals {
                 self.end_when_idle(init.id, &terminal);
             }
             Err(error) => {
+                metrics.count(metrics::name::TERMINAL_ERRORS, &[("error_type", "attach")]);
                 session.finish(1, error.to_string());
                 // A viewer that is gone needs no message.
                 let _ = writer.write_all(format!("{error}\r\n").as_bytes()).await;

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::metrics;
 use crate::workspace::Workspace;
 use connection::Settings;
 use host_key::HostKey;
@@ -66,7 +67,10 @@ impl Server {
             connection::serve(stream, self.host_key.clone(), settings, service, cancel).await;
         match served {
             Ok(()) => tracing::debug!("SSH client left"),
-            Err(error) => tracing::debug!(%error, "SSH connection ended"),
+            Err(error) => {
+                self.workspace.metrics.count(metrics::name::SSH_FAILED, &[]);
+                tracing::debug!(%error, "SSH connection ended");
+            }
         }
     }
 }

@@ -11,7 +11,8 @@ use super::connection::{OpenRequest, Peer};
 use super::setup::{Setup, Step};
 use super::sftp;
 use crate::expand;
-use crate::sessions::Session;
+use crate::metrics;
+use crate::sessions::{Kind, Session};
 use crate::workspace::Workspace;
 
 /// Exit code for failures of the server itself.
@@ -83,8 +84,23 @@ pub async fn run(request: OpenRequest, workspace: Arc<Workspace>, ip: String, pe
         channel.handle.reply(known).await;
     }
     let handle = channel.handle.clone();
-    let mut session = workspace.sessions.begin(setup.kind(), ip);
+    let kind = setup.kind();
+    let labels = [
+        ("magic_type", kind.map_or("unknown", Kind::name)),
+        ("pty", if setup.pty.is_some() { "yes" } else { "no" }),
+    ];
+    let metrics = &workspace.metrics;
+    metrics.count(metrics::name::SESSIONS, &labels);
+    if matches!(&step, Step::Subsystem(name) if name == "sftp") {
+        metrics.count(metrics::name::SFTP, &[]);
+    }
+    let mut session = workspace.sessions.begin(kind, ip);
     let ended = start(step, setup, channel, &workspace, &peer, &mut session).await;
+    if ended.code == SERVER_FAILURE {
+        let [kind, pty] = labels;
+        let labels = [kind, pty, ("error_type", "server")];
+        metrics.count(metrics::name::SESSION_ERRORS, &labels);
+    }
     session.finish(ended.code, ended.reason);
     if let Some((signal, core_dumped)) = ended.signal {
         handle.exit_signal(signal, core_dumped).await;
