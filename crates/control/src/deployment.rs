@@ -4,7 +4,8 @@ use api_types::{
     DeploymentStats, SessionCountDeploymentStats, WorkspaceConnectionLatencyMS,
     WorkspaceDeploymentStats,
 };
-use authz::Subject;
+use authz::{Subject, System};
+use store::{AuditAction, AuditDiff, AuditEntry};
 
 use crate::{Control, Result};
 
@@ -48,5 +49,31 @@ impl Control {
                 reconnecting_pty: row.reconnecting_pty,
             },
         })
+    }
+
+    /// A setting of the deployment that is kept in the database.
+    pub async fn setting_read(&self, key: &str) -> Result<Option<String>> {
+        let system = Subject::system(System::Core);
+        let conn = self.store().conn().await?;
+        Ok(conn.site_config_read(&system, key).await?)
+    }
+
+    /// Changes such a setting; `noun` is what the audit log calls it.
+    pub async fn setting_set(
+        &self,
+        who: &Subject,
+        key: &str,
+        noun: &'static str,
+        value: &str,
+    ) -> Result<()> {
+        let system = Subject::system(System::Core);
+        let tx = self.store().begin(who).await?;
+        let old = tx.site_config_read(&system, key).await?;
+        tx.site_config_set(who, key, value).await?;
+        let facts = |text: Option<&str>| serde_json::json!({"value": text});
+        let diff = AuditDiff::between(&facts(old.as_deref()), &facts(Some(value)), &["value"], &[]);
+        let entry = AuditEntry::new(AuditAction::Write, noun, uuid::Uuid::nil(), key);
+        tx.audit(entry.diff(diff)).await?;
+        Ok(tx.commit().await?)
     }
 }

@@ -20,6 +20,8 @@ pub struct AppState {
     pub tailnet: crate::Tailnet,
     /// Agents connected to this process.
     pub live_agents: crate::LiveAgents,
+    /// How the deployment was doing when somebody asked.
+    pub health: crate::Health,
     /// Programs to hand out.
     pub binaries: crate::Binaries,
 }

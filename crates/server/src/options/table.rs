@@ -161,8 +161,8 @@ static TABLE: &[Spec] = &[
     Spec::new(TRACE, "trace-logs", Bool, "false", "Logs in traces.").yaml_key("captureLogs").only(OFF),
     Spec::new(TRACE, "trace-datadog", Bool, "false", "Send traces to Datadog.").yaml_key("dataDog").hide().only(OFF),
     Spec::new("introspection.statsCollection.usageStats", "stats-collection-usage-stats-enable", Bool, "true", "Collect usage for insights.").yaml_key("enable").only(NONE),
-    Spec::new(HEALTH, "health-check-refresh", Duration, "10m", "How long a health report is kept.").only(NONE),
-    Spec::new(HEALTH, "health-check-threshold-database", Duration, "15ms", "Database latency that counts as slow.").only(NONE),
+    Spec::new(HEALTH, "health-check-refresh", Duration, "10m", "How long a health report is kept."),
+    Spec::new(HEALTH, "health-check-threshold-database", Duration, "15ms", "Database latency that counts as slow."),
     Spec::new(TELEMETRY, "telemetry", Bool, "false", "Send usage figures to the makers. This version never does.").env_name("CODER_TELEMETRY_ENABLE").yaml_key("enable").only(OFF),
     Spec::new(TELEMETRY, "telemetry-url", Text, "", "Where they would go.").hide().only(NONE),
     // Sign-in.

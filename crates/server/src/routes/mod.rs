@@ -8,13 +8,16 @@ mod agent_containers;
 mod agent_metadata;
 mod agent_ports;
 mod agent_pty;
+mod agent_watch;
 mod agents;
 mod agents_me;
 mod audit;
 pub(crate) mod binaries;
+mod debug;
 pub(crate) mod deployment;
 pub(crate) mod derp;
 mod external_agents;
+mod external_auth;
 mod files;
 mod groups;
 mod init_script;
@@ -44,6 +47,7 @@ use crate::{ApiError, AppState};
 pub fn api() -> Router<AppState> {
     Router::new()
         .merge(access_lists::router())
+        .merge(agent_watch::router())
         .merge(agents::router())
         .merge(agent_containers::router())
         .merge(agent_metadata::router())
@@ -51,8 +55,10 @@ pub fn api() -> Router<AppState> {
         .merge(agent_pty::router())
         .merge(agents_me::router())
         .merge(audit::router())
+        .merge(debug::router())
         .merge(deployment::router())
         .merge(external_agents::router())
+        .merge(external_auth::router())
         .merge(files::router())
         .merge(groups::router())
         .merge(init_script::router())

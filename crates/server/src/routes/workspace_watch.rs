@@ -88,7 +88,7 @@ enum Step {
     Over,
 }
 
-async fn changed(changes: &mut store::Listener, workspace: Uuid) {
+pub(super) async fn changed(changes: &mut store::Listener, workspace: Uuid) {
     let workspace = workspace.to_string();
     loop {
         let changed = changes.recv().await;

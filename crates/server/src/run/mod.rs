@@ -33,7 +33,7 @@ pub use logging::logging;
 pub use stop::{How, Stop};
 
 use crate::options::Options;
-use crate::{AppState, LiveAgents, RateLimits, Tailnet};
+use crate::{AppState, Health, LiveAgents, RateLimits, Tailnet};
 
 /// How long requests under way may take once the server stops.
 const REQUESTS_GRACE: Duration = Duration::from_secs(3);
@@ -86,6 +86,7 @@ pub async fn run(
             options.on("dangerous-disable-rate-limits"),
         )),
         tailnet: tailnet.clone(),
+        health: Health::default(),
         live_agents: LiveAgents::default(),
         binaries: bundles.binaries(),
     };

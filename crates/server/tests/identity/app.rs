@@ -12,7 +12,7 @@ use control::{Control, Settings};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use server::{
-    AppState, Binaries, CookiePolicy, HttpSettings, LiveAgents, RateLimits, Tailnet,
+    AppState, Binaries, CookiePolicy, Health, HttpSettings, LiveAgents, RateLimits, Tailnet,
     TailnetSettings, TrustedProxies,
 };
 use testkit::{TestDb, TestUser};
@@ -96,6 +96,7 @@ impl App {
             limits: Arc::new(limits),
             tailnet,
             live_agents: LiveAgents::default(),
+            health: Health::default(),
             binaries: Binaries::default(),
         });
         App {

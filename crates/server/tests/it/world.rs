@@ -9,7 +9,7 @@ use control::{Control, Settings};
 use rpc::drpc::Channel;
 use rpc::mux::{Config, Role, Session};
 use server::{
-    AppState, Binaries, CookiePolicy, HttpSettings, LiveAgents, RateLimits, Tailnet,
+    AppState, Binaries, CookiePolicy, Health, HttpSettings, LiveAgents, RateLimits, Tailnet,
     TailnetSettings, TrustedProxies,
 };
 use testkit::{TestDb, TestUser};
@@ -52,6 +52,7 @@ pub async fn with_binaries(binaries: Binaries) -> World {
         limits: Arc::new(RateLimits::new(None, true)),
         tailnet: tailnet.clone(),
         live_agents: LiveAgents::default(),
+            health: Health::default(),
         binaries,
     };
     let app = server::router(state).into_make_service_with_connect_info::<SocketAddr>();

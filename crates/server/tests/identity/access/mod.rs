@@ -8,6 +8,7 @@ mod table;
 /// The tables, each with a world of its own.
 const TABLES: &[&str] = &[
     include_str!("identity.txt"),
+    include_str!("organizations.txt"),
     include_str!("templates.txt"),
     include_str!("workspaces.txt"),
 ];
@@ -18,11 +19,16 @@ async fn identities_may_be_called_as_the_table_says() {
 }
 
 #[tokio::test]
-async fn templates_may_be_called_as_the_table_says() {
+async fn organizations_may_be_called_as_the_table_says() {
     table::check(TABLES[1]).await;
 }
 
 #[tokio::test]
-async fn workspaces_may_be_called_as_the_table_says() {
+async fn templates_may_be_called_as_the_table_says() {
     table::check(TABLES[2]).await;
+}
+
+#[tokio::test]
+async fn workspaces_may_be_called_as_the_table_says() {
+    table::check(TABLES[3]).await;
 }

@@ -5,10 +5,9 @@
 //! what belongs to it. The caller `self` is that user; all others are strangers to it. Bodies
 //! that are none of the endpoint's give 400 where the caller would be let in.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 use testkit::{TestUser, TestWorkspace};
+use uuid::Uuid;
 
 use crate::app::App;
 
@@ -59,30 +58,63 @@ pub fn read(text: &'static str) -> (Vec<&'static str>, Vec<Row>) {
 /// What the placeholders of a path stand for.
 struct Things {
     user: TestUser,
-    workspace: TestWorkspace,
+    workspace: Option<TestWorkspace>,
+    group: Uuid,
+    organization: Uuid,
 }
 
+/// Placeholders of a workspace and what belongs to it.
+const OF_WORKSPACE: &[&str] = &["{w}", "{t}", "{v}", "{b}", "{f}", "{a}"];
+
 impl Things {
-    async fn new(app: &App, name: &str) -> Self {
+    /// Makes what a line speaks of.
+    async fn new(app: &App, name: &str, row: &Row) -> Self {
         let user = app.user(name, &[]).await;
-        let workspace = testkit::workspace(&app.db, user.id, name).await;
-        Things { user, workspace }
+        let text = format!("{} {}", row.path, row.body);
+        let workspace = if OF_WORKSPACE.iter().any(|name| text.contains(name)) {
+            Some(testkit::workspace(&app.db, user.id, name).await)
+        } else {
+            None
+        };
+        let [group, organization] = [Uuid::new_v4(), Uuid::new_v4()];
+        if text.contains("{g}") {
+            let sql = "WITH made AS (INSERT INTO groups (id, organization_id, name) \
+                       SELECT $1, id, $2 FROM organizations WHERE is_default RETURNING *) \
+                       INSERT INTO group_members SELECT id, organization_id, $3 FROM made";
+            app.db
+                .execute(sql, &[&group, &name, &user.id])
+                .await
+                .unwrap();
+        }
+        if text.contains("{o}") {
+            let sql = "WITH made AS (INSERT INTO organizations (id, name) VALUES ($1, $2) \
+                       RETURNING id) \
+                       INSERT INTO groups (id, organization_id, name) \
+                       SELECT id, id, 'Everyone' FROM made";
+            app.db.execute(sql, &[&organization, &name]).await.unwrap();
+        }
+        Things {
+            user,
+            workspace,
+            group,
+            organization,
+        }
     }
 
     fn fill(&self, text: &str) -> String {
         let key = self.user.token.expose().split('-').next().unwrap();
-        let w = &self.workspace;
         let mut text = text.replace("{u}", &self.user.username).replace("{k}", key);
-        for (name, id) in [
+        let mut ids = vec![
             ("{uid}", self.user.id),
-            ("{w}", w.id),
-            ("{t}", w.template),
-            ("{v}", w.version),
-            ("{b}", w.build),
-            ("{f}", w.file),
-            ("{a}", w.agent),
-            ("{new}", uuid::Uuid::new_v4()),
-        ] {
+            ("{g}", self.group),
+            ("{o}", self.organization),
+            ("{new}", Uuid::new_v4()),
+        ];
+        if let Some(w) = &self.workspace {
+            let of_workspace = [w.id, w.template, w.version, w.build, w.file, w.agent];
+            ids.extend(OF_WORKSPACE.iter().copied().zip(of_workspace));
+        }
+        for (name, id) in ids {
             text = text.replace(name, &id.to_string());
         }
         text
@@ -95,21 +127,15 @@ pub async fn check(table: &'static str) {
     let (callers, rows) = read(table);
     let mut wrong = String::new();
     for (column, role) in callers.iter().enumerate() {
-        let mut kept: HashMap<&str, (Things, TestUser)> = HashMap::new();
         for (number, row) in rows.iter().enumerate() {
-            // What only reads can share a world; the others change and delete it.
-            let shared = row.method == "GET";
-            if !shared || kept.is_empty() {
-                let name = format!("c{column}r{number}");
-                let things = Things::new(&app, &format!("o{name}")).await;
-                let roles: &[&str] = match *role {
-                    "nobody" | "member" | "self" => &[],
-                    role => &[role],
-                };
-                let caller = app.user(&name, roles).await;
-                kept.insert(if shared { "shared" } else { "own" }, (things, caller));
-            }
-            let (things, caller) = &kept[if shared { "shared" } else { "own" }];
+            // Fresh ones: lines change and delete them.
+            let name = format!("c{column}r{number}");
+            let things = Things::new(&app, &format!("o{name}"), row).await;
+            let roles: &[&str] = match *role {
+                "nobody" | "member" | "self" => &[],
+                role => &[role],
+            };
+            let caller = app.user(&name, roles).await;
             let token = match *role {
                 "nobody" => "",
                 "self" => things.user.token.expose(),
