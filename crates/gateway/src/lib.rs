@@ -1,0 +1,102 @@
+//! The layer through which every call of a model goes: in whose name, with which key, within which
+//! budget, at what price; and the record of it.
+//!
+//! Chats call it in process ([`Gateway::stream`]). A form of it for other tools is a door in front of
+//! the same [`Gateway`]: it authenticates, makes a [`ModelCall`], and passes bytes on.
+
+mod budget;
+mod call;
+mod credentials;
+mod keys;
+mod metrics;
+mod models;
+mod prices;
+mod record;
+mod settings;
+
+pub use call::ModelCall;
+pub use metrics::Metrics;
+pub use models::{ModelInfo, NO_MODEL, Purpose};
+pub use prices::cost_micros;
+pub use settings::BedrockSettings;
+
+use std::sync::Arc;
+
+use authz::{Subject, System};
+use llm::Http;
+use store::Store;
+use store::seal::Seal;
+
+/// What a deployment decides about model calls.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Users may use keys of their own.
+    pub allow_byok: bool,
+    /// Model calls are possible at all.
+    pub enabled: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            allow_byok: true,
+            enabled: true,
+        }
+    }
+}
+
+/// The layer. Cheap to clone; all clones share keys' states and counters.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    seal: Seal,
+    http: Http,
+    options: Options,
+    keys: keys::Cooldowns,
+    prices: prices::Book,
+    metrics: Metrics,
+    who: Subject,
+}
+
+impl Gateway {
+    /// The layer over a migrated database, with the keys that open its secrets.
+    pub fn new(store: Store, seal: Seal, http: Http, options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                seal,
+                http,
+                options,
+                keys: keys::Cooldowns::default(),
+                prices: prices::Book::default(),
+                metrics: Metrics::default(),
+                who: Subject::system(System::Gateway),
+            }),
+        }
+    }
+
+    /// Counters since the start.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// What was decided about model calls.
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+}
+
+/// A failure of the database as chats understand it: the same call may succeed later.
+fn database(error: store::StoreError) -> llm::Error {
+    tracing::warn!(%error, "model call: database");
+    let mut problem = llm::Error::new(
+        llm::ErrorKind::Generic,
+        "The model could not be called because of an internal error.",
+    );
+    problem.retryable = true;
+    problem
+}

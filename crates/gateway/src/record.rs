@@ -1,0 +1,163 @@
+//! The record of one call: begun before the request, ended with what it used, also when the caller
+//! went away in the middle.
+
+use llm::{Error, Event, Usage};
+use store::ai::{Ended, PricedUsage, Prices};
+use uuid::Uuid;
+
+use crate::{Gateway, cost_micros};
+
+/// Most tool calls that are recorded of one answer.
+const MAX_TOOLS: usize = 256;
+/// Longest arguments that are recorded, in characters.
+const MAX_INPUT: usize = 64 << 10;
+/// Kind of the end of a call whose caller went away.
+const INTERRUPTED: &str = "interrupted";
+
+/// A call under way. Dropped, it is recorded as interrupted.
+pub(crate) struct Record {
+    pub(crate) gateway: Gateway,
+    pub(crate) facts: Facts,
+    open: bool,
+}
+
+/// What is known of the call.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub(crate) id: Uuid,
+    pub(crate) initiator: Uuid,
+    pub(crate) provider_name: String,
+    pub(crate) model: String,
+    pub(crate) key: Option<(String, bool)>,
+    pub(crate) group: Option<Uuid>,
+    pub(crate) prices: Option<Prices>,
+    usage: Option<Usage>,
+    tools: Vec<(String, String, String)>,
+    response_id: String,
+}
+
+impl Facts {
+    pub(crate) fn new(id: Uuid, initiator: Uuid, provider_name: &str, model: &str) -> Self {
+        Self {
+            id,
+            initiator,
+            provider_name: provider_name.to_owned(),
+            model: model.to_owned(),
+            key: None,
+            group: None,
+            prices: None,
+            usage: None,
+            tools: Vec::new(),
+            response_id: String::new(),
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn new(gateway: Gateway, facts: Facts) -> Self {
+        Self {
+            gateway,
+            facts,
+            open: true,
+        }
+    }
+
+    /// Notes what an event tells.
+    pub(crate) fn see(&mut self, event: &Event) {
+        match event {
+            Event::Usage(usage) => self.facts.usage = Some(*usage),
+            Event::ToolCallEnd(call) | Event::ProviderToolCall(call) => {
+                if self.facts.tools.len() < MAX_TOOLS {
+                    let args = call.args.chars().take(MAX_INPUT).collect();
+                    self.facts
+                        .tools
+                        .push((call.id.clone(), call.name.clone(), args));
+                }
+            }
+            Event::Finish {
+                provider_response_id,
+                ..
+            } => self.facts.response_id.clone_from(provider_response_id),
+            _ => {}
+        }
+    }
+
+    /// Notes what a whole answer tells.
+    pub(crate) fn see_answer(&mut self, answer: &llm::Answer) {
+        self.facts.usage = Some(answer.usage);
+        self.facts.response_id.clone_from(&answer.provider_response_id);
+    }
+
+    /// Writes the end of the call.
+    pub(crate) async fn end(&mut self, error: Option<&Error>) {
+        if std::mem::take(&mut self.open) {
+            let error = error.map(|e| (e.kind.as_str().to_owned(), e.message.clone()));
+            write(self.gateway.clone(), self.facts.clone(), error).await;
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let error = (INTERRUPTED.to_owned(), "the caller went away".to_owned());
+            runtime.spawn(write(
+                self.gateway.clone(),
+                self.facts.clone(),
+                Some(error),
+            ));
+        }
+    }
+}
+
+/// A record that cannot be written is said in the log; the answer is not taken back for it.
+async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) {
+    let inner = &gateway.inner;
+    let status = error.as_ref().map_or("completed", |(kind, _)| kind.as_str());
+    inner
+        .metrics
+        .call(&facts.provider_name, &facts.model, status);
+    let used = facts.usage.map(|usage| {
+        inner
+            .metrics
+            .tokens(&facts.provider_name, &facts.model, &usage);
+        let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        PricedUsage {
+            tokens: [
+                number(usage.input_tokens),
+                number(usage.output_tokens),
+                number(usage.cache_read_tokens),
+                number(usage.cache_write_tokens),
+            ],
+            reasoning: number(usage.reasoning_tokens),
+            prices: facts.prices,
+            cost_micros: facts.prices.map(|prices| cost_micros(&prices, &usage)),
+            group: facts.group,
+        }
+    });
+    let ended = Ended {
+        key: facts.key.as_ref().map(|(hint, own)| (hint.as_str(), *own)),
+        error_type: error.as_ref().map(|(kind, _)| kind.as_str()),
+        error_message: error.as_ref().map(|(_, message)| message.as_str()),
+        tools: &facts.tools,
+        response_id: &facts.response_id,
+    };
+    let written = async {
+        let tx = inner.store.begin(&inner.who).await?;
+        tx.interception_end(
+            &inner.who,
+            facts.id,
+            facts.initiator,
+            &ended,
+            used.as_ref(),
+        )
+        .await?;
+        tx.commit().await
+    };
+    if let Err(error) = written.await {
+        tracing::error!(%error, interception = %facts.id, "the end of a model call was not recorded");
+    }
+}
