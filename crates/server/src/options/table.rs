@@ -122,6 +122,7 @@ static TABLE: &[Spec] = &[
     Spec::new(DERP, "derp-server-region-code", Text, "coder", "Region code of the embedded relay.").yaml_key("regionCode").hide(),
     Spec::new(DERP, "derp-server-region-name", Text, "Coder Embedded Relay", "Region name of the embedded relay.").yaml_key("regionName"),
     Spec::new(DERP, "derp-server-stun-addresses", List, "disable", "STUN servers told to clients and agents. `disable`: none.").yaml_key("stunAddresses"),
+    Spec::new(DERP, "derp-server-stun-listen", List, "", "UDP addresses where a STUN server of this deployment listens, host:port. Empty: none.").yaml_key("stunListen"),
     Spec::new(DERP, "derp-server-relay-url", Url, "", "Where other replicas reach this one's relay.").yaml_key("relayURL").only(NONE),
     Spec::new(DERP, "block-direct-connections", Bool, "false", "Connections go through the relay only.").env_name("CODER_BLOCK_DIRECT").yaml_key("blockDirect"),
     Spec::new(DERP, "derp-force-websockets", Bool, "false", "Reach relays by WebSocket only.").yaml_key("forceWebSockets"),

@@ -14,6 +14,7 @@ mod jobs;
 mod logging;
 mod settings;
 mod stop;
+mod stun;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -69,13 +70,16 @@ pub async fn run(
     let control_settings = settings::control(&options)?;
     let access_url = control_settings.access_url.clone();
 
+    let tailnet_settings = settings::tailnet(&options)?;
+    let stun = stun::listen(&tailnet_settings.stun_listen).await?;
+
     let database = database::open(&options, &bundles, &places).await?;
     let control = Control::new(database.store.clone(), control_settings);
     let deployment_id = settings::deployment_id(&control).await?;
     let tailnet = Tailnet::new(
         control.clone(),
         &access_url,
-        settings::tailnet(&options)?,
+        tailnet_settings,
         Uuid::new_v4(),
     );
     let state = AppState {
@@ -105,6 +109,7 @@ pub async fn run(
         let (control, loops) = (control.clone(), loops.clone());
         async move { control.lifecycle_run(loops).await }
     });
+    stun::serve(stun, &tasks, &loops);
     let jobs = jobs::start(&control, &options, &bundles, &places, &tasks, &loops).await?;
 
     let requests = CancellationToken::new();

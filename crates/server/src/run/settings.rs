@@ -1,6 +1,7 @@
 //! From options to the settings of each part.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use control::{Control, Settings};
 use http::HeaderValue;
@@ -115,6 +116,21 @@ fn pairs(flag: &'static str, list: &[String]) -> Result<BTreeMap<String, String>
         .collect()
 }
 
+/// `IP:port` each; a port alone listens on every address.
+fn addresses(options: &Options, flag: &'static str) -> Result<Vec<SocketAddr>, RunError> {
+    let parse = |entry: String| {
+        let text = match entry.strip_prefix(':') {
+            Some(port) => format!("[::]:{port}"),
+            None => entry.clone(),
+        };
+        text.parse::<SocketAddr>()
+            .ok()
+            .filter(|address| address.port() != 0)
+            .ok_or_else(|| bad(flag)(format!("{entry:?} is not IP:port")))
+    };
+    options.list(flag).into_iter().map(parse).collect()
+}
+
 /// Settings of relays and paths.
 pub(super) fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
     let region = options.int("derp-server-region-id");
@@ -133,6 +149,7 @@ pub(super) fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
             .into_iter()
             .filter(|address| address != "disable")
             .collect(),
+        stun_listen: addresses(options, "derp-server-stun-listen")?,
         force_websockets: options.on("derp-force-websockets"),
         block_direct: options.on("block-direct-connections"),
     })

@@ -48,7 +48,12 @@ fn embedded(id: u16, access_url: &Url, options: &TailnetSettings) -> Region {
             // Clients put in its place the host by which they reach the server.
             host_name: access_url.host_str().unwrap_or("localhost").to_owned(),
             derp_port: access_url.port_or_known_default().unwrap_or(443).into(),
-            stun_port: -1,
+            // The STUN server is told with the relay: both are where the server is.
+            stun_port: options
+                .stun_listen
+                .first()
+                .filter(|_| !options.block_direct)
+                .map_or(-1, |address| address.port().into()),
             force_http: access_url.scheme() == "http",
             ..DerpNode::default()
         }],
@@ -149,7 +154,12 @@ mod tests {
         assert_eq!(map.regions[&1000].nodes[0].stun_port, 19302);
         assert_eq!(map.regions[&1001].nodes[0].host_name, "::1");
         let mut blocked = options();
+        blocked.stun_listen = vec!["0.0.0.0:3478".parse().unwrap()];
+        let map = build(&url, &blocked);
+        assert_eq!(map.regions[&999].nodes[0].stun_port, 3478);
         blocked.block_direct = true;
+        let map = build(&url, &blocked);
+        assert_eq!(map.regions[&999].nodes[0].stun_port, -1);
         assert_eq!(build(&url, &blocked).regions.len(), 1);
     }
 

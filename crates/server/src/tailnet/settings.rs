@@ -13,6 +13,8 @@ pub struct TailnetSettings {
     pub region_name: String,
     /// STUN servers, `host:port`.
     pub stun_addresses: Vec<String>,
+    /// UDP addresses where a STUN server listens.
+    pub stun_listen: Vec<std::net::SocketAddr>,
     /// Relays are reached by WebSocket only.
     pub force_websockets: bool,
     /// Peers only meet at relays.
@@ -28,6 +30,7 @@ impl Default for TailnetSettings {
             region_code: "coder".to_owned(),
             region_name: "Coder Embedded Relay".to_owned(),
             stun_addresses: Vec::new(),
+            stun_listen: Vec::new(),
             force_websockets: false,
             block_direct: false,
         }
