@@ -31,6 +31,15 @@ const MIN_BASE: Duration = Duration::from_micros(500);
 const MIN_QUEUE: Duration = Duration::from_millis(1);
 /// … and at most so much.
 const MAX_QUEUE: Duration = Duration::from_millis(16);
+/// More than this many times what the path holds only makes a queue, in which keys wait too.
+const MAX_FILL: f64 = 2.0;
+/// The same in slow start, which must be able to double.
+const MAX_FILL_SLOW_START: f64 = 3.0;
+/// Whatever the path holds, so many packets may be on the way: half a mebibyte. On short paths more
+/// time passes in machines than on wires.
+const MIN_LIMIT: f64 = 430.0;
+/// The fastest of so many round trips tells what the path carries.
+const RATE_ROUNDS: usize = 10;
 /// HyStart++: samples per round before its smallest round trip counts.
 const MIN_SAMPLES: u32 = 8;
 /// HyStart++: conservative growth is slower by this.
@@ -79,6 +88,12 @@ pub(super) struct Congestion {
     delivered: f64,
     lost: f64,
     round_end: u64,
+    /// When it began, and packets delivered in it.
+    round_began: Option<Instant>,
+    round_delivered: f64,
+    /// Packets per second of the last rounds, a ring.
+    rates: [f64; RATE_ROUNDS],
+    rate_at: usize,
     samples: u32,
     round_min: Option<Duration>,
     last_round_min: Option<Duration>,
@@ -105,6 +120,10 @@ impl Congestion {
             delivered: 0.0,
             lost: 0.0,
             round_end: 0,
+            round_began: None,
+            round_delivered: 0.0,
+            rates: [0.0; RATE_ROUNDS],
+            rate_at: 0,
             samples: 0,
             round_min: None,
             last_round_min: None,
@@ -141,7 +160,8 @@ impl Congestion {
             self.delivered /= 2.0;
             self.lost /= 2.0;
         }
-        self.observe(ack);
+        self.round_delivered += packets;
+        self.observe(ack, now);
         let paused = ack.recovering && !self.tolerated && !self.in_slow_start();
         if !ack.limited || paused {
             // Growth by the clock must not go on while the window is not used.
@@ -150,6 +170,7 @@ impl Congestion {
             }
             return;
         }
+        let before = self.window;
         if self.in_slow_start() {
             let divisor = if self.conservative.is_some() {
                 CONSERVATIVE_DIVISOR
@@ -160,7 +181,22 @@ impl Congestion {
         } else {
             self.window += self.avoid(packets, base, now);
         }
-        self.window = self.window.min(MAX_WINDOW);
+        let most = self.limit(base).clamp(before, MAX_WINDOW);
+        self.window = self.window.min(most);
+    }
+
+    /// What the window should not grow beyond.
+    fn limit(&self, base: Option<Duration>) -> f64 {
+        let rate = self.rates.iter().copied().fold(0.0, f64::max);
+        let Some(base) = base.filter(|_| rate > 0.0) else {
+            return MAX_WINDOW;
+        };
+        let fill = if self.in_slow_start() {
+            MAX_FILL_SLOW_START
+        } else {
+            MAX_FILL
+        };
+        (fill * rate * base.as_secs_f64()).max(MIN_LIMIT)
     }
 
     /// Growth in congestion avoidance.
@@ -188,9 +224,17 @@ impl Congestion {
     }
 
     /// Follows the round trips of each round, and ends slow start when they grow.
-    fn observe(&mut self, ack: Ack) {
+    fn observe(&mut self, ack: Ack, now: Instant) {
         if ack.una > self.round_end {
             self.round_end = ack.nxt;
+            if let Some(began) = self.round_began.replace(now) {
+                let time = now.saturating_duration_since(began).as_secs_f64();
+                if time > 0.0 {
+                    self.rates[self.rate_at] = self.round_delivered / time;
+                    self.rate_at = (self.rate_at + 1) % RATE_ROUNDS;
+                }
+            }
+            self.round_delivered = 0.0;
             if self.samples > 0 {
                 self.last_round_min = self.round_min;
             }
