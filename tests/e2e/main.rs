@@ -18,6 +18,7 @@ mod openssh;
 mod postgres;
 mod restarts;
 mod shapes;
+mod tools;
 mod world;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -42,6 +43,7 @@ fn main() {
         ("first_path::command_line", first_path::command_line),
         ("openssh::through_stdio", openssh::through_stdio),
         ("openssh::binary_clean", openssh::binary_clean),
+        ("openssh::editors", openssh::editors),
         (
             "interop_cli::go_cli_to_our_server",
             interop_cli::go_cli_to_our_server,
@@ -73,6 +75,12 @@ fn main() {
             external_agent::started_by_hand,
         ),
         ("docker::template_to_shell", docker::template_to_shell),
+        ("tools::network", tools::network),
+        ("tools::open", tools::open),
+        ("tools::remote_forwards", tools::remote_forwards),
+        ("tools::support_bundle", tools::support_bundle),
+        ("tools::way_back_in", tools::way_back_in),
+        ("tools::completion", tools::completion),
         ("shapes::responses", shapes::responses),
         ("bad_input::http", bad_input::http),
         ("bad_input::templates", bad_input::templates),

@@ -130,3 +130,89 @@ pub fn binary_clean() -> Result<()> {
     );
     Ok(())
 }
+
+/// The lines that editors write: that of today's VS Code extension, and that of
+/// its older versions.
+pub fn editors() -> Result<()> {
+    let server = &world()?.server;
+    server
+        .cli(["create", "editor", "--template", "process", "-y"])
+        .run()?
+        .ok()?;
+    let dir = server.dir().join("editor");
+    fs::create_dir_all(&dir)?;
+    let coder = binaries::coder();
+    let settings = server.cli_dir();
+    let log = dir.join("log");
+    let common = format!(
+        "--network-info-dir {} --network-info-interval 100ms --log-dir {}",
+        dir.join("network").display(),
+        log.display()
+    );
+    let today = format!(
+        "{} --global-config {} ssh --disable-autostart --stdio --usage-app=vscode {common} -v \
+         --ssh-host-prefix coder-vscode.example.com-- %h",
+        coder.display(),
+        settings.display()
+    );
+    let before = format!(
+        "{} vscodessh {common} --session-token-file {session} --url-file {url} %h",
+        coder.display(),
+        session = settings.join("session").display(),
+        url = settings.join("url").display(),
+    );
+    let config = dir.join("ssh_config");
+    let options = "ConnectTimeout 0\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n\
+                   LogLevel ERROR\nServerAliveInterval 10\nServerAliveCountMax 3\n\
+                   SetEnv CODER_SSH_SESSION_TYPE=vscode";
+    fs::write(
+        &config,
+        format!(
+            "Host coder-vscode.example.com--*\nProxyCommand {today}\n{options}\n\
+             Host coder-vscode--*\nProxyCommand {before}\n{options}\n"
+        ),
+    )?;
+    let config = config.display().to_string();
+    for host in [
+        "coder-vscode.example.com--admin--editor",
+        "coder-vscode.example.com--admin--editor.main",
+        "coder-vscode--admin--editor",
+        "coder-vscode--admin--editor--main",
+    ] {
+        let network = dir.join("network");
+        let _ = fs::remove_dir_all(&network);
+        // Long enough for the quality of the connection to be written once.
+        let out = Run::new(
+            Path::new("/usr/bin/ssh"),
+            [
+                "-F",
+                &config,
+                host,
+                "echo $PPID $CODER_WORKSPACE_NAME; sleep 1; exit 3",
+            ],
+        )
+        .run()?
+        .expect_code(3)?;
+        ensure!(out.text().ends_with(" editor\n"), "{host}: {:?}", out.all());
+        let written: Vec<_> = fs::read_dir(&network)?.flatten().collect();
+        ensure!(written.len() == 1, "{host}: {written:?}");
+        let text = fs::read_to_string(written[0].path())?;
+        let info: serde_json::Value = serde_json::from_str(&text)?;
+        for field in [
+            "p2p",
+            "latency",
+            "preferred_derp",
+            "derp_latency",
+            "upload_bytes_sec",
+            "download_bytes_sec",
+            "using_coder_connect",
+        ] {
+            ensure!(!info[field].is_null(), "{host}: no {field} in {info}");
+        }
+    }
+    ensure!(
+        fs::read_dir(&log)?.count() == 4,
+        "each connection has a log"
+    );
+    Ok(())
+}

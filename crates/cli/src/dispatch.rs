@@ -93,6 +93,7 @@ fn run(root: Root, command: &str) -> ExitCode {
     let result: Result<()> = runtime.block_on(async {
         let result = root.command.run(&session).await;
         session.warn_of_version().await;
+        session.warn_of_features();
         result
     });
     // Tasks that still read standard input must not keep the program alive.

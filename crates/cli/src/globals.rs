@@ -65,7 +65,7 @@ pub struct Globals {
     #[arg(long, global = true, env = "CODER_DISABLE_DIRECT_CONNECTIONS")]
     pub disable_direct_connections: bool,
 
-    /// Do not report the quality of connections to the deployment.
+    /// Do not report the quality of connections to the deployment. Kept for scripts: nothing is ever reported.
     #[arg(long, global = true, env = "CODER_DISABLE_NETWORK_TELEMETRY")]
     pub disable_network_telemetry: bool,
 
@@ -96,9 +96,15 @@ pub struct Globals {
     )]
     pub client_tls_key_file: Option<PathBuf>,
 
-    /// Store the session in the operating system's keyring where it has one; elsewhere in a file.
-    #[arg(long, global = true, env = "CODER_USE_KEYRING", default_value_t = true, action = clap::ArgAction::Set)]
-    pub use_keyring: bool,
+    /// Store the session in the operating system's keyring, where it has one that this program knows; a file otherwise.
+    #[arg(
+        long,
+        global = true,
+        env = "CODER_USE_KEYRING",
+        value_name = "bool",
+        value_parser = clap::value_parser!(bool)
+    )]
+    pub use_keyring: Option<bool>,
 
     /// Print the values of all options of a command before it runs.
     #[arg(long, global = true)]

@@ -188,6 +188,16 @@ impl Session {
         self.globals.force_tty || std::io::stdin().is_terminal()
     }
 
+    /// Tells an administrator what the server has said about its features.
+    pub fn warn_of_features(&self) {
+        let warnings = self.client.get().map_or(&[][..], Client::warnings);
+        if !self.globals.no_feature_warning {
+            for warning in warnings {
+                self.note(&self.style_err.warn(warning));
+            }
+        }
+    }
+
     /// Warns once when client and server do not speak the same API level. It
     /// costs a request only where they differ.
     pub async fn warn_of_version(&self) {

@@ -93,6 +93,7 @@ impl Builder {
                 http,
                 tls: Arc::new(tls),
                 server_version: OnceLock::new(),
+                warnings: OnceLock::new(),
             }),
         })
     }

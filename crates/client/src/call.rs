@@ -15,6 +15,8 @@ use crate::builder::{SESSION_TOKEN_HEADER, VERSION_HEADER};
 use crate::error::address;
 use crate::{ApiError, Client, Error};
 
+/// By this header a server warns its administrators about features.
+const WARNING_HEADER: &str = "x-coder-entitlements-warning";
 /// The largest JSON body that is read: far above any list the API gives.
 const MAX_JSON: usize = 64 << 20;
 /// Error bodies are short texts; the rest of a longer one is of no use.
@@ -214,6 +216,13 @@ impl Call<'_> {
             .and_then(|v| v.to_str().ok())
         {
             inner.server_version.get_or_init(|| version.to_owned());
+        }
+        let warnings = answer.headers().get_all(WARNING_HEADER).iter();
+        let warnings: Vec<String> = warnings
+            .filter_map(|w| w.to_str().ok().map(str::to_owned))
+            .collect();
+        if !warnings.is_empty() {
+            inner.warnings.get_or_init(|| warnings);
         }
         tracing::debug!(status = %answer.status(), url = %address(&url), "answer");
         Ok(answer)

@@ -362,6 +362,13 @@ impl Conn {
         })
     }
 
+    /// Hands a copy of each packet inside the tunnel (IPv6, as sent or received) to `capture`
+    /// from now on. It runs between two packets: what takes long slows the tunnel.
+    pub fn capture(&self, capture: impl FnMut(&[u8]) + Send + 'static) {
+        self.shared()
+            .turn(|engine, _| engine.capture = Some(Box::new(capture)));
+    }
+
     /// Counters since the start.
     pub fn traffic(&self) -> Traffic {
         self.shared().turn(|engine, _| Traffic {

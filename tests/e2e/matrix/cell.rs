@@ -125,7 +125,7 @@ impl Cell {
 
     /// Pings are answered, and by the way that was asked for.
     pub fn pings(&self, relayed: bool) -> Result<()> {
-        let wanted = if relayed { "via DERP" } else { "pong from" };
+        let wanted = if relayed { "via DERP" } else { "p2p via" };
         // A direct path is found while the relay already carries packets.
         eventually(
             &format!("an answer {wanted}"),

@@ -43,7 +43,7 @@ enum Shell {
     Fish,
     Zsh,
     #[value(name = "powershell")]
-    PowerShell,
+    Pwsh,
 }
 
 impl Shell {
@@ -54,7 +54,7 @@ impl Shell {
             "bash" => Some(Self::Bash),
             "fish" => Some(Self::Fish),
             "zsh" => Some(Self::Zsh),
-            "pwsh" => Some(Self::PowerShell),
+            "pwsh" => Some(Self::Pwsh),
             _ => None,
         }
     }
@@ -64,7 +64,7 @@ impl Shell {
             Self::Bash => "bash",
             Self::Fish => "fish",
             Self::Zsh => "zsh",
-            Self::PowerShell => "powershell",
+            Self::Pwsh => "powershell",
         }
     }
 
@@ -74,7 +74,7 @@ impl Shell {
             Self::Bash => &Bash,
             Self::Fish => &Fish,
             Self::Zsh => &Zsh,
-            Self::PowerShell => &Powershell,
+            Self::Pwsh => &Powershell,
         };
         let mut script = Vec::new();
         completer
@@ -97,7 +97,7 @@ impl Shell {
             Self::Bash => home.join(".bashrc"),
             Self::Zsh => under("ZDOTDIR", ".").join(".zshrc"),
             Self::Fish => under("XDG_CONFIG_HOME", ".config").join("fish/completions/coder.fish"),
-            Self::PowerShell => under("XDG_CONFIG_HOME", ".config")
+            Self::Pwsh => under("XDG_CONFIG_HOME", ".config")
                 .join("powershell/Microsoft.PowerShell_profile.ps1"),
         })
     }

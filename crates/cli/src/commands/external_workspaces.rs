@@ -25,7 +25,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Create a workspace and print how to start its agent.
-    Create(create::Args),
+    Create(Box<create::Args>),
     /// List workspaces with external agents.
     #[command(visible_alias = "ls")]
     List(ListArgs),

@@ -58,6 +58,12 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     if let Some(Sub::Token) = args.command {
         return print_token(session);
     }
+    if session.globals.use_keyring == Some(true) {
+        return Err(Advice::error(
+            "this system has no keyring that this version can use",
+            "Leave out --use-keyring (CODER_USE_KEYRING): the session is kept in a file that only you can read.",
+        ));
+    }
     let (url, source) = address(&args, session)?;
     let anonymous = session.client_for(url.clone(), Secret::default())?;
     let has_first_user = anonymous

@@ -1,5 +1,6 @@
 //! `coder speedtest`: how fast bytes go through the tunnel.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +11,7 @@ use tunnel::{TcpStream, WhyRelayed};
 
 use super::ssh;
 use crate::connect::link::Link;
+use crate::connect::pcap;
 use crate::connect::ready::Patience;
 use crate::failure::Advice;
 use crate::say;
@@ -55,6 +57,10 @@ pub struct Args {
     /// How long to measure: from 5s to 30s.
     #[arg(short, long, value_name = "duration", default_value = "5s", value_parser = time::duration_flag)]
     time: Duration,
+
+    /// File to which to write the packets inside the tunnel, for Wireshark or tcpdump. Slows the test.
+    #[arg(long, value_name = "file")]
+    pcap_file: Option<PathBuf>,
 
     #[command(flatten)]
     listing: Listing<Intervals>,
@@ -126,6 +132,12 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
             "upload"
         }
     ));
+    let _capture = args
+        .pcap_file
+        .as_deref()
+        .filter(|p| !p.as_os_str().is_empty())
+        .map(|path| pcap::start(link.conn(), path))
+        .transpose()?;
     let stream = link.dial(session, PORT).await?;
     let rows = measure(stream, args.direction, duration).await?;
     let (last, each) = rows.split_last().context("nothing was measured")?;

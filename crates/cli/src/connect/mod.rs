@@ -3,5 +3,6 @@
 pub mod diagnosis;
 pub mod link;
 pub mod netcheck;
+pub mod pcap;
 pub mod ready;
 pub mod session_watch;

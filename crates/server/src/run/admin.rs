@@ -1,6 +1,7 @@
 //! The rules over the database of a server, without the server: for what an
 //! administrator does at the machine itself.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use api_types::User;
@@ -39,15 +40,12 @@ impl Admin {
             "" => running(places).await,
             _ => None,
         };
-        let (store, database) = match running {
-            Some(store) => {
-                store.migrate().await?;
-                (store, None)
-            }
-            None => {
-                let database = database::open(&options, bundles, places).await?;
-                (database.store.clone(), Some(database))
-            }
+        let (store, database) = if let Some(store) = running {
+            store.migrate().await?;
+            (store, None)
+        } else {
+            let database = database::open(&options, bundles, places).await?;
+            (database.store.clone(), Some(database))
         };
         Ok(Self {
             control: Control::new(store, rules),
@@ -103,7 +101,7 @@ impl Admin {
 fn refused(error: control::Error) -> RunError {
     let mut text = error.to_string();
     for wrong in &error.validations {
-        text.push_str(&format!("\n\t{}: {}", wrong.field, wrong.detail));
+        let _ = write!(text, "\n\t{}: {}", wrong.field, wrong.detail);
     }
     RunError::Refused(text)
 }

@@ -280,15 +280,20 @@ impl Engine {
         entry.dirty = false;
         let (mut count, mut bytes) = (0u32, 0);
         let flow = &mut entry.flow;
+        let mut capture = self.capture.take();
         let sent = peer.and_then(|index| {
             self.with_session(index, |session, out| {
                 flow.transmit(QUANTUM, now, &mut |packet| {
+                    if let Some(capture) = &mut capture {
+                        capture(packet);
+                    }
                     session.seal(packet, out);
                     count += 1;
                     bytes += packet.len() as u64;
                 })
             })
         });
+        self.capture = capture;
         // Packets to a peer that is gone are lost, as on any network.
         let more = sent.unwrap_or_else(|| flow.transmit(QUANTUM, now, &mut |_| {}));
         flow.wake(&mut self.woken);

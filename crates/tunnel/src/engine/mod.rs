@@ -57,6 +57,9 @@ pub(crate) enum Action {
     PeersChanged,
 }
 
+/// Gets each packet inside the tunnel as it is sent or received.
+pub(crate) type Capture = Box<dyn FnMut(&[u8]) + Send>;
+
 /// The state of one tunnel end.
 pub(crate) struct Engine {
     /// Of the turn.
@@ -94,6 +97,8 @@ pub(crate) struct Engine {
     last_heard: Option<(PeerIndex, SocketAddr)>,
     /// Connections that wait while the path to their peer changes.
     switching: Vec<(PeerIndex, FlowId)>,
+    /// Gets a copy of each packet inside the tunnel.
+    pub(crate) capture: Option<Capture>,
 }
 
 impl Engine {
@@ -126,6 +131,7 @@ impl Engine {
             looking_up: false,
             last_heard: None,
             switching: Vec::new(),
+            capture: None,
         }
     }
 
@@ -180,6 +186,9 @@ impl Engine {
 
     /// Sends an IP packet to the peer at `index`.
     fn send_ip(&mut self, index: PeerIndex, packet: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture(packet);
+        }
         self.traffic.tx_packets += 1;
         self.traffic.tx_bytes += packet.len() as u64;
         self.with_session(index, |session, out| session.seal(packet, out));

@@ -147,6 +147,9 @@ impl Engine {
         }
         self.traffic.rx_packets += 1;
         self.traffic.rx_bytes += packet.len() as u64;
+        if let Some(capture) = &mut self.capture {
+            capture(packet);
+        }
         match ip.protocol {
             packet::TCP => self.receive_tcp(&ip, packet, now),
             packet::UDP => self.receive_udp(&ip),

@@ -130,7 +130,8 @@ impl Table for Dependencies {
 
 #[derive(Debug, Serialize)]
 struct Unit {
-    unit: String,
+    #[serde(rename = "unit")]
+    name: String,
     status: String,
     is_ready: bool,
 }
@@ -139,7 +140,7 @@ struct Units;
 impl Table for Units {
     type Row = Unit;
     const COLUMNS: &'static [Column<Unit>] = &[
-        Column::new("unit", |u| u.unit.clone()),
+        Column::new("unit", |u| u.name.clone()),
         Column::new("status", |u| shown(&u.status)),
         Column::new("ready", |u| u.is_ready.to_string()),
     ];
@@ -304,7 +305,7 @@ async fn list(args: ListArgs, client: &AgentSocketClient, session: &Session) -> 
         .units
         .into_iter()
         .map(|u| Unit {
-            unit: u.unit,
+            name: u.unit,
             status: u.status,
             is_ready: u.is_ready,
         })

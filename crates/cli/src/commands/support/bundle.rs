@@ -1,5 +1,6 @@
 //! `coder support bundle`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,11 +166,13 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
 }
 
 fn blurb(args: &Args) -> String {
-    let files: String = args
+    let files = args
         .workspace_file
         .iter()
-        .map(|pattern| format!("  - files of the workspace: {pattern}\n"))
-        .collect();
+        .fold(String::new(), |mut out, p| {
+            let _ = writeln!(out, "  - files of the workspace: {p}");
+            out
+        });
     format!(
         "This collects into one file:\n\
          \x20 - version, settings (without secrets), health and statistics of the deployment\n\
@@ -333,23 +336,18 @@ async fn about_template(
 /// Log records as lines of text.
 fn lines(logs: &Value) -> Vec<u8> {
     let records = logs.as_array().into_iter().flatten();
-    let text: String = records
-        .map(|r| {
-            let part = |name: &str| r[name].as_str().unwrap_or_default();
-            let level = if r["level"].is_string() {
-                part("level")
-            } else {
-                part("log_level")
-            };
-            let stage = part("stage");
-            format!(
-                "{} [{level}] {stage}{}{}\n",
-                part("created_at"),
-                if stage.is_empty() { "" } else { ": " },
-                part("output")
-            )
-        })
-        .collect();
+    let text = records.fold(String::new(), |mut out, r| {
+        let part = |name: &str| r[name].as_str().unwrap_or_default();
+        let level = if r["level"].is_string() {
+            part("level")
+        } else {
+            part("log_level")
+        };
+        let (stage, output) = (part("stage"), part("output"));
+        let gap = if stage.is_empty() { "" } else { ": " };
+        let _ = writeln!(out, "{} [{level}] {stage}{gap}{output}", part("created_at"));
+        out
+    });
     text.into_bytes()
 }
 

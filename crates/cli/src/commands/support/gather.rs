@@ -1,5 +1,6 @@
 //! The parts of a bundle as they come in, and what did not come.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context, Result};
@@ -34,7 +35,7 @@ impl Gathered {
     /// Adds a line to the bundle's own log.
     pub fn note(&mut self, text: &str) {
         let at = time::took(self.begun.elapsed());
-        self.log.push_str(&format!("[{at}] {text}\n"));
+        let _ = writeln!(self.log, "[{at}] {text}");
     }
 
     /// Adds JSON without its secrets; a failure becomes a line of the log.
