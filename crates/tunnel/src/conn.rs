@@ -70,6 +70,8 @@ impl Conn {
         let mut engine = Engine::new(identity, config.addresses, Instant::now());
         engine.peers.set_direct_blocked(config.block_endpoints);
         let direct = Direct::new(config.block_endpoints, config.udp_port);
+        let room = direct.socket().and_then(|socket| socket.receive_room());
+        engine.receive_room = room.unwrap_or(usize::MAX);
         let shared = Arc::new(Shared::new(
             config.id,
             config.node_id,

@@ -103,6 +103,16 @@ impl Socket {
         Some(self.get(family)?.socket.local_addr().ok()?.port())
     }
 
+    /// Bytes of packets that the system keeps until they are received, at least.
+    pub(crate) fn receive_room(&self) -> Option<usize> {
+        let ports = [&self.v4, &self.v6].into_iter().flatten();
+        // It counts its own effort too: about as much as the packets.
+        ports
+            .filter_map(|port| SockRef::from(&port.socket).recv_buffer_size().ok())
+            .map(|bytes| bytes / 2)
+            .min()
+    }
+
     /// Sends what is left of `bundle`, without waiting.
     pub(crate) fn try_send(&self, bundle: &mut Bundle) -> Sent {
         let Some(port) = self.get(Family::of(bundle.to)) else {

@@ -187,6 +187,7 @@ impl Engine {
 
     /// Gives a segment to its connection; false if that is over and the segment asks for a new one.
     pub(super) fn feed(&mut self, id: FlowId, segment: &Segment<'_>, now: Instant) -> bool {
+        let room = self.receive_room;
         let Some(entry) = self.flows.entry(id) else {
             return true;
         };
@@ -199,7 +200,7 @@ impl Engine {
             }
             return false;
         }
-        entry.flow.handle(segment, now);
+        entry.flow.handle(segment, room, now);
         self.mark_dirty(id);
         true
     }

@@ -69,6 +69,8 @@ pub(crate) struct Engine {
     pub(crate) flows: Flows,
     pub(crate) links: Links,
     pub(crate) direct: DirectQueue,
+    /// Bytes that the sockets keep until they are received.
+    pub(crate) receive_room: usize,
     pub(crate) ports: Ports,
     pub(crate) pings: Pings,
     pub(crate) udp: Udp,
@@ -111,6 +113,7 @@ impl Engine {
             flows: Flows::default(),
             links: Links::default(),
             direct: DirectQueue::default(),
+            receive_room: usize::MAX,
             ports: Ports::default(),
             pings: Pings::default(),
             udp: Udp::default(),

@@ -22,6 +22,11 @@ const SHELL_PORTS: [u16; 2] = [1, 22];
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// After the owner let go, the peer must not be silent for longer.
 const LINGER: Duration = Duration::from_mins(1);
+/// On a path this short, a window arrives at once: it must not be larger than what the socket
+/// keeps. On longer ones, it arrives as fast as the network carries it.
+const SHORT_PATH: Duration = Duration::from_millis(3);
+/// … but not smaller than this, or acknowledgements would be waited for.
+const MIN_WINDOW: usize = 128 << 10;
 /// A writer that waits is called when there is so much room: a bundle's worth.
 const WRITE_ROOM: usize = 32 << 10;
 
@@ -87,8 +92,9 @@ impl Flow {
         }
     }
 
-    /// Takes a segment of this connection. Call [`Flow::transmit`] after the last of a bundle.
-    pub(crate) fn handle(&mut self, segment: &Segment<'_>, now: Instant) {
+    /// Takes a segment of this connection. Call [`Flow::transmit`] after the last of a bundle. `room`
+    /// is what the socket keeps until it is read, in bytes.
+    pub(crate) fn handle(&mut self, segment: &Segment<'_>, room: usize, now: Instant) {
         self.connection.handle_segment(segment, now);
         if !self.established && self.connection.is_established() {
             self.established = true;
@@ -96,7 +102,14 @@ impl Flow {
             let shell = [local, remote]
                 .iter()
                 .any(|end| SHELL_PORTS.contains(&end.port()));
+            let short = self.connection.rtt().is_some_and(|rtt| rtt < SHORT_PATH);
+            let receive_window = if short {
+                RECEIVE_WINDOW.min(room.max(MIN_WINDOW))
+            } else {
+                RECEIVE_WINDOW
+            };
             self.connection.set_limits(Limits {
+                receive_window,
                 silence: if shell {
                     SHELL_IDLE_TIMEOUT
                 } else {
