@@ -3,14 +3,19 @@
 use anyhow::{Context, Result};
 use api_types::{CreateGroupRequest, Group, PatchGroupRequest};
 use clap::{Args as ClapArgs, Subcommand};
-use client::Client;
+use client::{Client, UserQuery};
+use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
 use crate::csv;
+use crate::failure::Advice;
 use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::ui::output::{Column, Format, Listing, Table, join};
+
+/// Requests under way at a time.
+const AT_ONCE: usize = 8;
 
 /// Manage groups of people.
 #[derive(ClapArgs)]
@@ -161,12 +166,26 @@ async fn create(args: CreateArgs, session: &Session) -> Result<()> {
 
 async fn list(args: ListArgs, session: &Session) -> Result<()> {
     let organization = organization(session, &args.organization).await?;
-    let found = session.client()?.groups(&organization).await?;
+    let found = with_members(session, &organization).await?;
     if found.is_empty() && args.listing.format() != Format::Json {
         session.note("No groups found. Create one with 'coder groups create <name>'.");
         return Ok(());
     }
     args.listing.print(&found, &found)
+}
+
+/// Groups of an organization; servers may leave members out of the list.
+async fn with_members(session: &Session, organization: &str) -> Result<Vec<Group>> {
+    let client = session.client()?;
+    let listed = client.groups(organization).await?;
+    let whole = futures::stream::iter(listed).map(|group| async move {
+        if group.members.is_empty() && group.total_member_count > 0 {
+            client.group_by_name(organization, &group.name).await
+        } else {
+            Ok(group)
+        }
+    });
+    Ok(whole.buffered(AT_ONCE).try_collect().await?)
 }
 
 async fn edit(args: EditArgs, session: &Session) -> Result<()> {
@@ -188,23 +207,43 @@ async fn edit(args: EditArgs, session: &Session) -> Result<()> {
     )
 }
 
-/// Ids of people; the server finds them by name or e-mail address.
+/// Ids of people. The API finds them by name; addresses have to be searched for.
 async fn people(client: &Client, named: &[String]) -> Result<Vec<String>> {
     let mut ids = Vec::new();
     for name in csv::split_all(named) {
-        let id = match name.parse::<Uuid>() {
-            Ok(id) => id,
-            Err(_) => {
-                client
-                    .user(&name)
-                    .await
-                    .with_context(|| format!("find user {name:?}"))?
-                    .id
-            }
+        let id = if let Ok(id) = name.parse::<Uuid>() {
+            id
+        } else if name.contains('@') {
+            by_address(client, &name).await?
+        } else {
+            client
+                .user(&name)
+                .await
+                .with_context(|| format!("find user {name:?}"))?
+                .id
         };
         ids.push(id.to_string());
     }
     Ok(ids)
+}
+
+async fn by_address(client: &Client, address: &str) -> Result<Uuid> {
+    let query = UserQuery {
+        q: address.to_lowercase(),
+        ..UserQuery::default()
+    };
+    let found = client.users(&query).await.context("search for users")?;
+    found
+        .users
+        .iter()
+        .find(|u| u.email.eq_ignore_ascii_case(address))
+        .map(|u| u.id)
+        .ok_or_else(|| {
+            Advice::error(
+                format!("there is no user with the address {address:?}, or you may not see them"),
+                "'coder users list' shows whom you may see.",
+            )
+        })
 }
 
 async fn delete(args: DeleteArgs, session: &Session) -> Result<()> {

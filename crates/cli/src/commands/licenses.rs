@@ -151,12 +151,15 @@ fn read(path: &std::path::Path) -> Result<String> {
 }
 
 async fn list(args: ListArgs, session: &Session) -> Result<()> {
-    let licenses = match session.client()?.licenses().await {
-        Err(e) if e.is_not_found() => Vec::new(),
-        other => other?,
+    let (licenses, hint) = match session.client()?.licenses().await {
+        Err(e) if e.is_not_found() => (Vec::new(), "No licenses: this deployment needs none."),
+        other => (
+            other?,
+            "No licenses found. Add one with 'coder licenses add'.",
+        ),
     };
     if licenses.is_empty() && args.listing.format() != Format::Json {
-        session.note("No licenses found: this deployment needs none.");
+        session.note(hint);
         return Ok(());
     }
     args.listing.print(&licenses, &licenses)

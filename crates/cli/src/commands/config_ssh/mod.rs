@@ -18,6 +18,9 @@ use options::Remembered;
 
 /// Let OpenSSH reach workspaces: writes a section of its configuration.
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  coder config-ssh --dry-run\n  coder config-ssh -o ForwardAgent=yes\n  ssh dev.coder"
+)]
 pub struct Args {
     /// OpenSSH configuration to change.
     #[arg(

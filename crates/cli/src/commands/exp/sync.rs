@@ -130,7 +130,7 @@ impl Table for Dependencies {
 
 #[derive(Debug, Serialize)]
 struct Unit {
-    #[serde(rename = "unit")]
+    #[serde(rename = "unit_name")]
     name: String,
     status: String,
     is_ready: bool,

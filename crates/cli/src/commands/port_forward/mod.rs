@@ -18,8 +18,12 @@ use crate::session::Session;
 use crate::target::Target;
 use spec::{Protocol, Spec};
 
-/// Make ports of a workspace reachable on this machine.
+/// Make ports of a workspace reachable on this machine. For the other direction
+/// see 'coder ssh -R'.
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  coder port-forward dev --tcp 8080                  # the same port here\n  coder port-forward dev --tcp 5678:1234             # 1234 there is 5678 here\n  coder port-forward dev --tcp 8080,9000:3000,9090-9092 --udp 5353:53\n  coder port-forward dev --tcp 0.0.0.0:8080:8080     # for other machines too"
+)]
 pub struct Args {
     /// The workspace.
     workspace: String,

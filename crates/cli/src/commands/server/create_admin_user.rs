@@ -43,7 +43,7 @@ pub struct Args {
     ssh_keygen_algorithm: String,
 
     /// Kept for scripts: no connection URL is printed.
-    #[arg(long, hide = true)]
+    #[arg(long)]
     raw_url: bool,
 }
 

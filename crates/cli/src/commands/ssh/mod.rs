@@ -23,8 +23,12 @@ use crate::session::Session;
 use crate::target::Target;
 use crate::ui::time;
 
-/// Open a shell in a workspace, or run a command in it.
+/// Open a shell in a workspace, or run a command in it. 'coder config-ssh' lets
+/// the ssh of your system do the same, with everything that it can.
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  coder ssh dev\n  coder ssh dev -- ls -la\n  coder ssh ann/dev.main -R 8080:localhost:3000"
+)]
 pub struct Args {
     /// The workspace, perhaps with its agent: <workspace>[.<agent>], <owner>/<workspace>.
     workspace: String,

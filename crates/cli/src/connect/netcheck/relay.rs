@@ -10,6 +10,11 @@ use super::{Message, Severity};
 /// A relay that works answers within seconds, from anywhere.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// An answer that takes longer was lost.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Of so many answers the quickest counts.
+const SAMPLES: usize = 3;
+
 /// What was found in a region.
 #[derive(Debug, Serialize)]
 pub struct RegionReport {
@@ -182,8 +187,23 @@ async fn round_trip(config: &Config) -> Result<Duration, String> {
             update(PeerUpdateKind::ReadyForHandshake),
         ]);
     }
-    let pong = one.ping(other.id()).await.map_err(|e| e.to_string())?;
-    Ok(pong.latency)
+    let mut best = answer(one, other).await;
+    // The first packet meets caches and links that the next ones do not.
+    for _ in 1..SAMPLES {
+        best = best.min(answer(one, other).await);
+    }
+    Ok(best)
+}
+
+/// Pings until there is an answer: a relay may not know an end yet that has just
+/// connected, and drops what comes for it.
+async fn answer(one: &Conn, other: &Conn) -> Duration {
+    loop {
+        let answer = tokio::time::timeout(PATIENCE, one.ping(other.id())).await;
+        if let Ok(Ok(pong)) = answer {
+            return pong.latency;
+        }
+    }
 }
 
 /// The same settings for an end of its own.
