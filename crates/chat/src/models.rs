@@ -14,6 +14,10 @@ use uuid::Uuid;
 pub struct ModelInfo {
     /// Id of its configuration.
     pub id: Uuid,
+    /// Its organization.
+    pub organization_id: Uuid,
+    /// Its provider.
+    pub provider_id: Uuid,
     /// Type of its provider (`openai`, `anthropic`, …), which is its family of options too.
     pub provider: String,
     /// Its name for the provider.
@@ -26,6 +30,11 @@ pub struct ModelInfo {
     pub compression_threshold: i32,
     /// What is sent with every call.
     pub options: CallOptions,
+}
+
+/// Whether there is a level of reasoning of this name.
+pub fn is_effort(name: &str) -> bool {
+    llm::ReasoningEffort::parse(name).is_some()
 }
 
 /// What a call is for.

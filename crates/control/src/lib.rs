@@ -6,11 +6,13 @@
 
 mod access_lists;
 pub mod agents;
+mod ai;
 mod api_keys;
 pub mod apps;
 mod audit;
 mod authcheck;
 mod builds;
+mod chats;
 mod crypto_keys;
 mod custom_roles;
 mod deployment;
@@ -36,6 +38,7 @@ mod templates;
 pub mod users;
 mod workspaces;
 
+pub use chats::{ChatFileData, ChatListQuery, ChatSetting, MAX_CHAT_FILE};
 pub use crypto_keys::CryptoKey;
 pub use error::{Error, Kind, NOT_FOUND};
 pub use files::{MAX_UPLOAD, TAR, ZIP};
@@ -57,6 +60,7 @@ pub struct Control {
 }
 
 struct Inner {
+    chats: chats::Chats,
     store: Store,
     settings: Settings,
     sessions: sessions::Cache,
@@ -70,6 +74,7 @@ impl Control {
     pub fn new(store: Store, settings: Settings) -> Self {
         Control {
             inner: Arc::new(Inner {
+                chats: chats::Chats::new(&store),
                 store,
                 settings,
                 sessions: sessions::Cache::default(),
@@ -87,6 +92,10 @@ impl Control {
     /// The database.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    pub(crate) fn chats(&self) -> &chats::Chats {
+        &self.inner.chats
     }
 
     pub(crate) fn forms(&self) -> &templates::forms::Forms {

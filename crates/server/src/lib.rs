@@ -4,12 +4,15 @@
 
 mod agent_conn;
 mod agent_rpc;
+mod apps;
 mod auth;
 mod binaries;
+mod chats;
 mod error;
 mod events;
 mod extract;
 mod health;
+mod jwt;
 mod middleware;
 pub mod options;
 mod router;
@@ -21,6 +24,7 @@ mod tailnet;
 mod ws;
 
 pub use agent_rpc::LiveAgents;
+pub use apps::Apps;
 pub use auth::{Actor, CookiePolicy, MaybeActor};
 pub use binaries::{Binaries, BinarySource};
 pub use error::ApiError;

@@ -6,7 +6,8 @@ use axum::middleware::{from_fn_with_state, map_request};
 use axum::routing::get;
 use http::StatusCode;
 
-use crate::middleware::{gate, outer};
+use crate::apps::{divert, start};
+use crate::middleware::{gate, outer, redirect};
 use crate::{ApiError, AppState, routes};
 
 /// The whole application.
@@ -14,8 +15,12 @@ pub fn router(state: AppState) -> Router {
     // Layers of a router see a request when its route is chosen already; one
     // around it comes before.
     Router::new()
-        .fallback_service(routed(state))
+        .fallback_service(routed(state.clone()))
         .layer(map_request(collapse_slashes))
+        // Apps get their paths as they are.
+        .layer(from_fn_with_state(state.clone(), redirect))
+        .layer(from_fn_with_state(state.clone(), divert))
+        .layer(from_fn_with_state(state, outer))
 }
 
 /// Several slashes count as one: people and scripts glue URLs together.
@@ -44,8 +49,10 @@ fn routed(state: AppState) -> Router {
     let gate = from_fn_with_state(state.clone(), gate);
     Router::new()
         .nest("/api/v2", routes::api())
+        .nest("/api/experimental", routes::experimental())
         .route("/api/v2/", get(routes::deployment::hello))
         .merge(routes::pages::router())
+        .merge(start::router())
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
@@ -60,6 +67,5 @@ fn routed(state: AppState) -> Router {
         .merge(routes::binaries::router())
         // Asked by load balancers, every second: nothing stands before it.
         .route("/healthz", get(|| async { "OK" }))
-        .layer(from_fn_with_state(state.clone(), outer))
         .with_state(state)
 }

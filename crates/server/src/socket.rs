@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -62,9 +62,10 @@ impl Socket {
     }
 
     /// Accepts, and sends every text of a stream. The end of the stream is a normal closure.
-    pub(crate) fn send<S>(self, texts: S) -> Response
+    pub(crate) fn send<S, T>(self, texts: S) -> Response
     where
-        S: Stream<Item = Result<String, ApiError>> + Send + 'static,
+        S: Stream<Item = Result<T, ApiError>> + Send + 'static,
+        T: Into<Utf8Bytes> + Send + 'static,
     {
         self.0.on_upgrade(move |socket| pump(socket, texts))
     }
@@ -101,9 +102,10 @@ fn check_origin(parts: &Parts, state: &AppState) -> Result<(), ApiError> {
     .with_detail("The Origin header names another host than the server's."))
 }
 
-async fn pump<S>(mut socket: WebSocket, texts: S)
+async fn pump<S, T>(mut socket: WebSocket, texts: S)
 where
-    S: Stream<Item = Result<String, ApiError>> + Send + 'static,
+    S: Stream<Item = Result<T, ApiError>> + Send + 'static,
+    T: Into<Utf8Bytes> + Send + 'static,
 {
     let mut texts = std::pin::pin!(texts);
     let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);

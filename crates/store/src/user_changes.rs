@@ -296,6 +296,17 @@ impl Conn {
             .collect()
     }
 
+    /// Forgets a setting of a user, if it was made.
+    ///
+    /// # Errors
+    /// [`StoreError::Forbidden`].
+    pub async fn user_config_delete(&self, who: &Subject, user: Uuid, key: &str) -> Result<()> {
+        who.may(Action::UpdatePersonal, &user_object(user))?;
+        let sql = "DELETE FROM user_configs WHERE user_id = $1 AND key = $2";
+        self.execute(sql, &[&user, &key]).await?;
+        Ok(())
+    }
+
     /// A statement that must touch a row.
     async fn touch(&self, sql: &str, params: &[crate::conn::SqlParam<'_>]) -> Result<()> {
         if self.execute(sql, params).await? == 0 {

@@ -14,6 +14,7 @@ mod run_tools;
 
 pub use answer::{Answer, MAX_ANSWER, TooLarge};
 pub use decide::{Decision, Facts, MAX_STEPS, decide};
+pub use prepare::{PLAN_INSTRUCTIONS, USER_PROMPT, USER_THRESHOLD};
 pub use retry::{MAX_ATTEMPTS, chat_error, pause};
 
 use std::time::Duration;

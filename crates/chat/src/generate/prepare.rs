@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use llm::{Error, ErrorKind, ReasoningEffort, Request, ToolChoice};
 use store::{StoreError, UserRef};
-use uuid::Uuid;
 
 use super::{Runner, Turn};
 use crate::models::{Call, Purpose};
@@ -151,7 +150,6 @@ impl Runner {
         turn.model
             .options
             .apply(&mut request, &turn.model.provider, effort);
-        request.headers = headers(chat);
         Ok(request)
     }
 
@@ -175,21 +173,4 @@ impl Runner {
             })
             .collect())
     }
-}
-
-/// What a provider may log of where a call comes from.
-fn headers(chat: &store::chats::ChatRow) -> Vec<(&'static str, String)> {
-    let mut headers = vec![("X-Coder-Owner-Id", chat.owner_id.to_string())];
-    let named: (Uuid, Option<Uuid>) = match chat.parent_chat_id {
-        Some(parent) => (parent, Some(chat.id)),
-        None => (chat.id, None),
-    };
-    headers.push(("X-Coder-Chat-Id", named.0.to_string()));
-    if let Some(child) = named.1 {
-        headers.push(("X-Coder-Subchat-Id", child.to_string()));
-    }
-    if let Some(workspace) = chat.workspace_id {
-        headers.push(("X-Coder-Workspace-Id", workspace.to_string()));
-    }
-    headers
 }

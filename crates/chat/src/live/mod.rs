@@ -6,10 +6,12 @@
 
 mod episode;
 pub mod events;
+mod parts;
 mod room;
 mod viewer;
 
 pub use episode::{Attempt, EpisodeWriter};
+pub use parts::Parts;
 pub use viewer::Viewer;
 
 use std::collections::HashMap;

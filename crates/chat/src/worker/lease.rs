@@ -1,6 +1,7 @@
 //! A run's hold on its chat: what it knows of the row, and whether that still holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_types::ChatStatus;
 use store::StoreError;
@@ -8,8 +9,11 @@ use store::chats::ChatRow;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::Shared;
+use super::{Poke, Shared};
 use crate::machine::{Claimed, Fence, MachineError, Op, Outcome};
+
+/// Pause before a row that could not be read is read again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// A run's hold on its chat.
 pub(crate) struct Lease {
@@ -18,15 +22,18 @@ pub(crate) struct Lease {
     pub(crate) chat: ChatRow,
     /// The run.
     pub(crate) runner: Uuid,
-    poked: watch::Receiver<i64>,
+    poked: watch::Receiver<Poke>,
     /// Up to which snapshot the row was read.
     seen: i64,
+    /// How often it was read after something may have been missed.
+    missed: u64,
 }
 
 impl Lease {
-    pub(crate) fn new(shared: Arc<Shared>, claimed: Claimed, poked: watch::Receiver<i64>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, claimed: Claimed, poked: watch::Receiver<Poke>) -> Self {
         Lease {
             shared,
+            missed: 0,
             seen: claimed.chat.snapshot_version,
             chat: claimed.chat,
             runner: claimed.runner,
@@ -75,8 +82,12 @@ impl Lease {
         let status = self.chat.status.clone();
         loop {
             let said = *self.poked.borrow_and_update();
-            // i64::MAX means that something may have been missed.
-            if said > self.seen && self.reload_quietly(said).await {
+            let news = said.snapshot > self.seen || said.missed > self.missed;
+            if news {
+                if !self.reload_quietly(said).await {
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
                 let same = self.is_ours()
                     && self.chat.history_version == history
                     && self.chat.status == status;
@@ -92,12 +103,11 @@ impl Lease {
     }
 
     /// Reads the row; whether that succeeded. A database that is away breaks nothing by itself.
-    async fn reload_quietly(&mut self, said: i64) -> bool {
+    async fn reload_quietly(&mut self, said: Poke) -> bool {
         match self.reload().await {
             Ok(()) => {
-                if said != i64::MAX {
-                    self.seen = self.seen.max(said);
-                }
+                self.seen = self.seen.max(said.snapshot);
+                self.missed = said.missed;
                 true
             }
             Err(StoreError::NotFound) => {

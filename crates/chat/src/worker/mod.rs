@@ -12,10 +12,13 @@ pub(crate) use lease::Lease;
 pub(crate) use side::SideCalls;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_types::{ChatError, ChatErrorKind, ChatStatus};
 use authz::{Policy, Subject, System};
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -24,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::generate::Runner;
-use crate::machine::{Claim, Claimed, Machine, MachineError, STALE_SECONDS};
+use crate::machine::{Claim, Claimed, Machine, MachineError, Op, STALE_SECONDS};
 use crate::models::Models;
 use crate::tools::Toolbox;
 
@@ -66,9 +69,18 @@ pub(crate) struct Shared {
     cancel: CancellationToken,
 }
 
+/// What a run was told of its chat.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poke {
+    /// The newest snapshot heard of.
+    pub(crate) snapshot: i64,
+    /// How often something may have been missed.
+    pub(crate) missed: u64,
+}
+
 struct Handle {
     runner: Uuid,
-    poke: watch::Sender<i64>,
+    poke: watch::Sender<Poke>,
 }
 
 /// How a worker begins.
@@ -231,16 +243,23 @@ impl Shared {
         }
         let chat = claimed.chat.id;
         let runner = claimed.runner;
-        let (poke, poked) = watch::channel(claimed.chat.snapshot_version);
+        let (poke, poked) = watch::channel(Poke {
+            snapshot: claimed.chat.snapshot_version,
+            missed: 0,
+        });
         // A run before this one finds itself fenced.
         self.runners.lock().insert(chat, Handle { runner, poke });
         let shared = self.clone();
         self.tasks.spawn(async move {
             let lease = Lease::new(shared.clone(), claimed, poked);
             let cancel = shared.cancel.clone();
-            tokio::select! {
-                () = Runner::new(lease).run() => {}
-                () = cancel.cancelled() => {}
+            let run = AssertUnwindSafe(Runner::new(lease).run()).catch_unwind();
+            let panicked = tokio::select! {
+                ended = run => ended.is_err(),
+                () = cancel.cancelled() => false,
+            };
+            if panicked {
+                shared.broke(chat, runner).await;
             }
             let mut runners = shared.runners.lock();
             if runners.get(&chat).is_some_and(|h| h.runner == runner) {
@@ -249,11 +268,42 @@ impl Shared {
         });
     }
 
+    /// A run panicked: the user must not wait for it.
+    async fn broke(&self, chat: Uuid, runner: Uuid) {
+        tracing::error!(%chat, "chats: a run panicked");
+        let machine = &self.parts.machine;
+        let told = async {
+            let row = machine
+                .store()
+                .conn()
+                .await?
+                .chat_read(&self.who, chat)
+                .await?;
+            if row.runner_id != Some(runner) {
+                return Ok(());
+            }
+            let op = match row.status {
+                ChatStatus::Interrupting => Op::FinishInterruption(Vec::new()),
+                _ => Op::FinishError(ChatError {
+                    message: "The server failed while it worked on this chat. This is a bug; its \
+                              log tells more. Send a message to try again."
+                        .to_owned(),
+                    kind: ChatErrorKind::Generic,
+                    ..ChatError::default()
+                }),
+            };
+            machine.apply(&self.who, chat, vec![op]).await.map(|_| ())
+        };
+        if let Err(error) = told.await {
+            tracing::error!(%error, %chat, "chats: a run that panicked is left as it is");
+        }
+    }
+
     fn poke(&self, chat: Uuid, snapshot: i64) {
         if let Some(handle) = self.runners.lock().get(&chat) {
             handle.poke.send_if_modified(|known| {
-                let newer = *known < snapshot;
-                *known = snapshot.max(*known);
+                let newer = known.snapshot < snapshot;
+                known.snapshot = snapshot.max(known.snapshot);
                 newer
             });
         }
@@ -261,7 +311,7 @@ impl Shared {
 
     fn poke_all(&self) {
         for handle in self.runners.lock().values() {
-            handle.poke.send_modify(|known| *known = i64::MAX);
+            handle.poke.send_modify(|known| known.missed += 1);
         }
     }
 

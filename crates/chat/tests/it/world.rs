@@ -95,6 +95,8 @@ impl Models for Script {
         Box::pin(async move {
             Ok(ModelInfo {
                 id,
+                organization_id: Uuid::nil(),
+                provider_id: Uuid::nil(),
                 provider: "openai".into(),
                 model: "scripted".into(),
                 display_name: "Scripted".into(),

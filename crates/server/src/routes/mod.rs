@@ -11,17 +11,21 @@ mod agent_pty;
 mod agent_watch;
 mod agents;
 mod agents_me;
+mod applications;
 mod audit;
 pub(crate) mod binaries;
+mod chats;
 mod debug;
 pub(crate) mod deployment;
 pub(crate) mod derp;
 mod external_agents;
+mod dynamic_parameters;
 mod external_auth;
 mod files;
 mod groups;
 mod init_script;
 mod job_logs;
+mod notifications;
 mod organization_changes;
 mod organizations;
 pub(crate) mod pages;
@@ -54,14 +58,18 @@ pub fn api() -> Router<AppState> {
         .merge(agent_ports::router())
         .merge(agent_pty::router())
         .merge(agents_me::router())
+        .merge(applications::router())
         .merge(audit::router())
+        .merge(chats::router())
         .merge(debug::router())
         .merge(deployment::router())
         .merge(external_agents::router())
+        .merge(dynamic_parameters::router())
         .merge(external_auth::router())
         .merge(files::router())
         .merge(groups::router())
         .merge(init_script::router())
+        .merge(notifications::router())
         .merge(organization_changes::router())
         .merge(organizations::router())
         .merge(provisioners::router())
@@ -77,5 +85,12 @@ pub fn api() -> Router<AppState> {
         .merge(workspace_settings::router())
         .merge(workspace_watch::router())
         .merge(workspaces::router())
+        .fallback(|| async { ApiError::no_route() })
+}
+
+/// What older clients look for below `/api/experimental`.
+pub fn experimental() -> Router<AppState> {
+    Router::new()
+        .merge(chats::router())
         .fallback(|| async { ApiError::no_route() })
 }

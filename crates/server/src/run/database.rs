@@ -54,6 +54,15 @@ async fn answer(store: &Store) -> Result<(), RunError> {
 }
 
 impl Database {
+    /// Whether other servers may work on the same database: not on our own, so that what a
+    /// killed server left behind need not be waited for.
+    pub(super) fn neighbours(&self) -> chat::worker::Neighbours {
+        match self.embedded {
+            Some(_) => chat::worker::Neighbours::None,
+            None => chat::worker::Neighbours::Possible,
+        }
+    }
+
     pub(super) async fn close(self) {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

@@ -11,18 +11,18 @@ mod bundles;
 mod database;
 mod error;
 mod jobs;
+mod listen;
 mod logging;
 mod settings;
 mod stop;
 mod stun;
+mod tls;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control::Control;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -30,11 +30,13 @@ use uuid::Uuid;
 pub use admin::{Admin, serve_database};
 pub use bundles::Bundles;
 pub use error::RunError;
+pub(crate) use listen::ByTls;
+use listen::Listeners;
 pub use logging::logging;
 pub use stop::{How, Stop};
 
 use crate::options::Options;
-use crate::{AppState, Health, LiveAgents, RateLimits, Tailnet};
+use crate::{AppState, Apps, Health, LiveAgents, RateLimits, Tailnet};
 
 /// How long requests under way may take once the server stops.
 const REQUESTS_GRACE: Duration = Duration::from_secs(3);
@@ -62,10 +64,9 @@ pub async fn run(
     stop: Stop,
     ready: impl FnOnce(&str),
 ) -> Result<(), RunError> {
-    let listener = listen(&options).await?;
-    let address = listener.local_addr().map_err(RunError::listen(""))?;
+    let listeners = Listeners::open(&options).await?;
     if options.text("access-url").is_empty() {
-        options.set("access-url", format!("http://{}", reachable(address)));
+        options.set("access-url", listeners.url()?);
     }
     let control_settings = settings::control(&options)?;
     let access_url = control_settings.access_url.clone();
@@ -82,6 +83,7 @@ pub async fn run(
         tailnet_settings,
         Uuid::new_v4(),
     );
+    let apps = Apps::new(control.clone(), tailnet.clone());
     let state = AppState {
         control: control.clone(),
         http: Arc::new(settings::http(&options, deployment_id)?),
@@ -90,8 +92,9 @@ pub async fn run(
             options.on("dangerous-disable-rate-limits"),
         )),
         tailnet: tailnet.clone(),
-        health: Health::default(),
         live_agents: LiveAgents::default(),
+        apps: apps.clone(),
+        health: Health::default(),
         binaries: bundles.binaries(),
     };
 
@@ -106,19 +109,44 @@ pub async fn run(
         async move { control.agents_run(loops).await }
     });
     tasks.spawn({
+        let loops = loops.clone();
+        async move { apps.run(loops).await }
+    });
+    tasks.spawn({
         let (control, loops) = (control.clone(), loops.clone());
         async move { control.lifecycle_run(loops).await }
     });
+    let agent = format!(
+        "coder-agents/{} ({}/{})",
+        api_types::VERSION,
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    let gateway = gateway::Gateway::new(
+        database.store.clone(),
+        control.settings().seal.clone(),
+        llm::Http::new(&agent)
+            .map_err(|error| control::Error::new(control::Kind::Internal, error.message))?,
+        gateway::Options::default(),
+    );
+    crate::chats::start(
+        &control,
+        gateway,
+        Arc::new(chat::tools::NoTools),
+        database.neighbours(),
+        &tasks,
+        &loops,
+    );
     stun::serve(stun, &tasks, &loops);
     let jobs = jobs::start(&control, &options, &bundles, &places, &tasks, &loops).await?;
 
     let requests = CancellationToken::new();
-    let served = serve(listener, state, requests.clone());
+    let served = listeners.serve(crate::router(state), requests.clone());
     tokio::pin!(served);
     bundles.release();
     ready(access_url.as_str());
     tokio::select! {
-        result = &mut served => result?,
+        () = &mut served => {}
         how = stop.asked() => {
             tracing::info!(how = how.name(), "stopping");
             jobs.end(how, &stop).await;
@@ -138,43 +166,4 @@ pub async fn run(
     database.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn listen(options: &Options) -> Result<TcpListener, RunError> {
-    let address = options.text("http-address");
-    if address.is_empty() {
-        return Err(RunError::NoListener);
-    }
-    TcpListener::bind(address)
-        .await
-        .map_err(RunError::listen(address))
-}
-
-/// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        ip if !ip.is_unspecified() => address,
-        std::net::IpAddr::V4(_) => ([127, 0, 0, 1], address.port()).into(),
-        std::net::IpAddr::V6(_) => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),
-    }
-}
-
-/// Serves until cancelled, then until the last request is answered.
-async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    cancel: CancellationToken,
-) -> Result<(), RunError> {
-    use axum::serve::ListenerExt as _;
-    // Small answers must not wait for more to come.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot switch off delays of a connection");
-        }
-    });
-    let app = crate::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(cancel.cancelled_owned())
-        .await
-        .map_err(RunError::listen(""))
 }

@@ -1,0 +1,312 @@
+//! What people do to a chat that goes on: say, edit, stop, queue, answer.
+
+use api_types::{
+    Chat, ChatBusyBehavior, ChatMessagePart, ChatPlanMode, CreateChatMessageRequest,
+    CreateChatMessageResponse, EditChatMessageRequest, EditChatMessageResponse,
+    SubmitToolResultsRequest,
+};
+use authz::Subject;
+use chat::live::events;
+use chat::machine::{Op, Outcome, UserMessage};
+use serde_json::Value;
+use store::chats::ChatRow;
+use uuid::Uuid;
+
+use super::{content, refused, shown};
+use crate::{Control, Error, Result};
+
+/// Until there are MCP servers, none can be named.
+pub(super) fn no_mcp_servers() -> Error {
+    Error::invalid("One or more MCP server IDs are invalid or disabled.")
+}
+
+fn shown_messages(outcome: &Outcome) -> Vec<api_types::ChatMessage> {
+    outcome
+        .inserted
+        .iter()
+        .filter(|row| events::is_shown(row))
+        .map(events::message)
+        .collect()
+}
+
+impl Control {
+    async fn chat_apply(&self, who: &Subject, id: Uuid, op: Op, archived: &str) -> Result<Outcome> {
+        self.chat_machine()
+            .apply(who, id, vec![op])
+            .await
+            .map_err(|error| refused(error, archived))
+    }
+
+    /// Says something.
+    pub async fn chat_message_create(
+        &self,
+        who: &Subject,
+        id: Uuid,
+        request: CreateChatMessageRequest,
+    ) -> Result<CreateChatMessageResponse> {
+        const ARCHIVED: &str = "Cannot send messages to an archived chat.";
+        let row = self.chat_of_owner(who, id, "send messages").await?;
+        if row.archived {
+            return Err(Error::invalid(ARCHIVED));
+        }
+        let interrupt = match request.busy_behavior {
+            ChatBusyBehavior::Unset | ChatBusyBehavior::Queue => false,
+            ChatBusyBehavior::Interrupt => true,
+            _ => return Err(Error::invalid("Invalid busy_behavior value.")),
+        };
+        let message = self
+            .chat_said(
+                who,
+                &row,
+                &request.content,
+                request.model_config_id,
+                request.reasoning_effort.as_deref(),
+            )
+            .await?;
+        self.chat_modes_set(who, &row, request.plan_mode, request.mcp_server_ids)
+            .await?;
+        let outcome = self
+            .chat_apply(who, id, Op::Send(message, interrupt), ARCHIVED)
+            .await?;
+        let messages = shown_messages(&outcome);
+        Ok(match &outcome.queued {
+            Some(queued) => CreateChatMessageResponse {
+                queued: true,
+                queued_message: Some(events::queued(id, queued)),
+                messages,
+                ..CreateChatMessageResponse::default()
+            },
+            None => CreateChatMessageResponse {
+                message: messages.last().cloned(),
+                messages,
+                ..CreateChatMessageResponse::default()
+            },
+        })
+    }
+
+    /// Replaces a message and all after it.
+    pub async fn chat_message_update(
+        &self,
+        who: &Subject,
+        id: Uuid,
+        message: i64,
+        request: EditChatMessageRequest,
+    ) -> Result<EditChatMessageResponse> {
+        const ARCHIVED: &str = "Cannot edit messages in an archived chat.";
+        let row = self.chat_of_owner(who, id, "edit messages").await?;
+        if row.archived {
+            return Err(Error::invalid(ARCHIVED));
+        }
+        let said = self
+            .chat_said(
+                who,
+                &row,
+                &request.content,
+                request.model_config_id,
+                request.reasoning_effort.as_deref(),
+            )
+            .await?;
+        self.chat_modes_set(who, &row, None, request.mcp_server_ids)
+            .await?;
+        let op = Op::Edit {
+            message,
+            content: said.content,
+            model_config_id: request.model_config_id.map(|_| said.model_config_id),
+            reasoning_effort: said.reasoning_effort,
+            created_by: said.created_by,
+        };
+        let outcome = self.chat_apply(who, id, op, ARCHIVED).await?;
+        let messages = shown_messages(&outcome);
+        Ok(EditChatMessageResponse {
+            message: messages.first().cloned().unwrap_or_default(),
+            messages,
+            deleted_message_ids: outcome.deleted,
+            warnings: Vec::new(),
+        })
+    }
+
+    async fn chat_said(
+        &self,
+        who: &Subject,
+        row: &ChatRow,
+        input: &[api_types::ChatInputPart],
+        model: Option<Uuid>,
+        effort: Option<&str>,
+    ) -> Result<UserMessage> {
+        let effort = content::effort(effort)?;
+        let conn = self.store().conn().await?;
+        let parts = content::content(&conn, who, input).await?;
+        drop(conn);
+        let model_config_id = match model.filter(|id| !id.is_nil()) {
+            Some(id) => {
+                self.chat_model(who, row.organization_id, Some(id))
+                    .await?
+                    .id
+            }
+            None => row.last_model_config_id,
+        };
+        Ok(UserMessage {
+            content: parts,
+            model_config_id,
+            reasoning_effort: effort.or_else(|| row.last_reasoning_effort.clone()),
+            created_by: who.user_id().unwrap_or(row.owner_id),
+        })
+    }
+
+    /// Switches that come with a message.
+    async fn chat_modes_set(
+        &self,
+        who: &Subject,
+        row: &ChatRow,
+        plan: Option<ChatPlanMode>,
+        servers: Option<Vec<Uuid>>,
+    ) -> Result<()> {
+        let plan = plan.map(|mode| plan_mode(&mode)).transpose()?;
+        if servers.is_some_and(|ids| !ids.is_empty()) {
+            return Err(no_mcp_servers());
+        }
+        if let Some(mode) = plan.filter(|mode| *mode != row.plan_mode) {
+            let tx = self.store().begin(who).await?;
+            tx.chat_plan_mode_set(who, row, mode).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Stops what runs.
+    pub async fn chat_interrupt(&self, who: &Subject, id: Uuid) -> Result<Chat> {
+        let outcome = self
+            .chat_apply(who, id, Op::Interrupt, "Cannot interrupt an archived chat.")
+            .await?;
+        Ok(shown(&outcome.chat))
+    }
+
+    /// Asks for a summary that takes the place of the conversation.
+    pub async fn chat_compact(&self, who: &Subject, id: Uuid) -> Result<Chat> {
+        const ARCHIVED: &str = "Cannot compact an archived chat.";
+        self.chat_of_owner(who, id, "compact the chat").await?;
+        let outcome = self
+            .chat_apply(who, id, Op::RequestCompaction, ARCHIVED)
+            .await?;
+        Ok(shown(&outcome.chat))
+    }
+
+    /// Takes the conversation out of the model's sight.
+    pub async fn chat_clear(&self, who: &Subject, id: Uuid) -> Result<Chat> {
+        const ARCHIVED: &str = "Cannot clear an archived chat.";
+        self.chat_of_owner(who, id, "clear the chat").await?;
+        let outcome = self.chat_apply(who, id, Op::Clear, ARCHIVED).await?;
+        Ok(shown(&outcome.chat))
+    }
+
+    /// Repairs a chat in no valid state.
+    pub async fn chat_reconcile(&self, who: &Subject, id: Uuid) -> Result<Chat> {
+        let outcome = self
+            .chat_apply(
+                who,
+                id,
+                Op::ReconcileInvalid,
+                "The chat is in a valid state: it is archived.",
+            )
+            .await?;
+        Ok(shown(&outcome.chat))
+    }
+
+    /// Takes a message out of the queue.
+    pub async fn chat_queued_delete(&self, who: &Subject, id: Uuid, queued: i64) -> Result<()> {
+        let row = self.chat_row(who, id).await?;
+        let conn = self.store().conn().await?;
+        if conn.chat_queue(id).await?.iter().all(|q| q.id != queued) {
+            return Err(Error::new(
+                crate::Kind::NotFound,
+                "Queued message not found.",
+            ));
+        }
+        drop((conn, row));
+        self.chat_apply(
+            who,
+            id,
+            Op::DeleteQueued(queued),
+            "Cannot delete queued messages in an archived chat.",
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Makes a message of the queue the next.
+    pub async fn chat_queued_promote(&self, who: &Subject, id: Uuid, queued: i64) -> Result<()> {
+        const ARCHIVED: &str = "Cannot promote queued messages in an archived chat.";
+        let row = self
+            .chat_of_owner(who, id, "promote queued messages")
+            .await?;
+        if row.archived {
+            return Err(Error::invalid(ARCHIVED));
+        }
+        let conn = self.store().conn().await?;
+        if conn.chat_queue(id).await?.iter().all(|q| q.id != queued) {
+            return Err(Error::new(
+                crate::Kind::NotFound,
+                "Queued message not found.",
+            ));
+        }
+        drop(conn);
+        self.chat_apply(who, id, Op::Promote(queued), ARCHIVED)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the client's answers to its own tools.
+    pub async fn chat_tool_results(
+        &self,
+        who: &Subject,
+        id: Uuid,
+        request: SubmitToolResultsRequest,
+    ) -> Result<()> {
+        const ARCHIVED: &str = "Cannot submit tool results to an archived chat.";
+        let row = self.chat_of_owner(who, id, "submit tool results").await?;
+        if row.archived {
+            return Err(Error::invalid(ARCHIVED));
+        }
+        if request.results.is_empty() {
+            return Err(Error::invalid("Invalid tool results.")
+                .with_detail("At least one result is required."));
+        }
+        if row.status != api_types::ChatStatus::RequiresAction {
+            return Err(Error::conflict("Chat is not waiting for tool results.")
+                .with_detail(format!("The chat is {}.", row.status)));
+        }
+        let results = request
+            .results
+            .into_iter()
+            .map(|result| {
+                let value = if result.is_error {
+                    serde_json::json!({ "error": error_text(&result.output) })
+                } else {
+                    result.output
+                };
+                let mut part =
+                    ChatMessagePart::tool_result(&result.tool_call_id, "", value, result.is_error);
+                part.created_at = Some(chrono::Utc::now());
+                part
+            })
+            .collect();
+        self.chat_apply(who, id, Op::CompleteRequiresAction(results), ARCHIVED)
+            .await?;
+        Ok(())
+    }
+}
+
+fn error_text(output: &Value) -> String {
+    output
+        .as_str()
+        .map_or_else(|| output.to_string(), str::to_owned)
+}
+
+/// A plan mode as stored.
+pub(super) fn plan_mode(mode: &ChatPlanMode) -> Result<&'static str> {
+    match mode {
+        ChatPlanMode::Unset => Ok(""),
+        ChatPlanMode::Plan => Ok("plan"),
+        ChatPlanMode::Other(_) => Err(Error::invalid("Invalid plan_mode value.")),
+    }
+}
