@@ -74,6 +74,7 @@ pub mod agent_api_context;
 pub mod agent_api_files;
 pub mod agent_api_git;
 pub mod agent_api_processes;
+pub mod ai;
 pub mod api_keys;
 pub mod audit;
 pub mod authorization;
@@ -103,6 +104,7 @@ pub use {
     agent_api_files::*,
     agent_api_git::*,
     agent_api_processes::*,
+    ai::*,
     api_keys::*,
     audit::*,
     authorization::*,

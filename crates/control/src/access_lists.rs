@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api_types::{
-    AclAvailable, TemplateAcl, TemplateGroup, TemplateRole, TemplateUser, UpdateTemplateAcl,
-    UpdateWorkspaceAcl, WorkspaceAcl, WorkspaceGroup, WorkspaceRole, WorkspaceUser,
+    AclAvailable, MinimalUser, TemplateAcl, TemplateGroup, TemplateRole, TemplateUser,
+    UpdateTemplateAcl, UpdateWorkspaceAcl, WorkspaceAcl, WorkspaceGroup, WorkspaceRole,
+    WorkspaceUser,
 };
 use authz::{AccessList, Action, Object, ResourceType, Sharing, Subject, System};
 use store::groups::GroupRow;
@@ -22,7 +23,9 @@ const MAX_CHANGES: usize = 1000;
 const TRACKED: &[&str] = &["user_acl", "group_acl"];
 
 /// A role on a template or a workspace.
-trait Role: PartialEq {
+pub(crate) trait Role: PartialEq {
+    /// The roles that there are, for errors.
+    const NAMES: &'static str;
     /// The actions it gives; `None` if there is no such role.
     fn actions(&self) -> Option<Vec<String>>;
     /// Whether it takes all away.
@@ -36,6 +39,8 @@ fn named(actions: &[Action]) -> Vec<String> {
 }
 
 impl Role for TemplateRole {
+    const NAMES: &'static str = "admin, use";
+
     fn actions(&self) -> Option<Vec<String>> {
         match self {
             TemplateRole::Admin => Some(vec!["*".to_owned()]),
@@ -61,6 +66,8 @@ impl Role for TemplateRole {
 }
 
 impl Role for WorkspaceRole {
+    const NAMES: &'static str = "admin, use";
+
     fn actions(&self) -> Option<Vec<String>> {
         match self {
             WorkspaceRole::Admin => {
@@ -289,6 +296,33 @@ impl Control {
         Ok(tx.commit().await?)
     }
 
+    /// Members of an organization for whom workspaces may be made, by those who may make them
+    /// for everyone.
+    pub async fn workspace_available_owners(
+        &self,
+        who: &Subject,
+        which: &OrganizationRef,
+        search: &str,
+        page: Page,
+    ) -> Result<Vec<MinimalUser>> {
+        let system = Subject::system(System::Core);
+        let conn = self.store().conn().await?;
+        let organization = conn.organization_read(who, which).await?.id;
+        let all = Object::new(ResourceType::Workspace).org(organization);
+        who.may(Action::Create, &all)?;
+        let search = search.to_lowercase().replace('\0', "");
+        let users = conn
+            .acl_candidates(&system, organization, &search, page.limit, page.offset)
+            .await?;
+        let shown = users.into_iter().map(|user| MinimalUser {
+            id: user.id,
+            username: user.username,
+            name: user.name,
+            avatar_url: user.avatar_url,
+        });
+        Ok(shown.collect())
+    }
+
     async fn sharing_allowed(&self, conn: &Conn, organization: Uuid) -> Result<()> {
         if self.settings().policy.no_workspace_sharing {
             return Err(Error::forbidden(
@@ -326,11 +360,11 @@ async fn live_workspace(conn: &Conn, who: &Subject, id: Uuid) -> Result<Workspac
     Ok(row)
 }
 
-type Named<T> = Vec<(T, Vec<String>)>;
+pub(crate) type Named<T> = Vec<(T, Vec<String>)>;
 
 /// The users and groups of access lists, each with its actions. Names and pictures are told to
 /// whoever may read the list.
-async fn named_in(
+pub(crate) async fn named_in(
     conn: &Conn,
     users: &AccessList,
     found: &AccessList,
@@ -359,13 +393,13 @@ async fn named_in(
 }
 
 /// A change of access lists: per id the actions, none to take all away.
-struct Changed {
-    users: BTreeMap<Uuid, Option<Vec<String>>>,
-    groups: BTreeMap<Uuid, Option<Vec<String>>>,
+pub(crate) struct Changed {
+    pub(crate) users: BTreeMap<Uuid, Option<Vec<String>>>,
+    pub(crate) groups: BTreeMap<Uuid, Option<Vec<String>>>,
 }
 
 impl Changed {
-    fn of<R: Role>(
+    pub(crate) fn of<R: Role>(
         users: &BTreeMap<String, R>,
         found: &BTreeMap<String, R>,
         fields: (&str, &str),
@@ -382,7 +416,12 @@ impl Changed {
     }
 
     /// Refuses to give anything to those who are not of the organization.
-    async fn check(&self, conn: &Conn, organization: Uuid, fields: (&str, &str)) -> Result<()> {
+    pub(crate) async fn check(
+        &self,
+        conn: &Conn,
+        organization: Uuid,
+        fields: (&str, &str),
+    ) -> Result<()> {
         let system = Subject::system(System::Core);
         let given = |map: &BTreeMap<Uuid, Option<Vec<String>>>| -> Vec<Uuid> {
             let given = map.iter().filter(|(_, actions)| actions.is_some());
@@ -406,7 +445,7 @@ impl Changed {
         missing(&wanted, &known, fields.1, "group")
     }
 
-    fn applied(
+    pub(crate) fn applied(
         &self,
         list: &AccessList,
         changes: &BTreeMap<Uuid, Option<Vec<String>>>,
@@ -446,7 +485,8 @@ fn entries<R: Role>(
         let actions = role.actions();
         if actions.is_none() && !role.is_none() {
             return Err(wrong(format!(
-                "the role of {id} must be admin, use or \"\""
+                "the role of {id} must be {} or \"\"",
+                R::NAMES
             )));
         }
         entries.insert(id, actions);
@@ -454,7 +494,7 @@ fn entries<R: Role>(
     Ok(entries)
 }
 
-fn diff(old: (&AccessList, &AccessList), new: (&AccessList, &AccessList)) -> AuditDiff {
+pub(crate) fn diff(old: (&AccessList, &AccessList), new: (&AccessList, &AccessList)) -> AuditDiff {
     let facts = |(users, found): (&AccessList, &AccessList)| serde_json::json!({"user_acl": users, "group_acl": found});
     AuditDiff::between(&facts(old), &facts(new), TRACKED, &[])
 }

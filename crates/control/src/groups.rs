@@ -180,7 +180,7 @@ impl Control {
     }
 }
 
-async fn find(conn: &Conn, who: &Subject, which: &GroupPath) -> Result<GroupRow> {
+pub(crate) async fn find(conn: &Conn, who: &Subject, which: &GroupPath) -> Result<GroupRow> {
     Ok(match which {
         GroupPath::Id(id) => conn.group_read(who, GroupRef::Id(*id)).await?,
         GroupPath::Name(organization, name) => {

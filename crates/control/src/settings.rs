@@ -39,6 +39,8 @@ pub struct Settings {
     pub default_quiet_hours_schedule: String,
     /// Users may set quiet hours of their own.
     pub allow_custom_quiet_hours: bool,
+    /// Modules are fetched anew for each build, whatever templates say.
+    pub provisioner_disable_module_cache: bool,
     /// Time between two looks for workspaces that start or stop by themselves.
     pub autobuild_poll_interval: Duration,
     /// Time between two looks for jobs whose daemon died.
@@ -61,6 +63,10 @@ pub struct Settings {
     pub api_keys_retention: Duration,
     /// How long audit entries are kept; zero keeps them.
     pub audit_logs_retention: Duration,
+    /// The keys that seal secrets in the database.
+    pub seal: store::seal::Seal,
+    /// Users may use keys of their own for model providers.
+    pub allow_byok: bool,
 }
 
 impl Settings {
@@ -82,6 +88,7 @@ impl Settings {
             allow_workspace_renames: false,
             default_quiet_hours_schedule: "CRON_TZ=UTC 0 0 * * *".to_owned(),
             allow_custom_quiet_hours: true,
+            provisioner_disable_module_cache: false,
             autobuild_poll_interval: Duration::from_mins(1),
             job_hang_detector_interval: Duration::from_secs(10),
             enable_terraform_debug_mode: false,
@@ -93,6 +100,8 @@ impl Settings {
             workspace_agent_logs_retention: 168 * HOUR,
             api_keys_retention: 168 * HOUR,
             audit_logs_retention: Duration::ZERO,
+            seal: store::seal::Seal::default(),
+            allow_byok: true,
         }
     }
 }

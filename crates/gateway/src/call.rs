@@ -150,12 +150,13 @@ impl Gateway {
             ));
         }
         let user = call.owner.user_id().ok_or_else(|| {
-            Error::new(ErrorKind::Generic, "Models are called in the name of users only.")
+            Error::new(
+                ErrorKind::Generic,
+                "Models are called in the name of users only.",
+            )
         })?;
         let conn = inner.store.conn().await.map_err(database)?;
-        let budget = inner
-            .within_budget(&conn, user, call.organization)
-            .await?;
+        let budget = inner.within_budget(&conn, user, call.organization).await?;
         let access = inner
             .access(&conn, call.model.provider_id, Some(user))
             .await?;
@@ -165,9 +166,7 @@ impl Gateway {
             .await
             .map_err(database)?
             .map(|price| price.prices());
-        inner
-            .prices
-            .remember(&model.provider, &model.model, prices);
+        inner.prices.remember(&model.provider, &model.model, prices);
         let mut facts = Facts::new(Uuid::new_v4(), user, &access.provider_name, &model.model);
         facts.group = budget.map(|budget| budget.group_id);
         facts.prices = prices;

@@ -85,7 +85,9 @@ impl Record {
     /// Notes what a whole answer tells.
     pub(crate) fn see_answer(&mut self, answer: &llm::Answer) {
         self.facts.usage = Some(answer.usage);
-        self.facts.response_id.clone_from(&answer.provider_response_id);
+        self.facts
+            .response_id
+            .clone_from(&answer.provider_response_id);
     }
 
     /// Writes the end of the call.
@@ -104,11 +106,7 @@ impl Drop for Record {
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let error = (INTERRUPTED.to_owned(), "the caller went away".to_owned());
-            runtime.spawn(write(
-                self.gateway.clone(),
-                self.facts.clone(),
-                Some(error),
-            ));
+            runtime.spawn(write(self.gateway.clone(), self.facts.clone(), Some(error)));
         }
     }
 }
@@ -116,7 +114,9 @@ impl Drop for Record {
 /// A record that cannot be written is said in the log; the answer is not taken back for it.
 async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) {
     let inner = &gateway.inner;
-    let status = error.as_ref().map_or("completed", |(kind, _)| kind.as_str());
+    let status = error
+        .as_ref()
+        .map_or("completed", |(kind, _)| kind.as_str());
     inner
         .metrics
         .call(&facts.provider_name, &facts.model, status);
@@ -147,14 +147,8 @@ async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) 
     };
     let written = async {
         let tx = inner.store.begin(&inner.who).await?;
-        tx.interception_end(
-            &inner.who,
-            facts.id,
-            facts.initiator,
-            &ended,
-            used.as_ref(),
-        )
-        .await?;
+        tx.interception_end(&inner.who, facts.id, facts.initiator, &ended, used.as_ref())
+            .await?;
         tx.commit().await
     };
     if let Err(error) = written.await {

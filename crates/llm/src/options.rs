@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ReasoningEffort, Request, SearchContextSize, WebSearch};
+use crate::{ProviderType, ReasoningEffort, Request, SearchContextSize, WebSearch};
 
 /// A model's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,8 +61,9 @@ pub struct OpenAiConfig {
 
 impl CallOptions {
     /// Puts the configuration into `request`; `effort` is what the person chose, cut to the most
-    /// that is allowed. `family` names the object of provider options that web search is read from.
-    pub fn apply(&self, request: &mut Request, family: &str, effort: Option<ReasoningEffort>) {
+    /// that is allowed. `provider` is the type of the model's provider, which says whose options count.
+    pub fn apply(&self, request: &mut Request, provider: &str, effort: Option<ReasoningEffort>) {
+        let family = ProviderType::parse(provider).map_or(provider, |known| known.option_family());
         request.max_output_tokens = self.max_output_tokens.or(request.max_output_tokens);
         request.temperature = self.temperature;
         request.top_p = self.top_p;
