@@ -11,7 +11,7 @@ use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::key::{DiscoPrivate, NodePrivate};
 use tunnel_proto::netcheck::{Lookup, Report};
 use tunnel_proto::node::Node;
-use tunnel_proto::peers::{Identity, PeerUpdate};
+use tunnel_proto::peers::{ENDPOINTS_FRESH, Identity, PeerUpdate};
 use uuid::Uuid;
 
 use crate::direct::{self, Direct};
@@ -80,7 +80,7 @@ impl Conn {
             direct,
         ));
         tokio::spawn(shared::run_timer(shared.clone()));
-        shared.set_endpoints(shared.direct.local_endpoints());
+        shared.set_endpoints(shared.direct.local_endpoints(), ENDPOINTS_FRESH);
         tokio::spawn(direct::run(shared.clone()));
         let conn = Self(Arc::new(Owner(shared.clone())));
         conn.set_derp_map(config.derp_map);

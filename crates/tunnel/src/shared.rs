@@ -13,7 +13,7 @@ use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::node::Node;
 use uuid::Uuid;
 
-use crate::direct::{Direct, Family};
+use crate::direct::{Direct, Family, SleepWatch};
 use crate::engine::{Accepted, Action, Engine, FlowId};
 use crate::relay::Relays;
 use crate::{FallbackTcp, Inbound, TcpStream};
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) look_up: Notify,
     /// The STUN servers answered, or will not any more.
     pub(crate) looked_up: Notify,
+    /// Connections to relays should be checked: they may be dead without knowing.
+    pub(crate) check_relays: Notify,
     /// There are new sockets.
     pub(crate) rebound: Notify,
     about: Mutex<About>,
@@ -77,6 +79,7 @@ impl Shared {
             direct,
             look_up: Notify::new(),
             looked_up: Notify::new(),
+            check_relays: Notify::new(),
             rebound: Notify::new(),
             about: Mutex::default(),
             derp_map: watch::Sender::new(Arc::default()),
@@ -136,8 +139,8 @@ impl Shared {
 
     /// Publishes the addresses at which this end may be reached, and tells them to the peers that
     /// are to be called.
-    pub(crate) fn set_endpoints(self: &Arc<Self>, endpoints: Vec<SocketAddr>) {
-        self.turn(|engine, now| engine.set_endpoints(endpoints.clone(), now));
+    pub(crate) fn set_endpoints(self: &Arc<Self>, endpoints: Vec<SocketAddr>, fresh: Duration) {
+        self.turn(|engine, now| engine.set_endpoints(endpoints.clone(), fresh, now));
         let mut about = self.about.lock();
         about.endpoints = endpoints;
         self.publish(&about);
@@ -160,6 +163,21 @@ impl Shared {
             .as_ref()
             .map(|lookup| lookup.endpoints(port))
             .unwrap_or_default()
+    }
+
+    /// This machine is on another network, or was asleep: paths are asked anew, our addresses are
+    /// looked up, and the relays' connections must prove that they live.
+    pub(crate) fn network_changed(self: &Arc<Self>) {
+        self.turn(|engine, now| engine.network_changed(now));
+        self.check_relays.notify_waiters();
+        self.look_up.notify_one();
+    }
+
+    /// Asks the relay of `region` for a sign of life.
+    pub(crate) fn ping_relay(self: &Arc<Self>, region: u16) {
+        self.turn(|engine, _| {
+            engine.send_frame(region, |out| tunnel_proto::derp::ping(out, rand::random()));
+        });
     }
 
     /// Does nothing before a home is chosen: peers could not use the description.
@@ -255,6 +273,7 @@ impl Shared {
 
 /// Runs the engine's timers until the tunnel ends.
 pub(crate) async fn run_timer(shared: Arc<Shared>) {
+    let mut sleep_watch = SleepWatch::new();
     loop {
         let due = {
             let mut engine = shared.engine.lock();
@@ -270,7 +289,13 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
         tokio::select! {
             () = shared.cancel.cancelled() => return,
             () = shared.timer.notified() => {}
-            () = sleep => shared.turn(Engine::handle_timeout),
+            () = sleep => {
+                // The first timer after a sleep is the first to know.
+                if sleep_watch.has_slept() {
+                    shared.network_changed();
+                }
+                shared.turn(Engine::handle_timeout);
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ async fn addresses_seen_from_outside_are_published() {
     let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut client = config(&relay, false);
     client.block_endpoints = false;
-    support::add_stun(&mut client.derp_map, server.local_addr().unwrap());
+    support::add_stun(&mut client.derp_map, 0, server.local_addr().unwrap());
     let conn = tunnel::Conn::new(client);
     let mut node = conn.self_node();
     let answer = async {

@@ -16,8 +16,10 @@ pub(super) struct Candidate {
     pub(super) address: SocketAddr,
     /// Part of the peer's published description.
     published: bool,
-    /// Named in a call, or the source of an authentic packet, at this time.
+    /// The source of an authentic packet, at this time.
     seen: Option<Instant>,
+    /// Named in the peer's last call, at this time.
+    called: Option<Instant>,
     pub(super) pinged: Option<Instant>,
     /// Latency of the last pong.
     pub(super) latency: Option<Duration>,
@@ -25,10 +27,10 @@ pub(super) struct Candidate {
 
 impl Candidate {
     fn is_alive(&self, now: Instant) -> bool {
-        self.published
-            || self
-                .seen
-                .is_some_and(|seen| now.saturating_duration_since(seen) < ENDPOINT_LIFETIME)
+        let lately = |at: Option<Instant>| {
+            at.is_some_and(|at| now.saturating_duration_since(at) < ENDPOINT_LIFETIME)
+        };
+        self.published || lately(self.seen) || lately(self.called)
     }
 }
 
@@ -61,7 +63,18 @@ impl Candidates {
         news
     }
 
-    /// A call or an authentic packet named `address`. True if it is new.
+    /// The peer asks to be called at `addresses`. Those of an earlier call count no more.
+    pub(super) fn call(&mut self, addresses: &[SocketAddr], now: Instant) {
+        for known in &mut self.list {
+            known.called = None;
+        }
+        for &address in addresses {
+            self.add(address, now, |known| known.called = Some(now));
+        }
+        self.prune(now);
+    }
+
+    /// An authentic packet came from `address`. True if it is new.
     pub(super) fn see(&mut self, address: SocketAddr, now: Instant) -> bool {
         self.add(address, now, |known| known.seen = Some(now))
     }
@@ -89,7 +102,7 @@ impl Candidates {
                 .iter()
                 .enumerate()
                 .filter(|(_, known)| known.latency.is_none())
-                .min_by_key(|(_, known)| (known.published, known.seen))
+                .min_by_key(|(_, known)| (known.published, known.seen.max(known.called)))
                 .map(|(at, _)| at);
             let Some(worst) = worst else {
                 return false;
@@ -100,6 +113,7 @@ impl Candidates {
             address,
             published: false,
             seen: None,
+            called: None,
             pinged: None,
             latency: None,
         };

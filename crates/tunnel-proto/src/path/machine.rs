@@ -14,15 +14,13 @@ use crate::disco::TransactionId;
 
 /// Waits between rounds of pings while no direct path is proven. The first are short, because a
 /// round may be lost, or come before the peer's own has opened its side; the last repeats.
-const ROUND_WAITS: [Duration; 8] = [
+const ROUND_WAITS: [Duration; 6] = [
     Duration::from_millis(300),
     Duration::from_millis(700),
     Duration::from_secs(2),
     Duration::from_secs(5),
     Duration::from_secs(5),
     Duration::from_secs(10),
-    Duration::from_secs(20),
-    Duration::from_secs(30),
 ];
 /// One address is not pinged again sooner, whatever the peer asks for.
 const MIN_PING_GAP: Duration = Duration::from_millis(200);
@@ -187,13 +185,14 @@ impl Path {
         if self.blocked {
             return;
         }
-        for &address in addresses.iter().take(MAX_CANDIDATES) {
-            self.candidates.see(address, now);
+        let addresses = &addresses[..addresses.len().min(MAX_CANDIDATES)];
+        self.candidates.call(addresses, now);
+        for &address in addresses {
             if !self.trusts(address, now) {
                 self.ping_candidate(address, now, rng);
             }
         }
-        self.look_now(now);
+        // No round of our own: two ends that answer calls with calls would never stop.
     }
 
     /// Packets of the tunnel (`count`) go to the peer now. True if [`Path::handle_timeout`] should
@@ -455,8 +454,11 @@ impl Path {
             && let Some(best) = &mut self.best
         {
             best.trusted_until = now;
+            let address = best.address;
+            // It may be one lost packet: the same address first, then all.
             self.rounds = 0;
-            self.next_round = None;
+            self.next_round = Some(now + ROUND_WAITS[0]);
+            self.ping_candidate(address, now, rng);
         }
         self.expire_pings(now);
         if self.blocked || !self.is_active(now) {

@@ -19,6 +19,8 @@ use crate::path::{Answered, MAX_CANDIDATES, Probe, Via};
 /// Our addresses are told to a peer only if they were looked up so lately: a translation on the
 /// way forgets after 30 s.
 pub const ENDPOINTS_FRESH: Duration = Duration::from_secs(27);
+/// … or only so long, if nobody answered the question for them.
+pub const ENDPOINTS_RETRY: Duration = Duration::from_secs(5);
 /// Pings remembered to tell a repetition from another address. More than a busy peer sends in a
 /// round; old ones make room.
 const MAX_SEEN: usize = 256;
@@ -224,10 +226,12 @@ impl Peers {
         !self.discovery.callers.is_empty()
     }
 
-    /// The addresses at which this end may be reached, looked up just now. Calls whoever waits.
+    /// The addresses at which this end may be reached, to be told for `fresh`:
+    /// [`ENDPOINTS_FRESH`] or [`ENDPOINTS_RETRY`]. Calls whoever waits.
     pub fn set_own_endpoints(
         &mut self,
         endpoints: Vec<SocketAddr>,
+        fresh: Duration,
         now: Instant,
         rng: &mut dyn RngCore,
     ) {
@@ -235,7 +239,7 @@ impl Peers {
             .iter()
             .any(|endpoint| !self.discovery.endpoints.contains(endpoint));
         self.discovery.endpoints = endpoints;
-        self.discovery.fresh_until = Some(now + ENDPOINTS_FRESH);
+        self.discovery.fresh_until = Some(now + fresh);
         if news {
             // Whoever was called with less, and cannot be reached by that, is called again.
             let again = self.table.iter().filter(|(_, peer)| {

@@ -10,7 +10,7 @@ mod peer;
 mod table;
 mod update;
 
-pub use discovery::{Destination, ENDPOINTS_FRESH, Transmit};
+pub use discovery::{Destination, ENDPOINTS_FRESH, ENDPOINTS_RETRY, Transmit};
 pub use index::PeerIndex;
 pub use peer::{FIRST_RETRY, LOST_TIMEOUT, Peer, Phase, READY_TIMEOUT};
 pub use table::{Identity, MAX_PEERS, Peers};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tunnel_proto::address;
 use tunnel_proto::disco;
@@ -10,7 +10,9 @@ use tunnel_proto::key::{DiscoPrivate, NodePrivate, NodePublic};
 use tunnel_proto::netcheck::{Lookup, StunServer};
 use tunnel_proto::node::Node;
 use tunnel_proto::path::{Route, Via};
-use tunnel_proto::peers::{Destination, Identity, PeerIndex, PeerUpdateKind, Peers};
+use tunnel_proto::peers::{
+    Destination, ENDPOINTS_FRESH, ENDPOINTS_RETRY, Identity, PeerIndex, PeerUpdateKind, Peers,
+};
 use tunnel_proto::stun;
 use uuid::Uuid;
 
@@ -94,7 +96,7 @@ impl End {
     /// Begins to look up our addresses, and tells what is known already.
     pub fn look_up(&mut self, network: &mut Network, now: Instant) {
         self.looking = true;
-        self.publish(network, now);
+        self.publish(ENDPOINTS_FRESH, network, now);
         let servers: Vec<StunServer> = network
             .stun_servers
             .iter()
@@ -104,12 +106,12 @@ impl End {
         self.flush(network, now);
     }
 
-    fn publish(&mut self, network: &mut Network, now: Instant) {
+    fn publish(&mut self, fresh: Duration, network: &mut Network, now: Instant) {
         let mut endpoints = self.local.clone();
         endpoints.extend(&self.outside);
         endpoints.dedup();
         self.peers
-            .set_own_endpoints(endpoints.clone(), now, &mut self.rng);
+            .set_own_endpoints(endpoints.clone(), fresh, now, &mut self.rng);
         if endpoints != self.published {
             self.published.clone_from(&endpoints);
             network.describe(1 - self.number, endpoints, now);
@@ -176,8 +178,14 @@ impl End {
         if self.looking && self.lookup.as_ref().is_some_and(Lookup::is_finished) {
             self.looking = false;
             let lookup = self.lookup.as_ref().unwrap();
-            self.outside = lookup.endpoints(self.local.first().map(SocketAddr::port));
-            self.publish(network, now);
+            let outside = lookup.endpoints(self.local.first().map(SocketAddr::port));
+            let fresh = if outside.is_empty() {
+                ENDPOINTS_RETRY
+            } else {
+                self.outside = outside;
+                ENDPOINTS_FRESH
+            };
+            self.publish(fresh, network, now);
             self.flush(network, now);
         }
         if self.peers.wants_endpoints() && !self.looking {

@@ -20,7 +20,7 @@ mod world;
 use scenario::{Scenario, run};
 
 /// Enough for every pair of kinds a few times, in a few seconds without optimisation.
-const SCENARIOS: u64 = 250;
+const SCENARIOS: u64 = 1000;
 
 #[test]
 fn random_scenarios_keep_the_promises() {

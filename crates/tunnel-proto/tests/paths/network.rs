@@ -86,6 +86,7 @@ pub struct Network {
     /// Datagrams that the eavesdropper saw on the Internet.
     pub overheard: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     pub datagrams: u64,
+    pub relayed: u64,
     flying: BinaryHeap<Flying>,
     order: u64,
     pub rng: Random,
@@ -104,6 +105,7 @@ impl Network {
             tapped: false,
             overheard: Vec::new(),
             datagrams: 0,
+            relayed: 0,
             flying: BinaryHeap::new(),
             order: 0,
             rng,
@@ -132,6 +134,7 @@ impl Network {
 
     /// The relay loses nothing and keeps the order.
     pub fn relay(&mut self, end: usize, data: Vec<u8>, now: Instant) {
+        self.relayed += 1;
         if self.relay_up {
             self.launch(now + self.relay_delay, Arrival::Relayed { end, data });
         }

@@ -15,6 +15,10 @@ use super::world::{Place, World};
 const FIND: Duration = Duration::from_secs(25);
 /// What a person would bear without any packet.
 const INTERRUPTION: Duration = Duration::from_secs(4);
+/// A path must last for so long.
+const LAST: Duration = Duration::from_secs(10);
+/// Messages in a second, of both ends together, that the search for a path may need on average.
+const MAX_MESSAGES: u64 = 60;
 /// Packets are sent so often.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -126,7 +130,23 @@ fn settle(world: &mut World, scenario: &Scenario, when: &str) -> Result<(), Stri
             waited += step;
         }
     }
-    world.run(Duration::from_secs(10), EVERY);
+    let (before, mark) = (
+        world.network.datagrams + world.network.relayed,
+        world.mark(),
+    );
+    world.run(LAST, EVERY);
+    let data: u32 = world
+        .mark()
+        .iter()
+        .zip(mark)
+        .map(|(now, then)| now - then)
+        .sum();
+    let messages = world.network.datagrams + world.network.relayed - before;
+    // Data goes both ways at most; the rest is the search for a path.
+    let limit = u64::from(data) * 2 + MAX_MESSAGES * LAST.as_secs();
+    if messages > limit {
+        return Err(format!("{when}: {messages} messages for {data} packets"));
+    }
     if scenario.can_meet() && scenario.weather.loss == 0 && !world.is_direct() {
         return Err(format!("{when}: the direct path did not last"));
     }

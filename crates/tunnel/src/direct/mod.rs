@@ -7,8 +7,10 @@ mod bundle;
 mod interfaces;
 mod received;
 mod servers;
+mod sleep;
 mod socket;
 mod tasks;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use parking_lot::RwLock;
 
 pub(crate) use bundle::{Bundle, BundlePool};
 pub(crate) use received::Received;
+pub(crate) use sleep::SleepWatch;
 pub(crate) use socket::{Family, Sent, Socket};
 pub(crate) use tasks::{netcheck, run, run_writer};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tunnel_proto::netcheck::{Report, StunServer};
+use tunnel_proto::peers::{ENDPOINTS_FRESH, ENDPOINTS_RETRY};
 
-use super::{Family, Received, servers};
+use super::{Family, Received, servers, watch};
 use crate::shared::Shared;
 
 /// The names of STUN servers are looked up again after so long.
@@ -24,6 +25,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         () = receive(&shared, Family::V4) => {}
         () = receive(&shared, Family::V6) => {}
         () = look_up(&shared) => {}
+        () = watch::run(&shared) => {}
     }
 }
 
@@ -56,7 +58,7 @@ async fn look_up(shared: &Arc<Shared>) {
     loop {
         // What is known already may be enough; what comes later is told again.
         let local = shared.direct.local_endpoints();
-        shared.set_endpoints(joined(&local, &outside));
+        shared.set_endpoints(joined(&local, &outside), ENDPOINTS_FRESH);
         let map = maps.borrow_and_update().clone();
         let fresh = servers
             .as_ref()
@@ -69,8 +71,14 @@ async fn look_up(shared: &Arc<Shared>) {
             shared.turn(|engine, now| engine.start_lookup(asked, now));
             // The round ends by itself; the limit is for a tunnel that is being closed.
             let _ = tokio::time::timeout(LOOKUP_TIMEOUT, shared.looked_up.notified()).await;
-            outside = shared.mapped_endpoints();
-            shared.set_endpoints(joined(&local, &outside));
+            let seen = shared.mapped_endpoints();
+            let fresh = if seen.is_empty() {
+                ENDPOINTS_RETRY
+            } else {
+                outside = seen;
+                ENDPOINTS_FRESH
+            };
+            shared.set_endpoints(joined(&local, &outside), fresh);
         }
         tokio::select! {
             () = shared.look_up.notified() => {}

@@ -108,11 +108,22 @@ impl Engine {
         }
     }
 
+    /// This machine is on another network, or was asleep.
+    pub(crate) fn network_changed(&mut self, now: Instant) {
+        self.peers.network_changed(now);
+        self.send_discovery(now);
+    }
+
     /// Takes the addresses at which this end may be reached now.
-    pub(crate) fn set_endpoints(&mut self, endpoints: Vec<std::net::SocketAddr>, now: Instant) {
+    pub(crate) fn set_endpoints(
+        &mut self,
+        endpoints: Vec<std::net::SocketAddr>,
+        fresh: std::time::Duration,
+        now: Instant,
+    ) {
         self.looking_up = false;
         self.peers
-            .set_own_endpoints(endpoints, now, &mut rand::rng());
+            .set_own_endpoints(endpoints, fresh, now, &mut rand::rng());
         self.send_discovery(now);
     }
 

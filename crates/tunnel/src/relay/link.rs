@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tunnel_proto::derp::{self, Decoder};
 
@@ -19,6 +20,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 const GOOD_CONNECTION: Duration = Duration::from_secs(30);
 /// Servers send something at least every 65 s.
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
+/// After a change of the network, the relay has so long to answer a ping.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a region that is not the home is checked for being idle.
 const IDLE_CHECK: Duration = Duration::from_secs(15);
 /// Most bytes taken in one read: a bundle of packets.
@@ -72,17 +75,43 @@ async fn connect_and_run(shared: &Arc<Shared>, region: u16) -> io::Result<()> {
     let _stop_writer = stop.clone().drop_guard();
     let mut writer = tokio::spawn(write(shared.clone(), region, connection.writer, stop));
     let mut idle = tokio::time::interval(IDLE_CHECK);
-    let reader = read(shared, region, connection.reader, connection.received);
+    let alive = Notify::new();
+    let reader = read(
+        shared,
+        region,
+        connection.reader,
+        connection.received,
+        &alive,
+    );
     tokio::pin!(reader);
+    let check = check_when_asked(shared, region, &alive);
+    tokio::pin!(check);
     loop {
         tokio::select! {
             result = &mut reader => return result,
+            error = &mut check => return Err(error),
             result = &mut writer => return result.unwrap_or_else(|panic| Err(io::Error::other(panic))),
             _ = idle.tick() => {
                 if !shared.is_home(region) && shared.turn(|engine, now| engine.leave_if_idle(region, now)) {
                     return Ok(());
                 }
             }
+        }
+    }
+}
+
+/// Waits until the network changed and the relay then did not answer in time.
+async fn check_when_asked(shared: &Arc<Shared>, region: u16, alive: &Notify) -> io::Error {
+    loop {
+        shared.check_relays.notified().await;
+        // Anything that is received from now on is a sign of life.
+        let heard = alive.notified();
+        tokio::pin!(heard);
+        heard.as_mut().enable();
+        shared.ping_relay(region);
+        if tokio::time::timeout(CHECK_TIMEOUT, heard).await.is_err() {
+            let text = "the network changed, and the relay does not answer any more";
+            return io::Error::new(io::ErrorKind::TimedOut, text);
         }
     }
 }
@@ -113,6 +142,7 @@ async fn read(
     region: u16,
     mut io: impl AsyncRead + Unpin,
     received: Vec<u8>,
+    alive: &Notify,
 ) -> io::Result<()> {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; Decoder::BUFFER_LEN + READ_CHUNK];
@@ -131,6 +161,7 @@ async fn read(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         filled += read;
+        alive.notify_waiters();
     }
 }
 

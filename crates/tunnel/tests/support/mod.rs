@@ -270,9 +270,9 @@ pub fn config(relay: &Relay, agent: bool) -> Config {
     config
 }
 
-/// Adds a STUN server to a map.
-pub fn add_stun(map: &mut DerpMap, address: SocketAddr) {
-    let region_id = REGION + 1;
+/// Adds the `number`th STUN server to a map.
+pub fn add_stun(map: &mut DerpMap, number: u16, address: SocketAddr) {
+    let region_id = REGION + 1 + number;
     let node = DerpNode {
         name: "stun".into(),
         region_id,
