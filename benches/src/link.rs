@@ -50,7 +50,7 @@ pub(crate) fn enter(address: &str) -> anyhow::Result<End> {
         .open("/dev/net/tun")?;
     // SAFETY: an all-zero request is a valid one.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (slot, byte) in request.ifr_name.iter_mut().zip(b"link") {
+    for (slot, byte) in request.ifr_name.iter_mut().zip(b"em0") {
         *slot = *byte as libc::c_char;
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
@@ -61,11 +61,12 @@ pub(crate) fn enter(address: &str) -> anyhow::Result<End> {
     let mtu = MTU.to_string();
     for args in [
         vec!["link", "set", "lo", "up"],
-        vec!["addr", "add", address, "dev", "link"],
+        vec!["addr", "add", address, "dev", "em0"],
         vec![
             "link",
             "set",
-            "link",
+            "dev",
+            "em0",
             "mtu",
             &mtu,
             "txqueuelen",

@@ -34,6 +34,7 @@ fn main() -> anyhow::Result<()> {
             Some("idle") => idle::run().await,
             Some("relay") => relay::run().await,
             // How the other end is started.
+            Some("serve") => serve::forever().await,
             Some("agent") => pair::agent(&args.next().unwrap_or_default()).await,
             _ => anyhow::bail!(USAGE),
         }

@@ -1,4 +1,6 @@
 //! Pairs of clients that send as much as the relay carries.
+//!
+//! `CODER_BENCH_RELAY=host:port` measures another relay, whose process is `CODER_BENCH_RELAY_PID`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +23,17 @@ const BUNDLE: usize = 48;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     let outside = std::env::var("CODER_BENCH_RELAY").ok();
-    let relay = match &outside {
-        Some(address) => address.parse()?,
-        None => serve::start().await?,
+    let mut ours = None;
+    let (relay, pid) = if let Some(address) = &outside {
+        let pid = std::env::var("CODER_BENCH_RELAY_PID").ok();
+        (address.parse()?, pid.and_then(|text| text.parse().ok()))
+    } else {
+        let (address, child) = serve::process().await?;
+        let pid = child.id();
+        ours = Some(child);
+        (address, pid)
     };
+    let pid = pid.context("set CODER_BENCH_RELAY_PID to the relay's process")?;
     let mut pairs = Vec::new();
     for _ in 0..PAIRS {
         let (sender, receiver) = (key(), key());
@@ -53,14 +62,10 @@ pub(crate) async fn run() -> anyhow::Result<()> {
             .map(|counter| counter.load(Ordering::Relaxed))
             .collect()
     };
-    let (before, begun, cpu) = (
-        count(),
-        Instant::now(),
-        usage::cpu_seconds(std::process::id()),
-    );
+    let (before, begun, cpu) = (count(), Instant::now(), usage::cpu_seconds(pid));
     tokio::time::sleep(length()).await;
     let seconds = begun.elapsed().as_secs_f64();
-    let cpu = usage::cpu_seconds(std::process::id()) - cpu;
+    let cpu = usage::cpu_seconds(pid) - cpu;
     let mut rates: Vec<f64> = count()
         .iter()
         .zip(before)
@@ -70,10 +75,12 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let total: f64 = rates.iter().sum();
     let fair = total / PAIRS as f64;
     println!(
-        "relay, {PAIRS} pairs: {total:.0} Mbit/s delivered in all, slowest pair {:.2} of its fair share, {cpu:.1} s of processor time of clients{} in {seconds:.1} s",
+        "relay, {PAIRS} pairs: {total:.0} Mbit/s delivered in all, {:.0} per core-second of the relay, slowest pair {:.2} of its fair share, {:.1} MiB of memory",
+        total * seconds / cpu,
         rates[0] / fair,
-        if outside.is_some() { "" } else { " and relay" },
+        usage::resident_kib(pid) / 1024.0,
     );
+    drop(ours);
     Ok(())
 }
 

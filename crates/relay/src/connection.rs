@@ -57,6 +57,7 @@ where
         shared,
         known: HashMap::new(),
         last: None,
+        full: None,
         gone_limit: TokenBucket::new(GONE_BURST, GONE_INTERVAL, Instant::now()),
     };
     tokio::select! {
@@ -86,6 +87,8 @@ struct Incoming<'a> {
     known: HashMap<NodePublic, u64>,
     /// The last destination: packets come in bundles.
     last: Option<Arc<Client>>,
+    /// A destination whose queue is nearly full.
+    full: Option<Arc<Client>>,
     gone_limit: TokenBucket,
 }
 
@@ -111,6 +114,10 @@ impl Incoming<'_> {
         loop {
             let used = self.take(&buffer, &mut decoder, &mut run)?;
             buffer.advance(used);
+            if let Some(full) = self.full.take() {
+                // The sender's own connection holds it back, instead of a loss.
+                full.wait_for_room().await;
+            }
             // A client that sends bundles is read in bundles; a quiet one costs little.
             let room = if used >= READ_BUFFER {
                 READ_BUNDLE
@@ -209,7 +216,9 @@ impl Incoming<'_> {
         if let Some(target) = self.target(&run.destination) {
             let packets = run.packets.iter();
             let packets = packets.filter_map(|place| buffer.get(place.clone()));
-            target.push_packets(self.client.key, run.disco, packets);
+            if target.push_packets(self.client.key, run.disco, packets) {
+                self.full = Some(target);
+            }
         } else if run.disco {
             for _ in &run.packets {
                 if !self.gone_limit.take(Instant::now()) {

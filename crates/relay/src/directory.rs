@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -14,6 +15,10 @@ use crate::outbox::Outbox;
 /// Senders of a client that are told when it leaves; those beyond find out by themselves.
 const MAX_SENDERS: usize = 4096;
 
+/// How long a sender waits for a client that takes packets more slowly than they come. Then it
+/// goes on, and packets are dropped.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// The sending end of one connection.
 pub(crate) struct Client {
     /// Unlike that of any other connection.
@@ -24,6 +29,12 @@ pub(crate) struct Client {
     outbox: Mutex<Outbox>,
     /// Rings when the outbox has something.
     pub(crate) ring: Notify,
+    /// The outbox is nearly full: who sends to it should wait a little.
+    pressed: AtomicBool,
+    /// Waiting was in vain, and nothing was written since: not worth another wait.
+    stuck: AtomicBool,
+    /// Tells those who wait that there is room again.
+    room: Notify,
     /// Who sent to this client.
     senders: Mutex<HashSet<NodePublic>>,
 }
@@ -35,18 +46,43 @@ impl Client {
         self.ring.notify_one();
     }
 
-    /// Queues packets of `source`.
+    /// Queues packets of `source`; true if its sender should wait for room before it sends more.
     pub(crate) fn push_packets<'p>(
         &self,
         source: NodePublic,
         disco: bool,
         packets: impl Iterator<Item = &'p [u8]>,
-    ) {
-        let dropped = self.outbox.lock().push_packets(source, disco, packets);
+    ) -> bool {
+        let (dropped, high) = {
+            let mut outbox = self.outbox.lock();
+            let dropped = outbox.push_packets(source, disco, packets);
+            let high = outbox.is_high();
+            if high {
+                self.pressed.store(true, Ordering::Relaxed);
+            }
+            (dropped, high)
+        };
         if dropped > 0 {
             tracing::trace!(to = ?self.key, from = ?source, dropped, "relay queue full");
         }
         self.ring.notify_one();
+        high
+    }
+
+    /// Waits until there is room for more packets, but not for long: whoever does not read shall
+    /// not hold back what its senders have for others.
+    pub(crate) async fn wait_for_room(&self) {
+        if self.stuck.load(Ordering::Relaxed) {
+            return;
+        }
+        let room = self.room.notified();
+        tokio::pin!(room);
+        // Registered before the check, so that no call is missed.
+        room.as_mut().enable();
+        let waits = self.pressed.load(Ordering::Relaxed) && self.is_active();
+        if waits && tokio::time::timeout(PATIENCE, room).await.is_err() {
+            self.stuck.store(true, Ordering::Relaxed);
+        }
     }
 
     /// True while packets for the key go to this connection.
@@ -66,6 +102,10 @@ impl Client {
     pub(crate) fn take(&self, batch: &mut Vec<u8>, size: usize) {
         let mut outbox = self.outbox.lock();
         outbox.take(batch, size);
+        self.stuck.store(false, Ordering::Relaxed);
+        if outbox.is_low() && self.pressed.swap(false, Ordering::Relaxed) {
+            self.room.notify_waiters();
+        }
         if batch.is_empty() {
             outbox.tighten();
         }
@@ -88,6 +128,9 @@ impl Directory {
             active: AtomicBool::new(true),
             outbox: Mutex::default(),
             ring: Notify::new(),
+            pressed: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
+            room: Notify::new(),
             senders: Mutex::default(),
         });
         let mut clients = self.clients.write();
@@ -102,6 +145,7 @@ impl Directory {
     /// Removes a connection; if it was the last of its key, its senders are told.
     pub(crate) fn leave(&self, client: &Client) {
         client.active.store(false, Ordering::Relaxed);
+        client.room.notify_waiters();
         let gone = {
             let mut clients = self.clients.write();
             let Some(list) = clients.get_mut(&client.key) else {

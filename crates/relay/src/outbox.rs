@@ -198,6 +198,16 @@ impl Outbox {
         }
     }
 
+    /// Nearly full: senders should wait.
+    pub(crate) fn is_high(&self) -> bool {
+        self.data.count >= MAX_PACKETS * 3 / 4 || self.data.bytes >= MAX_BYTES * 3 / 4
+    }
+
+    /// Senders may go on.
+    pub(crate) fn is_low(&self) -> bool {
+        self.data.count <= MAX_PACKETS / 2 && self.data.bytes <= MAX_BYTES / 2
+    }
+
     /// Nothing was there to take: buffers of a busy moment are given back.
     pub(crate) fn tighten(&mut self) {
         self.disco.spare = None;
