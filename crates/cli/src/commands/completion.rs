@@ -20,6 +20,8 @@ use crate::ui::prompt::confirm_default_yes;
 pub const ASKED_BY: &str = "CODER_COMPLETE";
 /// Name under which shells find the program.
 const NAME: &str = "coder";
+/// A start file of zsh need not have its completion system.
+const ZSH_PREPARE: &str = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }";
 /// First line of what is ours in a start file.
 const START: &str = "# ============ BEGIN coder COMPLETION ==============";
 /// Last line of it.
@@ -80,25 +82,31 @@ impl Shell {
         completer
             .write_registration(ASKED_BY, NAME, NAME, NAME, &mut script)
             .context("write the script")?;
-        Ok(String::from_utf8(script)?)
+        let script = String::from_utf8(script)?;
+        Ok(match self {
+            Self::Zsh => format!("{ZSH_PREPARE}\n{script}"),
+            _ => script,
+        })
     }
 
     /// The file that the shell reads when it starts.
     fn start_file(self) -> Result<PathBuf> {
         let home = crate::home::home_dir()
             .context("cannot tell where your home directory is: set HOME")?;
-        let under = |variable: &str, otherwise: &str| {
+        let set = |variable: &str| {
             std::env::var_os(variable)
                 .filter(|v| !v.is_empty())
-                .map_or_else(|| home.join(otherwise), PathBuf::from)
+                .map(PathBuf::from)
         };
+        let settings = || set("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
         Ok(match self {
             Self::Bash if cfg!(target_os = "macos") => home.join(".bash_profile"),
             Self::Bash => home.join(".bashrc"),
-            Self::Zsh => under("ZDOTDIR", ".").join(".zshrc"),
-            Self::Fish => under("XDG_CONFIG_HOME", ".config").join("fish/completions/coder.fish"),
-            Self::Pwsh => under("XDG_CONFIG_HOME", ".config")
-                .join("powershell/Microsoft.PowerShell_profile.ps1"),
+            Self::Zsh => set("ZDOTDIR")
+                .unwrap_or_else(|| home.clone())
+                .join(".zshrc"),
+            Self::Fish => settings().join("fish/completions/coder.fish"),
+            Self::Pwsh => settings().join("powershell/Microsoft.PowerShell_profile.ps1"),
         })
     }
 }
