@@ -11,6 +11,8 @@ use tunnel_proto::derp_map::DerpMap;
 use url::Url;
 use uuid::Uuid;
 
+use crate::relay::Proxies;
+
 /// Opens a connection to a relay inside this process: gives one end of a pipe, and the relay serves
 /// the other.
 pub type RelayInProcess = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
@@ -30,6 +32,8 @@ pub struct Config {
     pub headers: HeaderMap,
     /// TLS settings for `https` relays. `None`: connecting to one is an error.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// HTTP proxies on the way to relays; by default those of the environment.
+    pub proxies: Proxies,
     /// Relay regions known at the start; may be empty and come later.
     pub derp_map: DerpMap,
     /// Reach relays only by WebSocket.
@@ -68,6 +72,7 @@ impl Config {
             base_url,
             headers: HeaderMap::new(),
             tls: None,
+            proxies: Proxies::from_env(),
             derp_map: DerpMap::default(),
             derp_force_websockets: false,
             relay_in_process: None,

@@ -22,6 +22,7 @@ pub use config::{Config, RelayInProcess};
 pub use conn::Conn;
 pub use fallback::{BoxFuture, FallbackTcp, Inbound, Localhost, Serve};
 pub use listener::Listener;
+pub use relay::Proxies;
 pub use status::{PeerStatus, PingError, Pong, Status, Traffic, Via, WhyRelayed};
 pub use stream::TcpStream;
 pub use tunnel_proto::address;

@@ -161,3 +161,52 @@ async fn of_several_regions_the_one_that_answers_is_home() {
     })
     .await;
 }
+
+/// A proxy that leads every request for `relay.test` to `relay`, if it knows the password.
+async fn proxy(relay: std::net::SocketAddr) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut io, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(io.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                assert!(head.starts_with("CONNECT relay.test:"), "{head}");
+                if !head.contains("Proxy-Authorization: Basic dXNlcjpwdw==") {
+                    return io
+                        .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                        .await;
+                }
+                io.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?;
+                let mut onward = tokio::net::TcpStream::connect(relay).await?;
+                tokio::io::copy_bidirectional(&mut io, &mut onward).await?;
+                Ok(())
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn relays_are_reached_through_a_proxy() {
+    let relay = Relay::start().await;
+    let proxy = proxy(relay.address).await;
+    let through = |mut config: Config, password: &str| {
+        for region in config.derp_map.regions.values_mut() {
+            region.nodes[0].host_name = "relay.test".into();
+        }
+        config.proxies = tunnel::Proxies::all(&format!("http://user:{password}@{proxy}"));
+        config
+    };
+    let (client, agent) = introduced(
+        through(config(&relay, false), "pw"),
+        through(config(&relay, true), "pw"),
+    );
+    within(carry(&client, &agent, 1 << 20)).await;
+    let refused = Conn::new(through(config(&relay, false), "wrong"));
+    let waited = tokio::time::timeout(Duration::from_millis(300), refused.home_connected());
+    assert!(waited.await.is_err(), "the proxy asks for a password");
+}

@@ -14,7 +14,7 @@ use tunnel_proto::derp_map::{DerpNode, Region};
 use tunnel_proto::key::NodePublic;
 
 use super::websocket::WebSocketIo;
-use super::{DIAL_TIMEOUT, Relays, http};
+use super::{DIAL_TIMEOUT, Relays, http, proxy};
 
 /// Largest WebSocket message from a relay: generous for one frame.
 const MAX_MESSAGE: usize = 2 * derp::MAX_FRAME_LEN;
@@ -54,7 +54,7 @@ async fn connect_node(relays: &Relays, region: u16, node: &DerpNode) -> io::Resu
         return greet_boxed(relays, Box::new(socket), Vec::new()).await;
     }
     let extra = "Upgrade: DERP\r\nConnection: Upgrade\r\n";
-    let tcp = dial_tcp(node).await?;
+    let tcp = dial_tcp(relays, node).await?;
     if node.force_http {
         // A plain socket splits into halves that do not share a lock.
         let mut tcp = tcp;
@@ -88,14 +88,17 @@ fn check_upgrade(relays: &Relays, region: u16, status: u16) -> io::Result<()> {
 
 /// A TCP or TLS stream to a relay, for requests other than the relay protocol too.
 pub(super) async fn stream(relays: &Relays, node: &DerpNode) -> io::Result<Box<dyn Io>> {
-    let tcp = dial_tcp(node).await?;
+    let tcp = dial_tcp(relays, node).await?;
     if node.force_http {
         return Ok(Box::new(tcp));
     }
     Ok(Box::new(wrap_tls(relays, node, tcp).await?))
 }
 
-async fn dial_tcp(node: &DerpNode) -> io::Result<TcpStream> {
+async fn dial_tcp(relays: &Relays, node: &DerpNode) -> io::Result<TcpStream> {
+    if let Some(proxy) = relays.proxies.of(node) {
+        return proxy::connect(&proxy, node).await;
+    }
     let port = http::port(node);
     let fixed = [&node.ipv4, &node.ipv6];
     let mut addresses: Vec<_> = fixed

@@ -29,6 +29,16 @@ pub(super) fn authority(node: &DerpNode) -> String {
     }
 }
 
+/// Host and port of a relay, the port always named.
+pub(super) fn host_and_port(node: &DerpNode) -> String {
+    let port = port(node);
+    if node.host_name.contains(':') {
+        format!("[{}]:{port}", node.host_name)
+    } else {
+        format!("{}:{port}", node.host_name)
+    }
+}
+
 /// The TCP port of a relay.
 pub(super) fn port(node: &DerpNode) -> u16 {
     match u16::try_from(node.derp_port) {
@@ -63,7 +73,7 @@ pub(super) async fn get(
     read_head(io).await
 }
 
-async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Head> {
+pub(super) async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Head> {
     let mut buffer = Vec::with_capacity(1024);
     loop {
         if io.read_buf(&mut buffer).await? == 0 {

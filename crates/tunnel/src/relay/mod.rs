@@ -6,6 +6,7 @@ mod home;
 mod http;
 mod latency;
 mod link;
+mod proxy;
 mod websocket;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use url::Url;
 
 pub(crate) use home::{choose_now, run_home};
 pub(crate) use link::run_link;
+pub use proxy::Proxies;
 
 /// Connecting to a relay, greeting included, takes at most this.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +33,7 @@ pub(crate) struct Relays {
     pub(crate) headers: HeaderMap,
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     pub(crate) base: Option<BaseAddress>,
+    proxies: Proxies,
     in_process: Option<crate::RelayInProcess>,
     force_websocket: AtomicBool,
     /// Regions that refused the plain upgrade: something on the way knows only WebSockets.
@@ -50,6 +53,7 @@ impl Relays {
             headers: config.headers.clone(),
             tls,
             base: base_address(&config.base_url),
+            proxies: config.proxies.clone(),
             in_process: config.relay_in_process.clone(),
             force_websocket: AtomicBool::new(config.derp_force_websockets),
             websocket_regions: Mutex::default(),

@@ -1,0 +1,108 @@
+//! HTTP proxies on the way to relays, as the environment names them.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tunnel_proto::derp_map::DerpNode;
+
+use super::http;
+
+/// Which proxies to use.
+#[derive(Clone)]
+pub struct Proxies(Arc<Matcher>);
+
+impl Proxies {
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or not.
+    pub fn from_env() -> Self {
+        Self(Arc::new(Matcher::from_env()))
+    }
+
+    /// None, whatever the environment says.
+    pub fn none() -> Self {
+        Self(Arc::new(Matcher::builder().build()))
+    }
+
+    /// `url` for every relay.
+    pub fn all(url: &str) -> Self {
+        Self(Arc::new(Matcher::builder().all(url).build()))
+    }
+
+    /// The proxy to `node`. This machine itself is never reached through one.
+    pub(super) fn of(&self, node: &DerpNode) -> Option<Intercept> {
+        let host = node.host_name.as_str();
+        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if local {
+            return None;
+        }
+        let scheme = if node.force_http { "http" } else { "https" };
+        let uri = format!("{scheme}://{}/derp", http::authority(node));
+        self.0.intercept(&uri.parse().ok()?)
+    }
+}
+
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Addresses of proxies may hold passwords.
+        f.write_str("Proxies")
+    }
+}
+
+/// A connection through `proxy` to `node`.
+pub(super) async fn connect(proxy: &Intercept, node: &DerpNode) -> io::Result<TcpStream> {
+    let unsupported = |text: String| io::Error::new(io::ErrorKind::Unsupported, text);
+    let uri = proxy.uri();
+    if uri.scheme_str() != Some("http") {
+        let scheme = uri.scheme_str().unwrap_or("no scheme");
+        return Err(unsupported(format!(
+            "the proxy for relays is reached by {scheme}, and only http:// proxies are supported: \
+             set HTTPS_PROXY to one, or NO_PROXY for the relay's host"
+        )));
+    }
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let mut tcp = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+    tcp.set_nodelay(true)?;
+    let target = http::host_and_port(node);
+    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+    if let Some(auth) = proxy.basic_auth() {
+        request.extend_from_slice(b"Proxy-Authorization: ");
+        request.extend_from_slice(auth.as_bytes());
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    tcp.write_all(&request).await?;
+    let head = http::read_head(&mut tcp).await?;
+    if head.status != 200 || !head.rest.is_empty() {
+        let text = format!(
+            "the proxy {host} answered HTTP {} to CONNECT {target}",
+            head.status
+        );
+        return Err(io::Error::other(text));
+    }
+    Ok(tcp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_reached_without() {
+        let proxies = Proxies::all("http://proxy.example.com:3128");
+        let node = |host: &str| DerpNode {
+            host_name: host.into(),
+            ..DerpNode::default()
+        };
+        for local in ["localhost", "127.0.0.1", "::1"] {
+            assert!(proxies.of(&node(local)).is_none(), "{local}");
+        }
+        let found = proxies.of(&node("relay.example.com")).unwrap();
+        assert_eq!(found.uri().port_u16(), Some(3128));
+        assert!(proxies.of(&node("2001:db8::1")).is_some());
+        assert!(Proxies::none().of(&node("relay.example.com")).is_none());
+    }
+}
