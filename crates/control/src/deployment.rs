@@ -1,10 +1,10 @@
 //! Figures of the whole deployment.
 
 use api_types::{
-    DeploymentStats, SessionCountDeploymentStats, WorkspaceConnectionLatencyMS,
+    DausResponse, DeploymentStats, SessionCountDeploymentStats, WorkspaceConnectionLatencyMS,
     WorkspaceDeploymentStats,
 };
-use authz::{Subject, System};
+use authz::{Action, Object, ResourceType, Subject, System};
 use store::{AuditAction, AuditDiff, AuditEntry};
 
 use crate::{Control, Result};
@@ -49,6 +49,13 @@ impl Control {
                 reconnecting_pty: row.reconnecting_pty,
             },
         })
+    }
+
+    /// Users a day, of all templates.
+    pub async fn deployment_daily_users(&self, who: &Subject, offset: i32) -> Result<DausResponse> {
+        let object = Object::new(ResourceType::DeploymentConfig);
+        who.may(Action::Read, &object)?;
+        self.daily_users(None, offset).await
     }
 
     /// A setting of the deployment that is kept in the database.

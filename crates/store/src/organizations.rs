@@ -98,7 +98,8 @@ const MEMBERS: &str = "SELECT m.user_id, m.organization_id, m.roles, m.created_a
     WHERE NOT u.deleted AND NOT u.is_system AND m.organization_id = $1";
 
 /// How a path or a body names an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "String")]
 pub enum OrganizationRef {
     /// The default one.
     Default,
@@ -106,6 +107,12 @@ pub enum OrganizationRef {
     Id(Uuid),
     /// By name.
     Name(String),
+}
+
+impl From<String> for OrganizationRef {
+    fn from(text: String) -> Self {
+        OrganizationRef::parse(&text)
+    }
 }
 
 impl OrganizationRef {

@@ -475,7 +475,7 @@ impl Conn {
     /// to look into.
     pub async fn template_daily_users(
         &self,
-        id: Uuid,
+        template: Option<Uuid>,
         offset: i32,
     ) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = self
@@ -485,10 +485,10 @@ impl Conn {
                                 + make_interval(hours => $2)) AS day,
                             count(DISTINCT user_id) AS amount
                      FROM workspace_agent_stats
-                     WHERE template_id = $1 AND connection_count > 0
+                     WHERE ($1::uuid IS NULL OR template_id = $1) AND connection_count > 0
                        AND created_at > now() - make_interval(days => $3)
                      GROUP BY 1) days ORDER BY day",
-                &[&id, &offset, &DAYS],
+                &[&template, &offset, &DAYS],
             )
             .await?;
         rows.iter()

@@ -61,7 +61,8 @@ pub(crate) const USER_COLUMNS: &str = "u.id, u.username, u.email, u.name, u.avat
     WHERE m.user_id = u.id ORDER BY m.created_at, m.organization_id) AS organization_ids";
 
 /// How a path names a user: never by address, as that would tell who exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "String")]
 pub enum UserRef {
     /// Whoever asks.
     Me,
@@ -69,6 +70,12 @@ pub enum UserRef {
     Id(Uuid),
     /// By name.
     Name(String),
+}
+
+impl From<String> for UserRef {
+    fn from(text: String) -> Self {
+        UserRef::parse(&text)
+    }
 }
 
 impl UserRef {

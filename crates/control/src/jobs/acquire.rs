@@ -215,7 +215,10 @@ impl DatabaseJobs {
             name: name.clone(),
             org_id,
         });
-        let modules = facts.module_files.filter(|_| !facts.disable_module_cache);
+        let no_cache = self.control().settings().provisioner_disable_module_cache;
+        let modules = facts
+            .module_files
+            .filter(|_| !facts.disable_module_cache && !no_cache);
         Metadata {
             coder_url: self.access_url(),
             workspace_transition: match facts.transition.as_str() {

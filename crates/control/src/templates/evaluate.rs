@@ -56,7 +56,7 @@ impl Control {
             Ok(facts) => facts,
             Err(error) if error.kind == crate::Kind::NotFound => {
                 return Ok(DynamicParametersResponse {
-                    id: 0,
+                    id: request.id,
                     diagnostics: vec![no_owner(owner)],
                     parameters: Vec::new(),
                 });
@@ -66,11 +66,11 @@ impl Control {
         let source = conn.template_version_source(version).await?;
         let form = self.form(&conn, version, &source).await?;
         drop(conn);
-        let inputs = request.inputs;
+        let (id, inputs) = (request.id, request.inputs);
         let none = std::collections::BTreeMap::new();
         // A template decides how long this takes, within bounds that are long for others.
         let rendered = tokio::task::spawn_blocking(move || form.render(&facts, &inputs, &none));
-        Ok(shown(rendered.await.map_err(Error::internal)?))
+        Ok(shown(id, rendered.await.map_err(Error::internal)?))
     }
 }
 
@@ -85,9 +85,9 @@ fn no_owner(owner: Uuid) -> FriendlyDiagnostic {
     }
 }
 
-fn shown(rendered: Rendered) -> DynamicParametersResponse {
+fn shown(id: i64, rendered: Rendered) -> DynamicParametersResponse {
     DynamicParametersResponse {
-        id: 0,
+        id,
         diagnostics: rendered.diagnostics.into_iter().map(diagnostic).collect(),
         parameters: rendered.parameters.into_iter().map(parameter).collect(),
     }

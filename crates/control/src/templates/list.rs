@@ -22,13 +22,24 @@ impl Control {
         let row = conn.template_read(who, id).await?;
         who.may(Action::ViewInsights, &row.object())
             .map_err(|_| Error::not_found())?;
+        drop(conn);
+        self.daily_users(Some(id), offset).await
+    }
+
+    /// Users a day: of a template, or of all.
+    pub(crate) async fn daily_users(
+        &self,
+        template: Option<Uuid>,
+        offset: i32,
+    ) -> Result<DausResponse> {
         if !(-12..=14).contains(&offset) {
             return Err(Error::field(
                 "tz_offset",
                 "Must be between -12 and 14 hours.",
             ));
         }
-        let days = conn.template_daily_users(id, offset).await?;
+        let conn = self.store().conn().await?;
+        let days = conn.template_daily_users(template, offset).await?;
         Ok(DausResponse {
             entries: days
                 .into_iter()

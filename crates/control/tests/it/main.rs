@@ -5,6 +5,8 @@
 mod builds;
 mod forms;
 mod jobs;
+mod lifecycle;
+mod organizations;
 mod rights;
 mod support;
 mod templates;

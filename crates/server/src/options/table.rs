@@ -142,7 +142,7 @@ static TABLE: &[Spec] = &[
     Spec::new(PROV, "provisioner-daemon-poll-jitter", Duration, "100ms", "Without effect: daemons are woken.").hide(),
     Spec::new(PROV, "provisioner-force-cancel-interval", Duration, "10m", "Time between a polite cancellation and the end by force."),
     Spec::new(PROV, "provisioner-daemon-psk", Text, "", "Secret of provisioner daemons on other machines.").secret_value().only(NONE),
-    Spec::new(PROV, "provisioner-disable-module-cache", Bool, "false", "Fetch modules anew for each build.").only(OFF),
+    Spec::new(PROV, "provisioner-disable-module-cache", Bool, "false", "Fetch modules anew for each build."),
     Spec::new(PROV, "terraform-binary-path", Text, "", "OpenTofu or Terraform to run. Default: tofu or terraform on PATH, else the OpenTofu in this program. An option of our own."),
     Spec::new("introspection", "enable-terraform-debug-mode", Bool, "false", "Let administrators ask for debug logs of builds."),
     // Introspection.

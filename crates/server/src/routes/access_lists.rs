@@ -1,13 +1,14 @@
 //! Who else may use a template or a workspace: `/templates/{t}/acl`, `/workspaces/{w}/acl`.
 
 use api_types::{
-    AclAvailable, Response as Message, TemplateAcl, UpdateTemplateAcl, UpdateWorkspaceAcl,
-    WorkspaceAcl,
+    AclAvailable, MinimalUser, Response as Message, TemplateAcl, UpdateTemplateAcl,
+    UpdateWorkspaceAcl, WorkspaceAcl,
 };
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use store::OrganizationRef;
 use uuid::Uuid;
 
 use super::sign_in::message;
@@ -29,6 +30,10 @@ pub fn router() -> Router<AppState> {
         .route(
             "/workspaces/{workspace}/acl",
             get(workspace).patch(workspace_set).delete(workspace_end),
+        )
+        .route(
+            "/organizations/{organization}/members/{user}/workspaces/available-users",
+            get(available_owners),
         )
 }
 
@@ -103,4 +108,20 @@ async fn workspace_end(
         .workspace_acl_delete(&actor.who, workspace)
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn available_owners(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path((organization, _)): Path<(OrganizationRef, String)>,
+    mut params: QueryParams,
+) -> Answer<Vec<MinimalUser>> {
+    let page = page(&mut params);
+    let search = params.text("q").to_owned();
+    params.finish()?;
+    let offered =
+        state
+            .control
+            .workspace_available_owners(&actor.who, &organization, &search, page);
+    Ok(Json(offered.await?))
 }

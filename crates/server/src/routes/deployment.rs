@@ -2,8 +2,8 @@
 
 use api_types::{
     AppHostResponse, AppearanceConfig, AvailableExperiments, BannerConfig, BuildInfoResponse,
-    Entitlement, Entitlements, Feature, Region, Response as Message, SshConfigResponse,
-    UpdateCheckResponse, VERSION,
+    DausResponse, Entitlement, Entitlements, Feature, Region, Response as Message,
+    SshConfigResponse, UpdateCheckResponse, VERSION,
 };
 use authz::{Action, Object, ResourceType};
 use axum::Router;
@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 
 use super::sign_in::message;
-use crate::extract::{Json, MAX_JSON_BODY, read_body};
+use crate::extract::{Json, MAX_JSON_BODY, QueryParams, read_body};
 use crate::{Actor, ApiError, AppState, options};
 
 /// Version of the provisioner API that the server speaks.
@@ -35,6 +35,7 @@ pub fn router() -> Router<AppState> {
         .route("/deployment/config", get(config))
         .route("/deployment/ssh", get(ssh))
         .route("/deployment/stats", get(stats))
+        .route("/insights/daus", get(daily_users))
         .route("/csp/reports", post(csp_report))
 }
 
@@ -187,6 +188,19 @@ async fn stats(
     actor: Actor,
 ) -> Result<Json<api_types::DeploymentStats>, ApiError> {
     Ok(Json(state.control.deployment_stats_read(&actor.who).await?))
+}
+
+async fn daily_users(
+    State(state): State<AppState>,
+    actor: Actor,
+    mut params: QueryParams,
+) -> Result<Json<DausResponse>, ApiError> {
+    let offset = params
+        .parse("tz_offset", "hours from -12 to 14")
+        .unwrap_or(0);
+    params.finish()?;
+    let days = state.control.deployment_daily_users(&actor.who, offset);
+    Ok(Json(days.await?))
 }
 
 /// Browsers tell which of our pages tried to do what they must not.

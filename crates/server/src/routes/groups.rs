@@ -59,26 +59,26 @@ async fn list(
 async fn list_of(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Answer<Vec<Group>> {
-    let which = OrganizationRef::parse(&organization);
-    let groups = state.control.group_list(&actor.who, Some(&which), None);
+    let groups = state
+        .control
+        .group_list(&actor.who, Some(&organization), None);
     Ok(Json(groups.await?))
 }
 
 async fn page_of(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     mut params: QueryParams,
 ) -> Answer<PaginatedGroupsResponse> {
     let page = params.pagination();
     let search = params.text("q").to_lowercase();
     params.finish()?;
-    let which = OrganizationRef::parse(&organization);
     let mut groups = state
         .control
-        .group_list(&actor.who, Some(&which), None)
+        .group_list(&actor.who, Some(&organization), None)
         .await?;
     groups.retain(|group| {
         let names = [&group.name, &group.display_name];
@@ -108,11 +108,12 @@ fn part<T>(all: Vec<T>, page: &Pagination) -> Vec<T> {
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<CreateGroupRequest>,
 ) -> Result<(StatusCode, Json<Group>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let made = state.control.group_create(&actor.who, &which, request);
+    let made = state
+        .control
+        .group_create(&actor.who, &organization, request);
     Ok((StatusCode::CREATED, Json(made.await?)))
 }
 
@@ -128,9 +129,9 @@ async fn read(
 async fn read_by_name(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, name)): Path<(String, String)>,
+    Path((organization, name)): Path<(OrganizationRef, String)>,
 ) -> Answer<Group> {
-    let which = GroupPath::Name(OrganizationRef::parse(&organization), name);
+    let which = GroupPath::Name(organization, name);
     Ok(Json(state.control.group_read(&actor.who, &which).await?))
 }
 
@@ -146,10 +147,10 @@ async fn members(
 async fn members_by_name(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, name)): Path<(String, String)>,
+    Path((organization, name)): Path<(OrganizationRef, String)>,
     params: QueryParams,
 ) -> Answer<GroupMembersResponse> {
-    let which = GroupPath::Name(OrganizationRef::parse(&organization), name);
+    let which = GroupPath::Name(organization, name);
     members_page(&state, &actor, &which, params).await
 }
 

@@ -50,25 +50,23 @@ async fn create(
 async fn update(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<UpdateOrganizationRequest>,
 ) -> Answer<Organization> {
-    let which = OrganizationRef::parse(&organization);
     let changed = state
         .control
-        .organization_update(&actor.who, &which, request);
+        .organization_update(&actor.who, &organization, request);
     Ok(Json(changed.await?))
 }
 
 async fn remove(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Answer<Message> {
-    let which = OrganizationRef::parse(&organization);
     state
         .control
-        .organization_delete(&actor.who, &which)
+        .organization_delete(&actor.who, &organization)
         .await?;
     Ok(message("Organization has been deleted."))
 }
@@ -76,38 +74,35 @@ async fn remove(
 async fn role_create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<CustomRoleRequest>,
 ) -> Answer<Role> {
-    let which = OrganizationRef::parse(&organization);
     let made = state
         .control
-        .custom_role_create(&actor.who, &which, request);
+        .custom_role_create(&actor.who, &organization, request);
     Ok(Json(made.await?))
 }
 
 async fn role_update(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<CustomRoleRequest>,
 ) -> Answer<Role> {
-    let which = OrganizationRef::parse(&organization);
     let changed = state
         .control
-        .custom_role_update(&actor.who, &which, request);
+        .custom_role_update(&actor.who, &organization, request);
     Ok(Json(changed.await?))
 }
 
 async fn role_delete(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, role)): Path<(String, String)>,
+    Path((organization, role)): Path<(OrganizationRef, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     state
         .control
-        .custom_role_delete(&actor.who, &which, &role)
+        .custom_role_delete(&actor.who, &organization, &role)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -115,22 +110,22 @@ async fn role_delete(
 async fn sharing_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Answer<WorkspaceSharingSettings> {
-    let which = OrganizationRef::parse(&organization);
-    let settings = state.control.organization_sharing_read(&actor.who, &which);
+    let settings = state
+        .control
+        .organization_sharing_read(&actor.who, &organization);
     Ok(Json(settings.await?))
 }
 
 async fn sharing_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<UpdateWorkspaceSharingSettingsRequest>,
 ) -> Answer<WorkspaceSharingSettings> {
-    let which = OrganizationRef::parse(&organization);
     let settings = state
         .control
-        .organization_sharing_set(&actor.who, &which, request);
+        .organization_sharing_set(&actor.who, &organization, request);
     Ok(Json(settings.await?))
 }

@@ -49,24 +49,25 @@ async fn list(
 async fn read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Result<Json<Organization>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
-        state.control.organization_read(&actor.who, &which).await?,
+        state
+            .control
+            .organization_read(&actor.who, &organization)
+            .await?,
     ))
 }
 
 async fn members(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Result<Json<Vec<OrganizationMemberWithUserData>>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .organization_member_list(&actor.who, &which)
+            .organization_member_list(&actor.who, &organization)
             .await?,
     ))
 }
@@ -74,15 +75,14 @@ async fn members(
 async fn members_page(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     mut params: QueryParams,
 ) -> Result<Json<PaginatedMembersResponse>, ApiError> {
     let page = params.pagination();
     params.finish()?;
-    let which = OrganizationRef::parse(&organization);
     let all = state
         .control
-        .organization_member_list(&actor.who, &which)
+        .organization_member_list(&actor.who, &organization)
         .await?;
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let limit = if page.limit == 0 {
@@ -101,18 +101,13 @@ async fn members_page(
 async fn member_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
 ) -> Result<Json<OrganizationMemberWithUserData>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let user = state
-        .control
-        .user_read(&actor.who, &UserRef::parse(&user))
-        .await?
-        .id;
+    let user = state.control.user_read(&actor.who, &user).await?.id;
     Ok(Json(
         state
             .control
-            .organization_member_read(&actor.who, &which, user)
+            .organization_member_read(&actor.who, &organization, user)
             .await?,
     ))
 }
@@ -120,13 +115,12 @@ async fn member_read(
 async fn member_create(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
 ) -> Result<Json<OrganizationMember>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .member_create(&actor.who, &which, &UserRef::parse(&user))
+            .member_create(&actor.who, &organization, &user)
             .await?,
     ))
 }
@@ -134,12 +128,11 @@ async fn member_create(
 async fn member_delete(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
 ) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     state
         .control
-        .member_delete(&actor.who, &which, &UserRef::parse(&user))
+        .member_delete(&actor.who, &organization, &user)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -147,15 +140,13 @@ async fn member_delete(
 async fn member_roles_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
     Json(request): Json<UpdateRoles>,
 ) -> Result<Json<OrganizationMember>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let user = UserRef::parse(&user);
     Ok(Json(
         state
             .control
-            .member_roles_set(&actor.who, &which, &user, &request.roles)
+            .member_roles_set(&actor.who, &organization, &user, &request.roles)
             .await?,
     ))
 }
@@ -163,13 +154,12 @@ async fn member_roles_set(
 async fn role_list(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Result<Json<Vec<AssignableRoles>>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .organization_role_list(&actor.who, &which)
+            .organization_role_list(&actor.who, &organization)
             .await?,
     ))
 }

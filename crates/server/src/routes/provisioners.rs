@@ -28,7 +28,7 @@ pub fn router() -> Router<AppState> {
 async fn daemons(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     mut params: QueryParams,
 ) -> Result<Json<Vec<ProvisionerDaemon>>, ApiError> {
     let by = DaemonFilter {
@@ -38,11 +38,10 @@ async fn daemons(
         limit: params.pagination().limit.into(),
     };
     params.finish()?;
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .provisioner_daemon_list(&actor.who, &which, &by)
+            .provisioner_daemon_list(&actor.who, &organization, &by)
             .await?,
     ))
 }
@@ -50,7 +49,7 @@ async fn daemons(
 async fn jobs(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     mut params: QueryParams,
 ) -> Result<Json<Vec<ProvisionerJob>>, ApiError> {
     let initiator = params.text("initiator").to_owned();
@@ -71,11 +70,10 @@ async fn jobs(
         limit: params.pagination().limit.into(),
     };
     params.finish()?;
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .provisioner_job_list(&actor.who, &which, &by)
+            .provisioner_job_list(&actor.who, &organization, &by)
             .await?,
     ))
 }
@@ -83,13 +81,12 @@ async fn jobs(
 async fn job(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, job)): Path<(String, Uuid)>,
+    Path((organization, job)): Path<(OrganizationRef, Uuid)>,
 ) -> Result<Json<ProvisionerJob>, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .provisioner_job_read(&actor.who, &which, job)
+            .provisioner_job_read(&actor.who, &organization, job)
             .await?,
     ))
 }

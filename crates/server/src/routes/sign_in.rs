@@ -121,12 +121,12 @@ async fn passcode_use(
 async fn login_convert(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<ConvertLoginRequest>,
 ) -> Result<StatusCode, ApiError> {
     state
         .control
-        .login_convert(&actor.who, &UserRef::parse(&user), request)
+        .login_convert(&actor.who, &user, request)
         .await?;
     Ok(StatusCode::CREATED)
 }

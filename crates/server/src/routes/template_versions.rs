@@ -59,13 +59,12 @@ type Answer<T> = Result<Json<T>, ApiError>;
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<CreateTemplateVersionRequest>,
 ) -> Result<(StatusCode, Json<TemplateVersion>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
     let version = state
         .control
-        .template_version_create(&actor.who, &which, request)
+        .template_version_create(&actor.who, &organization, request)
         .await?;
     Ok((StatusCode::CREATED, Json(version)))
 }
@@ -86,24 +85,24 @@ async fn read(
 async fn read_by_names(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, template, name)): Path<(String, String, String)>,
+    Path((organization, template, name)): Path<(OrganizationRef, String, String)>,
 ) -> Answer<TemplateVersion> {
-    let which = OrganizationRef::parse(&organization);
-    let version = state
-        .control
-        .template_version_read_by_names(&actor.who, &which, &template, &name);
+    let version =
+        state
+            .control
+            .template_version_read_by_names(&actor.who, &organization, &template, &name);
     Ok(Json(version.await?))
 }
 
 async fn previous(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, template, name)): Path<(String, String, String)>,
+    Path((organization, template, name)): Path<(OrganizationRef, String, String)>,
 ) -> Result<Response, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let version = state
-        .control
-        .template_version_read_previous(&actor.who, &which, &template, &name);
+    let version =
+        state
+            .control
+            .template_version_read_previous(&actor.who, &organization, &template, &name);
     Ok(match version.await? {
         Some(version) => Json(version).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),

@@ -67,13 +67,12 @@ async fn list(
 async fn list_of(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     params: QueryParams,
 ) -> Answer<Vec<Template>> {
-    let which = OrganizationRef::parse(&organization);
     let list = state
         .control
-        .template_list(&actor.who, Some(&which), params.text("q"))
+        .template_list(&actor.who, Some(&organization), params.text("q"))
         .await?;
     Ok(Json(list))
 }
@@ -90,13 +89,12 @@ async fn examples(State(state): State<AppState>, actor: Actor) -> Answer<Vec<Tem
 async fn examples_of(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
 ) -> Answer<Vec<TemplateExample>> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .template_example_list(&actor.who, Some(&which))
+            .template_example_list(&actor.who, Some(&organization))
             .await?,
     ))
 }
@@ -104,13 +102,12 @@ async fn examples_of(
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(organization): Path<OrganizationRef>,
     Json(request): Json<CreateTemplateRequest>,
 ) -> Result<(StatusCode, Json<Template>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
     let template = state
         .control
-        .template_create(&actor.who, &which, request)
+        .template_create(&actor.who, &organization, request)
         .await?;
     Ok((StatusCode::CREATED, Json(template)))
 }
@@ -128,13 +125,12 @@ async fn read(
 async fn read_by_name(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, name)): Path<(String, String)>,
+    Path((organization, name)): Path<(OrganizationRef, String)>,
 ) -> Answer<Template> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state
             .control
-            .template_read_by_name(&actor.who, &which, &name)
+            .template_read_by_name(&actor.who, &organization, &name)
             .await?,
     ))
 }

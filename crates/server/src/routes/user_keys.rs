@@ -28,24 +28,21 @@ pub fn router() -> Router<AppState> {
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<(StatusCode, Json<GenerateApiKeyResponse>), ApiError> {
-    let key = state
-        .control
-        .key_create(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let key = state.control.key_create(&actor.who, &user).await?;
     Ok((StatusCode::CREATED, Json(key)))
 }
 
 async fn token_create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<CreateTokenRequest>,
 ) -> Result<(StatusCode, Json<GenerateApiKeyResponse>), ApiError> {
     let key = state
         .control
-        .token_create(&actor.who, &UserRef::parse(&user), request)
+        .token_create(&actor.who, &user, request)
         .await?;
     Ok((StatusCode::CREATED, Json(key)))
 }
@@ -54,15 +51,14 @@ async fn token_create(
 async fn token_list(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     mut params: QueryParams,
 ) -> Result<Json<Option<Vec<ApiKeyWithOwner>>>, ApiError> {
     let (all, expired) = (params.flag("include_all"), params.flag("include_expired"));
     params.finish()?;
-    let which = UserRef::parse(&user);
     let tokens = state
         .control
-        .token_list(&actor.who, &which, all, expired)
+        .token_list(&actor.who, &user, all, expired)
         .await?;
     Ok(Json(Some(tokens).filter(|tokens| !tokens.is_empty())))
 }
@@ -70,63 +66,46 @@ async fn token_list(
 async fn token_config(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<TokenConfig>, ApiError> {
     Ok(Json(
-        state
-            .control
-            .token_config_read(&actor.who, &UserRef::parse(&user))
-            .await?,
+        state.control.token_config_read(&actor.who, &user).await?,
     ))
 }
 
 async fn token_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, name)): Path<(String, String)>,
+    Path((user, name)): Path<(UserRef, String)>,
 ) -> Result<Json<ApiKey>, ApiError> {
     Ok(Json(
-        state
-            .control
-            .token_read(&actor.who, &UserRef::parse(&user), &name)
-            .await?,
+        state.control.token_read(&actor.who, &user, &name).await?,
     ))
 }
 
 async fn read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, key)): Path<(String, String)>,
+    Path((user, key)): Path<(UserRef, String)>,
 ) -> Result<Json<ApiKey>, ApiError> {
-    Ok(Json(
-        state
-            .control
-            .key_read(&actor.who, &UserRef::parse(&user), &key)
-            .await?,
-    ))
+    Ok(Json(state.control.key_read(&actor.who, &user, &key).await?))
 }
 
 async fn delete(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, key)): Path<(String, String)>,
+    Path((user, key)): Path<(UserRef, String)>,
 ) -> Result<StatusCode, ApiError> {
-    state
-        .control
-        .key_delete(&actor.who, &UserRef::parse(&user), &key)
-        .await?;
+    state.control.key_delete(&actor.who, &user, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn expire(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, key)): Path<(String, String)>,
+    Path((user, key)): Path<(UserRef, String)>,
 ) -> Result<StatusCode, ApiError> {
-    state
-        .control
-        .key_expire(&actor.who, &UserRef::parse(&user), &key)
-        .await?;
+    state.control.key_expire(&actor.who, &user, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -27,30 +27,28 @@ type Answer<T> = Result<Json<T>, ApiError>;
 async fn quiet_hours_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Answer<UserQuietHoursScheduleResponse> {
-    let which = UserRef::parse(&user);
-    let hours = state.control.user_quiet_hours_read(&actor.who, &which);
+    let hours = state.control.user_quiet_hours_read(&actor.who, &user);
     Ok(Json(hours.await?))
 }
 
 async fn quiet_hours_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateUserQuietHoursScheduleRequest>,
 ) -> Answer<UserQuietHoursScheduleResponse> {
-    let which = UserRef::parse(&user);
     let hours = state
         .control
-        .user_quiet_hours_set(&actor.who, &which, &request.schedule);
+        .user_quiet_hours_set(&actor.who, &user, &request.schedule);
     Ok(Json(hours.await?))
 }
 
 async fn autofill(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     mut params: QueryParams,
 ) -> Answer<Vec<UserParameter>> {
     let template: Option<Uuid> = params.parse("template_id", "the id of a template");
@@ -59,7 +57,6 @@ async fn autofill(
         ApiError::bad_request("Query parameters have invalid values.")
             .with_field("template_id", "must be given")
     })?;
-    let which = UserRef::parse(&user);
-    let values = state.control.user_autofill(&actor.who, &which, template);
+    let values = state.control.user_autofill(&actor.who, &user, template);
     Ok(Json(values.await?))
 }

@@ -84,11 +84,10 @@ async fn create(
 async fn read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<User>, ApiError> {
-    let which = UserRef::parse(&user);
     // Known already from the session: the most frequent request of all.
-    if which == UserRef::Me
+    if user == UserRef::Me
         && actor
             .who
             .may(Action::Read, &actor.session.user.object())
@@ -96,32 +95,28 @@ async fn read(
     {
         return Ok(Json(control::users::shown(&actor.session.user)));
     }
-    Ok(Json(state.control.user_read(&actor.who, &which).await?))
+    Ok(Json(state.control.user_read(&actor.who, &user).await?))
 }
 
 async fn delete(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<Message>, ApiError> {
-    state
-        .control
-        .user_delete(&actor.who, &UserRef::parse(&user))
-        .await?;
+    state.control.user_delete(&actor.who, &user).await?;
     Ok(message("User has been deleted!"))
 }
 
 async fn profile_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateUserProfileRequest>,
 ) -> Result<Json<User>, ApiError> {
-    let which = UserRef::parse(&user);
     Ok(Json(
         state
             .control
-            .user_profile_set(&actor.who, &which, request)
+            .user_profile_set(&actor.who, &user, request)
             .await?,
     ))
 }
@@ -129,12 +124,12 @@ async fn profile_set(
 async fn activate(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<User>, ApiError> {
     Ok(Json(
         state
             .control
-            .user_status_set(&actor.who, &UserRef::parse(&user), "active")
+            .user_status_set(&actor.who, &user, "active")
             .await?,
     ))
 }
@@ -142,12 +137,12 @@ async fn activate(
 async fn suspend(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<User>, ApiError> {
     Ok(Json(
         state
             .control
-            .user_status_set(&actor.who, &UserRef::parse(&user), "suspended")
+            .user_status_set(&actor.who, &user, "suspended")
             .await?,
     ))
 }
@@ -155,12 +150,12 @@ async fn suspend(
 async fn password_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateUserPasswordRequest>,
 ) -> Result<StatusCode, ApiError> {
     state
         .control
-        .user_password_set(&actor.who, &UserRef::parse(&user), request)
+        .user_password_set(&actor.who, &user, request)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -175,27 +170,23 @@ async fn role_list(
 async fn roles_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<UserRoles>, ApiError> {
     Ok(Json(
-        state
-            .control
-            .user_roles_read(&actor.who, &UserRef::parse(&user))
-            .await?,
+        state.control.user_roles_read(&actor.who, &user).await?,
     ))
 }
 
 async fn roles_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateRoles>,
 ) -> Result<Json<User>, ApiError> {
-    let which = UserRef::parse(&user);
     Ok(Json(
         state
             .control
-            .user_roles_set(&actor.who, &which, &request.roles)
+            .user_roles_set(&actor.who, &user, &request.roles)
             .await?,
     ))
 }
@@ -203,12 +194,12 @@ async fn roles_set(
 async fn appearance_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<UserAppearanceSettings>, ApiError> {
     Ok(Json(
         state
             .control
-            .user_appearance_read(&actor.who, &UserRef::parse(&user))
+            .user_appearance_read(&actor.who, &user)
             .await?,
     ))
 }
@@ -216,14 +207,13 @@ async fn appearance_read(
 async fn appearance_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateUserAppearanceSettingsRequest>,
 ) -> Result<Json<UserAppearanceSettings>, ApiError> {
-    let which = UserRef::parse(&user);
     Ok(Json(
         state
             .control
-            .user_appearance_set(&actor.who, &which, request)
+            .user_appearance_set(&actor.who, &user, request)
             .await?,
     ))
 }
@@ -231,12 +221,12 @@ async fn appearance_set(
 async fn preferences_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<UserPreferenceSettings>, ApiError> {
     Ok(Json(
         state
             .control
-            .user_preferences_read(&actor.who, &UserRef::parse(&user))
+            .user_preferences_read(&actor.who, &user)
             .await?,
     ))
 }
@@ -244,14 +234,13 @@ async fn preferences_read(
 async fn preferences_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<UpdateUserPreferenceSettingsRequest>,
 ) -> Result<Json<UserPreferenceSettings>, ApiError> {
-    let which = UserRef::parse(&user);
     Ok(Json(
         state
             .control
-            .user_preferences_set(&actor.who, &which, request)
+            .user_preferences_set(&actor.who, &user, request)
             .await?,
     ))
 }
@@ -259,12 +248,12 @@ async fn preferences_set(
 async fn login_type_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<UserLoginType>, ApiError> {
     Ok(Json(
         state
             .control
-            .user_login_type_read(&actor.who, &UserRef::parse(&user))
+            .user_login_type_read(&actor.who, &user)
             .await?,
     ))
 }
@@ -272,25 +261,22 @@ async fn login_type_read(
 async fn git_key_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<GitSshKey>, ApiError> {
     Ok(Json(
-        state
-            .control
-            .git_ssh_key_read(&actor.who, &UserRef::parse(&user))
-            .await?,
+        state.control.git_ssh_key_read(&actor.who, &user).await?,
     ))
 }
 
 async fn git_key_regenerate(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<GitSshKey>, ApiError> {
     Ok(Json(
         state
             .control
-            .git_ssh_key_regenerate(&actor.who, &UserRef::parse(&user))
+            .git_ssh_key_regenerate(&actor.who, &user)
             .await?,
     ))
 }
@@ -298,12 +284,9 @@ async fn git_key_regenerate(
 async fn organization_list(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Result<Json<Vec<Organization>>, ApiError> {
-    let user = state
-        .control
-        .user_read(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let user = state.control.user_read(&actor.who, &user).await?;
     Ok(Json(
         state
             .control
@@ -315,17 +298,16 @@ async fn organization_list(
 async fn organization_read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, organization)): Path<(String, String)>,
+    Path((user, organization)): Path<(UserRef, OrganizationRef)>,
 ) -> Result<Json<Organization>, ApiError> {
-    let user = state
+    let user = state.control.user_read(&actor.who, &user).await?;
+    let found = state
         .control
-        .user_read(&actor.who, &UserRef::parse(&user))
+        .organization_read(&actor.who, &organization)
         .await?;
-    let which = OrganizationRef::parse(&organization);
-    let found = state.control.organization_read(&actor.who, &which).await?;
     state
         .control
-        .organization_member_read(&actor.who, &which, user.id)
+        .organization_member_read(&actor.who, &organization, user.id)
         .await?;
     Ok(Json(found))
 }

@@ -96,17 +96,13 @@ async fn read(
 async fn read_by_number(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, workspace, number)): Path<(String, String, String)>,
+    Path((user, workspace, number)): Path<(UserRef, String, String)>,
 ) -> Answer<WorkspaceBuild> {
     let number = number.parse().map_err(|_| {
         ApiError::bad_request("Failed to parse build number as integer.")
             .with_detail(format!("{number:?} is no number of a build."))
     })?;
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?
-        .id;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?.id;
     let build = state
         .control
         .workspace_build_read_by_number(&actor.who, owner, &workspace, number);

@@ -77,15 +77,12 @@ async fn read(
 async fn read_by_name(
     State(state): State<AppState>,
     actor: Actor,
-    Path((user, name)): Path<(String, String)>,
+    Path((user, name)): Path<(UserRef, String)>,
     mut params: QueryParams,
 ) -> Answer<Workspace> {
     let deleted = params.flag("include_deleted");
     params.finish()?;
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?;
     let found = state
         .control
         .workspace_read_by_name(&actor.who, owner.id, &name, deleted);
@@ -95,13 +92,10 @@ async fn read_by_name(
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
     Json(request): Json<CreateWorkspaceRequest>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?;
     let made = state
         .control
         .workspace_create(&actor.who, &owner, None, request)
@@ -112,17 +106,13 @@ async fn create(
 async fn create_in(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
     Json(request): Json<CreateWorkspaceRequest>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?;
     let made = state
         .control
-        .workspace_create(&actor.who, &owner, Some(&which), request)
+        .workspace_create(&actor.who, &owner, Some(&organization), request)
         .await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -177,12 +167,9 @@ async fn resolve_autostart(
 async fn quota(
     State(state): State<AppState>,
     actor: Actor,
-    Path(user): Path<String>,
+    Path(user): Path<UserRef>,
 ) -> Answer<WorkspaceQuota> {
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?;
     let quota = state
         .control
         .workspace_quota(&actor.who, &OrganizationRef::Default, owner.id);
@@ -192,17 +179,13 @@ async fn quota(
 async fn quota_in(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((organization, user)): Path<(OrganizationRef, UserRef)>,
 ) -> Answer<WorkspaceQuota> {
-    let which = OrganizationRef::parse(&organization);
-    let owner = state
-        .control
-        .workspace_owner(&actor.who, &UserRef::parse(&user))
-        .await?;
+    let owner = state.control.workspace_owner(&actor.who, &user).await?;
     Ok(Json(
         state
             .control
-            .workspace_quota(&actor.who, &which, owner.id)
+            .workspace_quota(&actor.who, &organization, owner.id)
             .await?,
     ))
 }

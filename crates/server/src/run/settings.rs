@@ -39,6 +39,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         allow_workspace_renames: options.on("allow-workspace-renames"),
         default_quiet_hours_schedule: options.text("default-quiet-hours-schedule").to_owned(),
         allow_custom_quiet_hours: options.on("allow-custom-quiet-hours"),
+        provisioner_disable_module_cache: options.on("provisioner-disable-module-cache"),
         autobuild_poll_interval: options.duration("autobuild-poll-interval"),
         job_hang_detector_interval: options.duration("job-hang-detector-interval"),
         enable_terraform_debug_mode: options.on("enable-terraform-debug-mode"),

@@ -8,5 +8,6 @@ mod bad_requests;
 mod keys;
 mod limits;
 mod pages;
+mod personal;
 mod sign_in;
 mod users;

@@ -4,7 +4,10 @@
 mod agent_conn;
 mod agents;
 mod binaries;
+mod foreign_agents;
+mod forms;
 mod garbage;
+mod health;
 mod peers;
 mod tunnel;
 mod world;

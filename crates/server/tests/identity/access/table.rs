@@ -6,7 +6,7 @@
 //! that are none of the endpoint's give 400 where the caller would be let in.
 
 use serde_json::{Value, json};
-use testkit::{TestUser, TestWorkspace};
+use testkit::{TestChat, TestUser, TestWorkspace};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -59,20 +59,27 @@ pub fn read(text: &'static str) -> (Vec<&'static str>, Vec<Row>) {
 struct Things {
     user: TestUser,
     workspace: Option<TestWorkspace>,
+    chat: Option<TestChat>,
     group: Uuid,
     organization: Uuid,
 }
 
+/// Speaks of all that there is.
+const EVERYTHING: &str = "{w} {g} {o} {c}";
 /// Placeholders of a workspace and what belongs to it.
 const OF_WORKSPACE: &[&str] = &["{w}", "{t}", "{v}", "{b}", "{f}", "{a}"];
 
 impl Things {
-    /// Makes what a line speaks of.
-    async fn new(app: &App, name: &str, row: &Row) -> Self {
+    /// Makes what a text speaks of.
+    async fn new(app: &App, name: &str, text: &str) -> Self {
         let user = app.user(name, &[]).await;
-        let text = format!("{} {}", row.path, row.body);
         let workspace = if OF_WORKSPACE.iter().any(|name| text.contains(name)) {
             Some(testkit::workspace(&app.db, user.id, name).await)
+        } else {
+            None
+        };
+        let chat = if text.contains("{c}") || text.contains("{cf}") {
+            Some(testkit::chat(&app.db, user.id).await)
         } else {
             None
         };
@@ -96,6 +103,7 @@ impl Things {
         Things {
             user,
             workspace,
+            chat,
             group,
             organization,
         }
@@ -114,6 +122,9 @@ impl Things {
             let of_workspace = [w.id, w.template, w.version, w.build, w.file, w.agent];
             ids.extend(OF_WORKSPACE.iter().copied().zip(of_workspace));
         }
+        if let Some(chat) = self.chat {
+            ids.extend([("{c}", chat.id), ("{cf}", chat.file)]);
+        }
         for (name, id) in ids {
             text = text.replace(name, &id.to_string());
         }
@@ -127,15 +138,25 @@ pub async fn check(table: &'static str) {
     let (callers, rows) = read(table);
     let mut wrong = String::new();
     for (column, role) in callers.iter().enumerate() {
+        let roles: &[&str] = match *role {
+            "nobody" | "member" | "self" => &[],
+            role => &[role],
+        };
+        // What only reads shares a world; the others change and delete it.
+        let shared = Things::new(&app, &format!("oc{column}"), EVERYTHING).await;
+        let reader = app.user(&format!("c{column}"), roles).await;
         for (number, row) in rows.iter().enumerate() {
-            // Fresh ones: lines change and delete them.
-            let name = format!("c{column}r{number}");
-            let things = Things::new(&app, &format!("o{name}"), row).await;
-            let roles: &[&str] = match *role {
-                "nobody" | "member" | "self" => &[],
-                role => &[role],
+            let own = if row.method == "GET" {
+                None
+            } else {
+                let name = format!("c{column}r{number}");
+                let text = format!("{} {}", row.path, row.body);
+                let things = Things::new(&app, &format!("o{name}"), &text).await;
+                Some((things, app.user(&name, roles).await))
             };
-            let caller = app.user(&name, roles).await;
+            let (things, caller) = own
+                .as_ref()
+                .map_or((&shared, &reader), |(things, user)| (things, user));
             let token = match *role {
                 "nobody" => "",
                 "self" => things.user.token.expose(),
