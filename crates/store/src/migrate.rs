@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "workspace_apps",
         include_str!("../migrations/0006_workspace_apps.sql"),
     ),
+    (7, "ai", include_str!("../migrations/0007_ai.sql")),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.
