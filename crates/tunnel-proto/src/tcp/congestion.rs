@@ -142,7 +142,16 @@ impl Congestion {
 
     /// True if the round trips of this round show no queue on the way.
     fn no_queue(&self, base: Option<Duration>) -> bool {
-        let (Some(base), Some(now)) = (base, self.round_min.or(self.last_round_min)) else {
+        // Of a round that has just begun, a few late answers say little.
+        let seen = if self.samples >= MIN_SAMPLES / 2 {
+            self.round_min
+        } else {
+            [self.round_min, self.last_round_min]
+                .into_iter()
+                .flatten()
+                .min()
+        };
+        let (Some(base), Some(now)) = (base, seen) else {
             return false;
         };
         base >= MIN_BASE && now < base + (base / 4).clamp(MIN_QUEUE, MAX_QUEUE)

@@ -6,8 +6,11 @@ use super::MAX_BURST;
 
 /// Shorter round trips are not paced: timers are coarser than the gaps would be.
 const MIN_RTT: Duration = Duration::from_millis(2);
-/// What is sent at once is about so much of the rate, and a late timer may catch up as much.
+/// What is sent at once is about so much of the rate.
 const QUANTUM: Duration = Duration::from_millis(2);
+/// A machine that was busy may catch up a quarter of a round trip, at least a quantum and at most
+/// this.
+const MAX_CREDIT: Duration = Duration::from_millis(10);
 /// At least so many packets at once.
 const MIN_BURST: u64 = 4;
 
@@ -17,6 +20,8 @@ pub(super) struct Pacer {
     next: Option<Instant>,
     /// Bytes per second; 0: not paced.
     rate: f64,
+    /// How much a late sender may catch up.
+    credit: Duration,
 }
 
 impl Pacer {
@@ -26,6 +31,7 @@ impl Pacer {
             Some(rtt) if rtt >= MIN_RTT => gain * window as f64 / rtt.as_secs_f64(),
             _ => 0.0,
         };
+        self.credit = (rtt.unwrap_or_default() / 4).clamp(QUANTUM, MAX_CREDIT);
     }
 
     /// When to send again, if that is later than now.
@@ -49,7 +55,7 @@ impl Pacer {
             let from = self
                 .next
                 .unwrap_or(now)
-                .max(now.checked_sub(QUANTUM).unwrap_or(now));
+                .max(now.checked_sub(self.credit).unwrap_or(now));
             self.next = Some(from + Duration::from_secs_f64(bytes as f64 / self.rate));
         }
     }
