@@ -63,7 +63,7 @@ impl Inner {
                     "The model's provider was disabled or deleted by an administrator. Choose another model.",
                 )
             })?;
-        let kind = ProviderType::parse(&row.r#type)
+        let kind = ProviderType::parse(&row.kind)
             .filter(|kind| kind.serves_chats())
             .ok_or_else(|| {
                 Error::new(

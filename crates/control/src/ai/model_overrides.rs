@@ -3,7 +3,7 @@
 use api_types::{
     ChatModelOverride, ChatModelOverrides, UserChatModelOverride, UserChatModelOverrides,
 };
-use authz::{Action, Object, ResourceType, Subject, System};
+use authz::{Action, Object, ResourceType, Subject};
 use llm::ReasoningEffort;
 use serde_json::json;
 use store::ai::{OverrideFields, UserOverrideFields};
@@ -22,9 +22,6 @@ const CONTEXTS: &[&str] = &[
 ];
 /// Purposes of members.
 const USER_CONTEXTS: &[&str] = &["root", "general", "explore"];
-/// Setting that lets members choose for themselves.
-const PERSONAL: &str = "agents_chat_personal_model_overrides_enabled";
-
 impl Control {
     /// The models of an organization by purpose; those that are not set are listed without a model.
     pub async fn chat_model_override_list(
@@ -77,14 +74,6 @@ impl Control {
         Ok(shown(context, &new))
     }
 
-    /// Whether members may choose models for themselves.
-    pub async fn personal_model_overrides_allowed(&self) -> Result<bool> {
-        let system = Subject::system(System::Core);
-        let conn = self.store().conn().await?;
-        let value = conn.site_config_read(&system, PERSONAL).await?;
-        Ok(value.as_deref() == Some("true"))
-    }
-
     /// What a member chose.
     pub async fn user_chat_model_override_list(
         &self,
@@ -92,7 +81,7 @@ impl Control {
         organization: &OrganizationRef,
         which: &UserRef,
     ) -> Result<UserChatModelOverrides> {
-        let enabled = self.personal_model_overrides_allowed().await?;
+        let enabled = self.chat_personal_models_allowed().await?;
         let conn = self.store().conn().await?;
         let organization = conn.organization_read(who, organization).await?.id;
         let user = conn.user_read(who, which).await?;
@@ -136,7 +125,7 @@ impl Control {
         request: UserChatModelOverride,
     ) -> Result<()> {
         known(context, USER_CONTEXTS)?;
-        if !self.personal_model_overrides_allowed().await? {
+        if !self.chat_personal_models_allowed().await? {
             return Err(Error::forbidden(
                 "Personal model overrides are disabled. An administrator can allow them.",
             ));

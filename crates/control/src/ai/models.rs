@@ -57,11 +57,11 @@ impl Control {
             if !row.enabled {
                 continue;
             }
-            let kind = ProviderType::parse(&row.r#type);
+            let kind = ProviderType::parse(&row.kind);
             if !kind.is_some_and(ProviderType::serves_chats) {
                 unsupported.push(ChatUnsupportedProvider {
                     display_name: named(&row, kind),
-                    provider: row.r#type,
+                    provider: row.kind,
                 });
                 continue;
             }
@@ -82,7 +82,7 @@ impl Control {
             providers.push(ChatModelProvider {
                 id: row.id,
                 display_name: named(&row, kind),
-                provider: row.r#type,
+                provider: row.kind,
                 name: row.name,
                 icon: row.icon,
                 available,
@@ -255,7 +255,7 @@ async fn usable_provider(conn: &Conn, id: Uuid) -> Result<ProviderRow> {
             "AI provider is disabled.",
         ));
     }
-    if !ProviderType::parse(&row.r#type).is_some_and(ProviderType::serves_chats) {
+    if !ProviderType::parse(&row.kind).is_some_and(ProviderType::serves_chats) {
         return Err(Error::invalid(
             "Providers of this type cannot serve chats. Choose another provider.",
         ));

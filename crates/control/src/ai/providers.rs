@@ -243,7 +243,7 @@ impl Control {
         Ok(AiProvider {
             api_keys: api_keys.collect::<Result<_>>()?,
             id: row.id,
-            r#type: row.r#type,
+            r#type: row.kind,
             name: row.name,
             display_name: row.display_name,
             icon: row.icon,
@@ -257,7 +257,9 @@ impl Control {
 }
 
 fn facts(row: &ProviderRow) -> Value {
-    json!(row)
+    let mut facts = json!(row);
+    facts["type"] = json!(row.kind);
+    facts
 }
 
 fn invalid(faults: Vec<ValidationError>) -> Error {
@@ -337,7 +339,7 @@ fn update_faults(
     if keys.len() > MAX_KEYS {
         faults.push(fault("api_keys", format!("at most {MAX_KEYS} keys")));
     }
-    let kind = ProviderType::parse(&old.r#type);
+    let kind = ProviderType::parse(&old.kind);
     faults.extend(kind_faults(kind, bedrock, !keys.is_empty()));
     faults
 }

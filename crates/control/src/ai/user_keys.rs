@@ -112,7 +112,7 @@ impl Control {
         UserAiProviderKeyConfig {
             provider: AiProviderSummary {
                 id: row.id,
-                r#type: row.r#type,
+                r#type: row.kind,
                 name: row.name,
                 display_name: row.display_name,
                 icon: row.icon,

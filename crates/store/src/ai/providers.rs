@@ -17,7 +17,7 @@ record! {
         /// The id.
         pub id: Uuid,
         /// Its type, by the name of the API.
-        pub r#type: String,
+        pub kind: String,
         /// Unique name.
         pub name: String,
         /// Name for people; may be empty.
@@ -83,7 +83,7 @@ impl Conn {
     /// [`StoreError::Forbidden`].
     pub async fn ai_provider_list(&self, who: &Subject) -> Result<Vec<ProviderRow>> {
         who.may(Action::Read, &object())?;
-        let sql = "SELECT * FROM ai_providers WHERE NOT deleted ORDER BY name";
+        let sql = "SELECT *, type AS kind FROM ai_providers WHERE NOT deleted ORDER BY name";
         self.fetch(sql, &[]).await
     }
 
@@ -94,7 +94,7 @@ impl Conn {
     pub async fn ai_provider_read(&self, who: &Subject, id_or_name: &str) -> Result<ProviderRow> {
         who.may(Action::Read, &object())
             .map_err(|_| StoreError::NotFound)?;
-        let sql = "SELECT * FROM ai_providers WHERE NOT deleted \
+        let sql = "SELECT *, type AS kind FROM ai_providers WHERE NOT deleted \
                    AND (id::text = lower($1) OR name = $1)";
         self.fetch_one(sql, &[&id_or_name]).await
     }
@@ -131,7 +131,7 @@ impl Tx {
         let (settings, key) = split(fields);
         let sql = "INSERT INTO ai_providers (id, type, name, display_name, icon, enabled, \
                    base_url, settings, settings_key_id) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *";
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *, type AS kind";
         let row = self
             .fetch_one(
                 sql,
@@ -166,7 +166,7 @@ impl Tx {
         let (settings, key) = split(fields);
         let sql = "UPDATE ai_providers SET display_name = $2, icon = $3, enabled = $4, \
                    base_url = $5, settings = $6, settings_key_id = $7, updated_at = now() \
-                   WHERE id = $1 AND NOT deleted RETURNING *";
+                   WHERE id = $1 AND NOT deleted RETURNING *, type AS kind";
         let row = self
             .fetch_one(
                 sql,
