@@ -50,19 +50,15 @@ impl Control {
             .ok_or_else(|| Error::internal(format!("no key for {feature} after its rotation")))
     }
 
-    /// The key of this number, if what it signed is still accepted.
-    pub async fn crypto_key_verifying(
+    /// The keys of a feature whose work is still accepted, newest first.
+    pub async fn crypto_key_list(
         &self,
         feature: &str,
-        sequence: i32,
         now: DateTime<Utc>,
-    ) -> Result<Option<CryptoKey>> {
+    ) -> Result<Vec<CryptoKey>> {
         let who = Subject::system(System::KeyRotator);
         let conn = self.store().conn().await?;
         let keys = conn.crypto_key_list(&who, feature, now).await?;
-        Ok(keys
-            .iter()
-            .find(|key| key.sequence == sequence)
-            .map(Into::into))
+        Ok(keys.iter().map(Into::into).collect())
     }
 }

@@ -22,6 +22,8 @@ pub struct AppState {
     pub live_agents: crate::LiveAgents,
     /// How the deployment was doing when somebody asked.
     pub health: crate::Health,
+    /// The proxy of apps.
+    pub apps: crate::Apps,
     /// Programs to hand out.
     pub binaries: crate::Binaries,
 }

@@ -1,13 +1,13 @@
 //! Keys that are good for apps alone: what a browser holds at the hosts of apps.
 
 use api_types::Secret;
-use authz::Scope;
+use authz::{Scope, Subject};
 use chrono::Utc;
 use store::{AuditAction, AuditDiff, AuditEntry};
 
 use crate::api_keys::KeySpec;
 use crate::sessions::Session;
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// The scope of such a key.
 const SCOPE: &str = "coder:application_connect";
@@ -17,7 +17,7 @@ pub type AppKey = Secret<String>;
 
 impl Control {
     /// Makes a key for apps out of a session; it ends with the session, or earlier.
-    pub async fn app_key_create(&self, session: &Session) -> Result<AppKey> {
+    pub async fn app_key_create(&self, who: &Subject, session: &Session) -> Result<AppKey> {
         let rest = (session.expires_at - Utc::now())
             .to_std()
             .unwrap_or_default();
@@ -28,7 +28,13 @@ impl Control {
             lifetime: rest.min(self.settings().default_token_lifetime),
             scope: Scope::from_stored(&[SCOPE.to_owned()], &["*:*".to_owned()]),
         };
-        let who = &session.who;
+        // A key may not beget one that reaches further than itself.
+        if !who.scope().covers(&spec.scope) {
+            return Err(Error::forbidden(
+                "The key that you use does not reach to the apps of workspaces.",
+            )
+            .with_detail("Sign in to the dashboard, and open the app again."));
+        }
         let tx = self.store().begin(who).await?;
         let key = self.key_insert(&tx, who, spec).await?;
         let after = serde_json::json!({ "user_id": session.user.id, "scope": SCOPE });

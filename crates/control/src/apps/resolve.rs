@@ -105,7 +105,11 @@ impl Control {
             Verdict::No(hint) => return Err(unknown(viewer, hint.to_owned())),
         }
         if place.transition != "start" {
-            return Err(AppRefusal::Stopped(stopped(&place, viewer)));
+            return Err(if insider {
+                AppRefusal::Stopped(stopped(&place, viewer))
+            } else {
+                unknown(viewer, String::new())
+            });
         }
         let mut agent = place
             .agents

@@ -9,9 +9,9 @@ mod cookie;
 mod token;
 
 pub use actor::{Actor, MaybeActor, RequestOrigin};
-pub(crate) use actor::{Identity, identify};
+pub(crate) use actor::{Identity, identify, origin, signed_out};
 pub(crate) use agent::AgentActor;
-pub(crate) use cookie::get as cookie_value;
 pub use cookie::{CookiePolicy, SESSION_COOKIE};
+pub(crate) use cookie::{get as cookie_value, session as session_cookie};
 pub use token::Source;
-pub(crate) use token::explicit as explicit_token;
+pub(crate) use token::{SESSION_HEADER, explicit as explicit_token};

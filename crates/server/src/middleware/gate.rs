@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::csrf;
 use super::outer::RequestInfo;
-use super::rate_limit::{Limit, Verdict};
+use super::rate_limit::{Limit, RateLimits, Verdict};
 use crate::auth::{Identity, identify};
 use crate::{ApiError, AppState};
 
@@ -38,22 +38,39 @@ pub(crate) async fn gate(
         Ok(verdict) => verdict,
         Err(error) => return error.into_response(),
     };
-    if let Some(Verdict {
-        limit,
-        wait: Some(wait),
-    }) = verdict
-    {
-        let message =
-            format!("You've been rate limited for sending more than {limit} requests in 1m0s.");
-        let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).with_retry_after(wait);
-        let mut response = error.into_response();
-        response
-            .headers_mut()
-            .insert(X_LIMIT, HeaderValue::from(limit));
-        return response;
+    if let Some(refusal) = refusal(verdict) {
+        return refusal;
     }
     request.extensions_mut().insert(identity);
     next.run(request).await
+}
+
+/// Counts a request that does not come through here; some answer if there were too many.
+pub(crate) fn too_many(
+    limits: &RateLimits,
+    class: Limit,
+    client: &str,
+    path: &str,
+) -> Option<Response> {
+    refusal(limits.count(class, client, path))
+}
+
+fn refusal(verdict: Option<Verdict>) -> Option<Response> {
+    let Some(Verdict {
+        limit,
+        wait: Some(wait),
+    }) = verdict
+    else {
+        return None;
+    };
+    let message =
+        format!("You've been rate limited for sending more than {limit} requests in 1m0s.");
+    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).with_retry_after(wait);
+    let mut response = error.into_response();
+    response
+        .headers_mut()
+        .insert(X_LIMIT, HeaderValue::from(limit));
+    Some(response)
 }
 
 fn limited(

@@ -8,9 +8,12 @@ mod gate;
 mod outer;
 mod rate_limit;
 mod real_ip;
+mod redirect;
 
 pub(crate) use csrf::CSRF_COOKIE;
-pub(crate) use gate::gate;
+pub(crate) use gate::{gate, too_many};
 pub(crate) use outer::{RequestInfo, outer};
+pub(crate) use rate_limit::Limit;
 pub use rate_limit::RateLimits;
 pub use real_ip::TrustedProxies;
+pub(crate) use redirect::redirect;

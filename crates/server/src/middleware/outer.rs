@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use uuid::Uuid;
 
+use crate::apps::FromApp;
 use crate::{ApiError, AppState};
 
 const VERSION: HeaderValue = HeaderValue::from_static(api_types::VERSION);
@@ -58,17 +59,21 @@ pub(crate) async fn outer(
         .into_response()
     });
 
+    let from_app = response.extensions().get::<FromApp>().is_some();
     let headers = response.headers_mut();
     headers.insert(X_VERSION, VERSION);
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
         headers.insert(X_REQUEST_ID, value);
     }
-    headers.insert(
-        axum::http::header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    if let Some(hsts) = &state.http.hsts {
+    // An app decides for itself what else its answers say.
+    if !from_app {
+        headers.insert(
+            axum::http::header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+    }
+    if let Some(hsts) = state.http.hsts.as_ref().filter(|_| !from_app) {
         headers.insert(axum::http::header::STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
     if let Some((method, path)) = log {

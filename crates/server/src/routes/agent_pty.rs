@@ -1,17 +1,18 @@
 //! The socket of the web terminal.
 
-use authz::Action;
 use axum::Router;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use uuid::Uuid;
 
 use crate::agent_conn::{PtyRequest, PtySize};
+use crate::apps::terminal;
 use crate::extract::Path;
 use crate::socket::Socket;
 use crate::ws::{code, refuse, relay_bytes};
-use crate::{Actor, ApiError, AppState, QueryParams};
+use crate::{ApiError, AppState, MaybeActor, QueryParams};
 
 /// Lines and columns unless the request says otherwise.
 const DEFAULT_SIZE: u16 = 80;
@@ -23,23 +24,19 @@ pub(crate) fn router() -> Router<AppState> {
 
 async fn pty(
     State(state): State<AppState>,
-    actor: Actor,
+    MaybeActor(actor): MaybeActor,
     Path(agent): Path<Uuid>,
+    parts: Parts,
     params: QueryParams,
     socket: Result<Socket, ApiError>,
 ) -> Result<Response, ApiError> {
-    state
-        .control
-        .workspace_agent_check(&actor.who, Action::Ssh, agent)
-        .await
-        .map_err(|error| match error.kind {
-            control::Kind::Forbidden => control::Error::not_found(),
-            _ => error,
-        })?;
+    let token = params.text(terminal::TOKEN_PARAM).to_owned();
+    let counted = terminal::admit(&state, actor, agent, &token, &parts).await?;
     let request = request(params)?;
     let socket = socket?;
     let conn = state.tailnet.acquire(agent);
     Ok(socket.bytes(move |socket| async move {
+        let _counted = counted;
         match conn.pty(&request).await {
             Ok(stream) => relay_bytes(socket, stream).await,
             Err(error) => {

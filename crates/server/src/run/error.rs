@@ -7,9 +7,11 @@ use std::io;
 pub enum RunError {
     /// The address cannot be listened on.
     #[error(
-        "cannot listen on {address}: {source}. Another server may run there; --http-address chooses another address"
+        "cannot listen on {address}: {source}. Another server may run there; --{flag} chooses another address"
     )]
     Listen {
+        /// The option with the address.
+        flag: &'static str,
         /// The address.
         address: String,
         /// The system's answer.
@@ -17,7 +19,7 @@ pub enum RunError {
     },
     /// Nothing to listen on.
     #[error(
-        "--http-address is empty, and this version has no other listener: give it an address such as 127.0.0.1:3000"
+        "--http-address is empty, and so is --tls-address or --tls-enable is not set: give one of them an address such as 127.0.0.1:3000"
     )]
     NoListener,
     /// An option's value cannot be used.
@@ -59,8 +61,12 @@ pub enum RunError {
 }
 
 impl RunError {
-    pub(super) fn listen(address: &str) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn listen(flag: &'static str, address: &str) -> impl FnOnce(io::Error) -> Self {
         let address = address.to_owned();
-        move |source| RunError::Listen { address, source }
+        move |source| RunError::Listen {
+            flag,
+            address,
+            source,
+        }
     }
 }

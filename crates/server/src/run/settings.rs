@@ -9,6 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::RunError;
+use crate::apps::WildcardHost;
 use crate::options::Options;
 use crate::{CookiePolicy, HttpSettings, TailnetSettings, TrustedProxies};
 
@@ -20,10 +21,16 @@ fn bad(flag: &'static str) -> impl Fn(String) -> RunError {
 pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
     let access_url = Url::parse(options.text("access-url"))
         .map_err(|error| bad("access-url")(error.to_string()))?;
+    let wildcard = options.text("wildcard-access-url");
+    if !wildcard.is_empty() {
+        WildcardHost::parse(wildcard).map_err(bad("wildcard-access-url"))?;
+    }
     let daemons = usize::try_from(options.int("provisioner-daemons"))
         .map_err(|_| bad("provisioner-daemons")("must not be negative".to_owned()))?;
     Ok(Settings {
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
+        allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),
+        allow_path_app_site_owner_access: options.on("dangerous-allow-path-app-site-owner-access"),
         session_duration: options.duration("session-duration"),
         disable_session_expiry_refresh: options.on("disable-session-expiry-refresh"),
         default_token_lifetime: options.duration("default-token-lifetime"),

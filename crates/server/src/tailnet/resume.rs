@@ -3,28 +3,24 @@
 //! A JWT (HS512) with `kid`, `sub` (the peer id) and `exp`; the keys live in the database, so
 //! that any server takes the tokens of any other.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use control::Control;
-use hmac::{Hmac, Mac};
 use rpc::proto::tailnet::RefreshResumeTokenResponse;
 use serde::{Deserialize, Serialize};
-use sha2::Sha512;
 use uuid::Uuid;
+
+use crate::jwt::{self, JwtError, Keys};
 
 /// How long a token is good.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// When a client is to ask for the next.
 const REFRESH_SECONDS: i64 = 12 * 3600;
-/// Longest token that is looked at.
-const MAX_TOKEN: usize = 4096;
 /// What the keys are for.
 const FEATURE: &str = "tailnet_resume";
 
 /// Makes and checks tokens.
 pub(crate) struct ResumeTokens {
-    control: Control,
+    keys: Keys,
 }
 
 /// Why a token is not taken.
@@ -43,13 +39,6 @@ impl From<control::Error> for ResumeError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    kid: String,
-}
-
-#[derive(Serialize, Deserialize)]
 struct Claims {
     sub: String,
     exp: i64,
@@ -59,7 +48,9 @@ struct Claims {
 
 impl ResumeTokens {
     pub(super) fn new(control: Control) -> Self {
-        Self { control }
+        Self {
+            keys: Keys::new(control, FEATURE),
+        }
     }
 
     /// A token for a peer, with when to refresh it.
@@ -68,19 +59,14 @@ impl ResumeTokens {
         peer: Uuid,
         now: DateTime<Utc>,
     ) -> Result<RefreshResumeTokenResponse, control::Error> {
-        let key = self.control.crypto_key_signing(FEATURE, now).await?;
         let expires = now + LIFETIME;
-        let header = Header {
-            alg: "HS512".to_owned(),
-            kid: key.sequence.to_string(),
-        };
         let claims = Claims {
             sub: peer.to_string(),
             exp: expires.timestamp(),
             iat: now.timestamp(),
         };
         Ok(RefreshResumeTokenResponse {
-            token: sign(&header, &claims, key.secret.expose()),
+            token: jwt::sign(&self.keys, &claims, now).await?,
             refresh_in: Some(prost_types::Duration {
                 seconds: REFRESH_SECONDS,
                 nanos: 0,
@@ -98,68 +84,16 @@ impl ResumeTokens {
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Uuid>, ResumeError> {
-        let invalid = |text: &str| ResumeError::Invalid(text.to_owned());
-        if token.len() > MAX_TOKEN {
-            return Err(invalid("the token is too long"));
-        }
-        let (signed, signature) = token
-            .rsplit_once('.')
-            .ok_or_else(|| invalid("the token is malformed"))?;
-        let (header, claims) = signed
-            .split_once('.')
-            .ok_or_else(|| invalid("the token is malformed"))?;
-        let header: Header = decode(header).ok_or_else(|| invalid("the token is malformed"))?;
-        if header.alg != "HS512" {
-            return Err(invalid("the token is signed by another algorithm"));
-        }
-        if header.kid.is_empty() {
-            return Ok(None);
-        }
-        let sequence = header
-            .kid
-            .parse()
-            .map_err(|_| invalid("the token names no key of ours"))?;
-        let key = self
-            .control
-            .crypto_key_verifying(FEATURE, sequence, now)
-            .await?
-            .ok_or_else(|| invalid("the token's key is no longer valid"))?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| invalid("the token is malformed"))?;
-        mac(key.secret.expose(), signed)
-            .verify_slice(&signature)
-            .map_err(|_| invalid("the token's signature is wrong"))?;
-        let claims: Claims = decode(claims).ok_or_else(|| invalid("the token is malformed"))?;
-        if claims.exp <= now.timestamp() {
-            return Err(invalid("the token has expired"));
-        }
+        let claims: Claims = match jwt::open(&self.keys, token, now).await {
+            Ok(claims) => claims,
+            Err(JwtError::Keyless) => return Ok(None),
+            Err(JwtError::Invalid(text)) => return Err(ResumeError::Invalid(text.to_owned())),
+            Err(JwtError::Failed(error)) => return Err(error.into()),
+        };
         let peer = claims
             .sub
             .parse()
-            .map_err(|_| invalid("the token names no peer"))?;
+            .map_err(|_| ResumeError::Invalid("the token names no peer".to_owned()))?;
         Ok(Some(peer))
     }
-}
-
-fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-fn encode(part: &impl Serialize) -> String {
-    // A struct of plain fields always serialises.
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).unwrap_or_default())
-}
-
-fn sign(header: &Header, claims: &Claims, secret: &[u8]) -> String {
-    let signed = format!("{}.{}", encode(header), encode(claims));
-    let signature = URL_SAFE_NO_PAD.encode(mac(secret, &signed).finalize().into_bytes());
-    format!("{signed}.{signature}")
-}
-
-fn mac(secret: &[u8], text: &str) -> Hmac<Sha512> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha512>::new_from_slice(secret).expect("a key of any length");
-    mac.update(text.as_bytes());
-    mac
 }

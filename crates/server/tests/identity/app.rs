@@ -94,6 +94,7 @@ impl App {
             control: control.clone(),
             http: Arc::new(http),
             limits: Arc::new(limits),
+            apps: server::Apps::new(control.clone(), tailnet.clone()),
             tailnet,
             live_agents: LiveAgents::default(),
             health: Health::default(),

@@ -3,7 +3,9 @@
 
 mod agent_conn;
 mod agents;
+mod apps;
 mod binaries;
+mod browser;
 mod foreign_agents;
 mod forms;
 mod garbage;

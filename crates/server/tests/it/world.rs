@@ -25,6 +25,7 @@ pub struct World {
     pub agent: Uuid,
     pub token: Uuid,
     pub tailnet: Tailnet,
+    pub apps: server::Apps,
 }
 
 /// A server with an empty shelf of programs.
@@ -34,25 +35,38 @@ pub async fn world() -> World {
 
 /// A server that hands out these programs.
 pub async fn with_binaries(binaries: Binaries) -> World {
+    made(binaries, |_| {}).await
+}
+
+/// A server whose rules have other settings.
+pub async fn with_settings(change: impl FnOnce(&mut Settings)) -> World {
+    made(Binaries::default(), change).await
+}
+
+async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     let db = testkit::db().await;
     let owner = testkit::user(&db, "ann", &[]).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let url: Url = format!("http://127.0.0.1:{port}").parse().unwrap();
-    let control = Control::new(db.store.clone(), Settings::new(url.clone()));
+    let mut settings = Settings::new(url.clone());
+    change(&mut settings);
+    let control = Control::new(db.store.clone(), settings);
     let tailnet = Tailnet::new(
         control.clone(),
         &url,
         TailnetSettings::default(),
         Uuid::new_v4(),
     );
+    let apps = server::Apps::new(control.clone(), tailnet.clone());
     let state = AppState {
+        apps: apps.clone(),
         control,
         http: Arc::new(http_settings()),
         limits: Arc::new(RateLimits::new(None, true)),
         tailnet: tailnet.clone(),
         live_agents: LiveAgents::default(),
-            health: Health::default(),
+        health: Health::default(),
         binaries,
     };
     let app = server::router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -66,6 +80,7 @@ pub async fn with_binaries(binaries: Binaries) -> World {
         agent: made.agent,
         token: made.token,
         tailnet,
+        apps,
     }
 }
 
@@ -91,6 +106,13 @@ impl World {
     /// The API as the owner.
     pub fn client(&self) -> Client {
         self.client_as(self.owner.token.clone())
+    }
+
+    /// Writes down what apps were used.
+    pub async fn apps_flush(&self) {
+        let now = tokio_util::sync::CancellationToken::new();
+        now.cancel();
+        self.apps.run(now).await;
     }
 
     /// The API with a token.

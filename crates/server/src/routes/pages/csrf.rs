@@ -14,14 +14,14 @@ const FIELD: &str = "csrf_token";
 const LEN: usize = 32;
 
 /// The text of one browser.
-pub(super) struct Token {
+pub(crate) struct Token {
     text: String,
     new: bool,
 }
 
 impl Token {
     /// The browser's own, or a new one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let known = cookie_value(headers, CSRF_COOKIE).filter(|text| is_token(text));
         if let Some(text) = known {
             return Token {
@@ -37,12 +37,12 @@ impl Token {
     }
 
     /// The hidden field.
-    pub(super) fn field(&self) -> String {
+    pub(crate) fn field(&self) -> String {
         super::html::hidden(FIELD, &self.text)
     }
 
     /// `Set-Cookie`, if the browser has none yet.
-    pub(super) fn cookie(&self, secure: bool) -> Option<HeaderValue> {
+    pub(crate) fn cookie(&self, secure: bool) -> Option<HeaderValue> {
         let secure = if secure { "; Secure" } else { "" };
         let text = format!(
             "{CSRF_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
@@ -57,7 +57,7 @@ fn is_token(text: &str) -> bool {
 }
 
 /// Refuses a form that does not come from a page of ours.
-pub(super) fn check(headers: &HeaderMap, form: &HashMap<String, String>) -> Result<(), ApiError> {
+pub(crate) fn check(headers: &HeaderMap, form: &HashMap<String, String>) -> Result<(), ApiError> {
     let cookie = cookie_value(headers, CSRF_COOKIE).filter(|text| is_token(text));
     if cookie.is_some() && cookie == form.get(FIELD).map(String::as_str) {
         return Ok(());

@@ -117,7 +117,7 @@ pub(super) fn field(name: &str, label: &str, kind: &str, autocomplete: &str) -> 
     )
 }
 
-pub(super) fn hidden(name: &str, value: &str) -> String {
+pub(crate) fn hidden(name: &str, value: &str) -> String {
     format!(
         "<input type=hidden name=\"{}\" value=\"{}\">",
         escape(name),
@@ -125,7 +125,7 @@ pub(super) fn hidden(name: &str, value: &str) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

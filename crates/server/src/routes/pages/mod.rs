@@ -1,7 +1,7 @@
 //! The pages that a browser needs for signing in and for handing a token to
 //! the command line: plain HTML forms, no scripts.
 
-mod csrf;
+pub(crate) mod csrf;
 mod html;
 
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ use store::UserRef;
 use crate::auth::RequestOrigin;
 use crate::extract::{QueryParams, read_body};
 use crate::{ApiError, AppState, MaybeActor};
+pub(crate) use html::escape;
 use html::{Page, field, paragraph};
 
 /// Largest form: a few short fields.
@@ -265,7 +266,7 @@ fn local(to: &str) -> &str {
     if plain { to } else { "" }
 }
 
-async fn form(body: Body) -> Result<HashMap<String, String>, ApiError> {
+pub(crate) async fn form(body: Body) -> Result<HashMap<String, String>, ApiError> {
     let bytes = read_body(body, MAX_FORM).await?;
     Ok(url::form_urlencoded::parse(&bytes).into_owned().collect())
 }
