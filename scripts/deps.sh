@@ -20,6 +20,8 @@ if [ "$kind" = test ]; then
   need zstd zstd
   need curl curl
   need dockerd docker.io
+  need nft nftables
+  need ip iproute2
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
 [ ${#wanted[@]} -eq 0 ] && exit 0

@@ -188,6 +188,11 @@ impl Conn {
         self.shared().relays.set_force_websocket(force);
     }
 
+    /// Uses only relays from now on and publishes no endpoints (`true`), or direct paths too.
+    pub fn set_block_endpoints(&self, block: bool) {
+        self.shared().set_direct_blocked(block);
+    }
+
     /// Opens a TCP connection inside the tunnel. Waits while the peer is not known or not ready
     /// yet; bound it with a timeout of your own.
     pub async fn dial_tcp(&self, to: SocketAddrV6) -> io::Result<TcpStream> {

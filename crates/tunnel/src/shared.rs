@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     /// There are new sockets.
     pub(crate) rebound: Notify,
     about: Mutex<About>,
+    /// An address that the router keeps open for us.
+    port_map: Mutex<Option<SocketAddr>>,
     pub(crate) derp_map: watch::Sender<Arc<DerpMap>>,
     pub(crate) node: watch::Sender<Option<Node>>,
     /// Regions whose relay is connected.
@@ -82,6 +84,7 @@ impl Shared {
             check_relays: Notify::new(),
             rebound: Notify::new(),
             about: Mutex::default(),
+            port_map: Mutex::default(),
             derp_map: watch::Sender::new(Arc::default()),
             node: watch::Sender::new(None),
             connected: watch::Sender::new(BTreeSet::new()),
@@ -171,6 +174,39 @@ impl Shared {
         self.turn(|engine, now| engine.network_changed(now));
         self.check_relays.notify_waiters();
         self.look_up.notify_one();
+    }
+
+    /// Uses only relays from now on, or direct paths too.
+    pub(crate) fn set_direct_blocked(self: &Arc<Self>, blocked: bool) {
+        let changes = self.turn(|engine, _| {
+            let changes = engine.peers.is_direct_blocked() != blocked;
+            engine.peers.set_direct_blocked(blocked);
+            changes
+        });
+        if !changes {
+            return;
+        }
+        if blocked {
+            self.direct.unbind();
+        } else {
+            let _runtime = self.runtime.enter();
+            self.direct.bind();
+        }
+        self.rebound.notify_waiters();
+        self.look_up.notify_one();
+    }
+
+    /// The router keeps this address open for us, or none.
+    pub(crate) fn set_port_map(&self, address: Option<SocketAddr>) {
+        let before = std::mem::replace(&mut *self.port_map.lock(), address);
+        if before != address {
+            self.look_up.notify_one();
+        }
+    }
+
+    /// Addresses that the router keeps open for us.
+    pub(crate) fn port_map(&self) -> Vec<SocketAddr> {
+        self.port_map.lock().iter().copied().collect()
     }
 
     /// Asks the relay of `region` for a sign of life.

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Pair, Relay, address, config, direct_pair, pair_of};
+use support::{Pair, Relay, address, config, direct_pair, introduce, pair_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tunnel::Via;
 
@@ -96,6 +96,39 @@ async fn one_end_that_blocks_direct_paths_is_enough() {
         let blocked = if blocked.0 { &pair.client } else { &pair.agent };
         assert!(support::node(blocked).endpoints.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_paths_can_be_blocked_and_allowed_again() {
+    let relay = Relay::start().await;
+    let pair = direct_pair(&relay);
+    until_direct(&pair).await;
+    pair.agent.set_block_endpoints(true);
+    let mut node = pair.agent.self_node();
+    let hidden = node.wait_for(|node| node.as_ref().is_some_and(|node| node.endpoints.is_empty()));
+    tokio::time::timeout(PATIENCE, hidden)
+        .await
+        .unwrap()
+        .unwrap();
+    introduce(&pair.client, &pair.agent);
+    echo(&pair, 7, 1 << 20).await;
+    let relayed = async {
+        while !matches!(
+            pair.client.ping(pair.agent.id()).await.unwrap().via,
+            Via::Relay(_)
+        ) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, relayed).await.unwrap();
+    pair.agent.set_block_endpoints(false);
+    let shown = node.wait_for(|node| node.as_ref().is_some_and(|node| !node.endpoints.is_empty()));
+    tokio::time::timeout(PATIENCE, shown)
+        .await
+        .unwrap()
+        .unwrap();
+    introduce(&pair.client, &pair.agent);
+    until_direct(&pair).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

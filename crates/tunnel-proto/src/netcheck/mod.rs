@@ -5,6 +5,7 @@
 //! translation on the way is a property of that socket. [`Report`] says what came out.
 
 mod lookup;
+pub mod portmap;
 mod report;
 #[cfg(test)]
 mod tests;

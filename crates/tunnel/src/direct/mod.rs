@@ -5,6 +5,7 @@
 
 mod bundle;
 mod interfaces;
+mod portmap;
 mod received;
 mod servers;
 mod sleep;
@@ -56,6 +57,11 @@ impl Direct {
                 tracing::warn!(%error, "no UDP socket: peers are reached through relays only");
             }
         }
+    }
+
+    /// Closes the sockets.
+    pub(crate) fn unbind(&self) {
+        *self.socket.write() = None;
     }
 
     /// The sockets in use.

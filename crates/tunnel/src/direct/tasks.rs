@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tunnel_proto::netcheck::{Report, StunServer};
 use tunnel_proto::peers::{ENDPOINTS_FRESH, ENDPOINTS_RETRY};
 
-use super::{Family, Received, servers, watch};
+use super::{Family, Received, portmap, servers, watch};
 use crate::shared::Shared;
 
 /// The names of STUN servers are looked up again after so long.
@@ -26,6 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         () = receive(&shared, Family::V6) => {}
         () = look_up(&shared) => {}
         () = watch::run(&shared) => {}
+        () = portmap::run(&shared) => {}
     }
 }
 
@@ -58,6 +59,10 @@ async fn look_up(shared: &Arc<Shared>) {
     loop {
         // What is known already may be enough; what comes later is told again.
         let local = shared.direct.local_endpoints();
+        if shared.direct.socket().is_none() {
+            outside.clear();
+        }
+        let local = joined(&local, &shared.port_map());
         shared.set_endpoints(joined(&local, &outside), ENDPOINTS_FRESH);
         let map = maps.borrow_and_update().clone();
         let fresh = servers

@@ -41,7 +41,7 @@ impl Snapshot {
 }
 
 /// The address from which `to` would be reached. Sends nothing.
-fn source(to: IpAddr) -> Option<IpAddr> {
+pub(super) fn source(to: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = if to.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {

@@ -72,9 +72,11 @@ impl Namespace {
         must(&format!("ip -n {} {what}", self.name));
     }
 
-    /// Any command in it.
-    pub fn run(&self, what: &str) {
-        must(&format!("ip netns exec {} {what}", self.name));
+    /// Sets a switch of the kernel, by its path below `/proc/sys/net`.
+    pub fn switch_on(&self, path: &str) {
+        let write = format!("echo 1 > /proc/sys/net/{path}");
+        let done = quiet(&["ip", "netns", "exec", &self.name, "sh", "-c", &write]);
+        assert!(done, "{path}");
     }
 
     /// Replaces all rules of the firewall.

@@ -65,7 +65,8 @@ impl Site {
     fn build(hub: &Namespace, number: u8) -> Self {
         let letter = if number == 1 { 'a' } else { 'b' };
         let router = Namespace::new(&format!("r{letter}"));
-        router.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+        router.switch_on("ipv4/ip_forward");
+        router.switch_on("ipv6/conf/all/forwarding");
         let wan = format!("wan{number}");
         hub.ip(&format!(
             "link add {wan} type veth peer name wan netns {}",
