@@ -73,7 +73,7 @@ static TABLE: &[Spec] = &[
     Spec::new(TOP, "agent-stats-refresh-interval", Duration, "30s", "How often agents report statistics.").yaml_key("").hide(),
     Spec::new(TOP, "agent-fallback-troubleshooting-url", Text, "", "Shown for agents whose template names no troubleshooting page. Taken at each build.").hide(),
     Spec::new(TOP, "scim-auth-header", Text, "", "Secret of a SCIM client.").secret_value().only(NONE),
-    Spec::new(TOP, "external-token-encryption-keys", List, "", "Keys that encrypt tokens in the database.").secret_value().only(NONE),
+    Spec::new(TOP, "external-token-encryption-keys", List, "", "Keys that encrypt secrets in the database, each the base64 of 32 bytes: the first encrypts, all decrypt. Default: one that the server makes for itself in its configuration directory. Several servers on one database need the same.").secret_value(),
     Spec::new(TOP, "disable-path-apps", Bool, "false", "No apps under a path of the access URL."),
     Spec::new(TOP, "disable-owner-workspace-access", Bool, "false", "Owners may not open shells or apps of other people's workspaces."),
     Spec::new(TOP, "disable-workspace-sharing", Bool, "false", "Nobody shares workspaces."),
@@ -237,7 +237,8 @@ static TABLE: &[Spec] = &[
     Spec::new(PREBUILDS, "workspace-prebuilds-reconciliation-interval", Duration, "1m", "How often prebuilt workspaces are counted.").only(NONE),
     Spec::new(CHAT, "chat-acquire-batch-size", Int, "10", "Chats taken at once.").only(NONE),
     Spec::new(CHAT, "chat-debug-logging-enabled", Bool, "false", "Keep debug logs of chats.").only(OFF),
-    Spec::new("ai_gateway", "ai-gateway-enabled", Bool, "false", "Serve the AI gateway.").only(OFF),
+    Spec::new("ai_gateway", "ai-gateway-enabled", Bool, "true", "Models can be called: without, no chat gets an answer."),
+    Spec::new("ai_gateway", "ai-gateway-allow-byok", Bool, "true", "People may use keys of their own for model providers."),
     // Retention.
     Spec::new(RETENTION, "audit-logs-retention", Duration, "0", "How long audit entries are kept. 0: for ever.").yaml_key("audit_logs"),
     Spec::new(RETENTION, "connection-logs-retention", Duration, "0", "How long connection logs are kept. 0: for ever.").yaml_key("connection_logs").only(NONE),

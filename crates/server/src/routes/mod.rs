@@ -11,6 +11,9 @@ mod agent_pty;
 mod agent_watch;
 mod agents;
 mod agents_me;
+mod ai_budgets;
+mod ai_models;
+mod ai_providers;
 mod applications;
 mod audit;
 pub(crate) mod binaries;
@@ -58,6 +61,9 @@ pub fn api() -> Router<AppState> {
         .merge(agent_ports::router())
         .merge(agent_pty::router())
         .merge(agents_me::router())
+        .merge(ai_budgets::router())
+        .merge(ai_models::router())
+        .merge(ai_providers::router())
         .merge(applications::router())
         .merge(audit::router())
         .merge(chats::router())
@@ -92,6 +98,7 @@ pub fn api() -> Router<AppState> {
 /// What older clients look for below `/api/experimental`.
 pub fn experimental() -> Router<AppState> {
     Router::new()
+        .merge(ai_providers::experimental())
         .merge(chats::router())
         .fallback(|| async { ApiError::no_route() })
 }

@@ -13,6 +13,7 @@ mod error;
 mod jobs;
 mod listen;
 mod logging;
+mod secrets;
 mod settings;
 mod stop;
 mod stun;
@@ -68,14 +69,17 @@ pub async fn run(
     if options.text("access-url").is_empty() {
         options.set("access-url", listeners.url()?);
     }
-    let control_settings = settings::control(&options)?;
+    let mut control_settings = settings::control(&options)?;
     let access_url = control_settings.access_url.clone();
 
     let tailnet_settings = settings::tailnet(&options)?;
     let stun = stun::listen(&tailnet_settings.stun_listen).await?;
 
     let database = database::open(&options, &bundles, &places).await?;
+    control_settings.seal = secrets::seal(&options, &places.config, &database.store).await?;
+    control_settings.allow_byok = options.on("ai-gateway-allow-byok");
     let control = Control::new(database.store.clone(), control_settings);
+    control.ai_price_defaults().await?;
     let deployment_id = settings::deployment_id(&control).await?;
     let tailnet = Tailnet::new(
         control.clone(),
@@ -127,7 +131,10 @@ pub async fn run(
         control.settings().seal.clone(),
         llm::Http::new(&agent)
             .map_err(|error| control::Error::new(control::Kind::Internal, error.message))?,
-        gateway::Options::default(),
+        gateway::Options {
+            allow_byok: control.settings().allow_byok,
+            enabled: options.on("ai-gateway-enabled"),
+        },
     );
     crate::chats::start(
         &control,

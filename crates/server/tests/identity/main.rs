@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod access;
+mod ai;
 mod app;
 mod bad_requests;
 mod keys;
