@@ -81,6 +81,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
         stop: CancellationToken::new(),
         workspace,
     });
+    agent.api.serve_locally();
     if let Err(error) = agent.scripts.prepare() {
         tracing::warn!(%error, "the directory for programs of scripts could not be made");
     }
@@ -96,7 +97,10 @@ impl Agent {
         let mut version = TAILNET;
         let mut pause = BACKOFF.0;
         loop {
-            match dial(&self.workspace.config.client, &mut version).await {
+            if let Err(error) = self.workspace.config.sign_in().await {
+                tracing::warn!(%error, "no token was given to this instance");
+            }
+            match dial(&self.workspace.config.client(), &mut version).await {
                 Ok(dialed) => {
                     tracing::info!(%version, "connected to the server");
                     let began = tokio::time::Instant::now();

@@ -101,7 +101,7 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
 
 /// Trusts what the agent itself trusts.
 fn http_client(workspace: &Workspace) -> reqwest::Result<reqwest::Client> {
-    let tls = rustls::ClientConfig::clone(workspace.config.client.tls_config());
+    let tls = rustls::ClientConfig::clone(workspace.config.client().tls_config());
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()

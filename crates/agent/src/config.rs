@@ -1,18 +1,24 @@
 //! What the agent is told when it starts.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::Client;
+use parking_lot::RwLock;
 use rpc::proto::agent::startup::Subsystem;
 
 use crate::context::Config as ContextConfig;
+use crate::identity::{Identity, IdentityError};
 
 /// Settings of one agent process.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The way to the control plane, with the agent's token.
-    pub client: Client,
+    /// The way to the control plane. With an identity, its token changes.
+    session: Arc<RwLock<Client>>,
+    /// How a token is got; `None` where there is one from the start.
+    pub identity: Option<Identity>,
     /// Our version, semver with a leading `v`.
     pub version: String,
     /// This program, for the helpers that sessions call.
@@ -37,8 +43,12 @@ pub struct Config {
     pub context: ContextConfig,
     /// Containers beside the agent may be looked at and entered.
     pub devcontainers: bool,
-    /// Ports of this process, which are not the workspace's.
-    pub own_ports: Vec<u16>,
+    /// Where metrics are served on this machine, if anywhere.
+    pub metrics_listener: Option<Arc<TcpListener>>,
+    /// Where people who look for a fault are served on this machine, if anywhere.
+    pub debug_listener: Option<Arc<TcpListener>>,
+    /// UDP port of the tunnel; zero for any.
+    pub tunnel_port: u16,
 }
 
 impl Config {
@@ -46,7 +56,8 @@ impl Config {
     pub fn new(client: Client) -> Self {
         let temp = std::env::temp_dir();
         Self {
-            client,
+            session: Arc::new(RwLock::new(client)),
+            identity: None,
             version: api_types::VERSION.to_owned(),
             executable: std::env::current_exe().unwrap_or_else(|_| "coder".into()),
             log_dir: temp.clone(),
@@ -59,8 +70,25 @@ impl Config {
             socket_path: None,
             context: ContextConfig::default(),
             devcontainers: true,
-            own_ports: Vec::new(),
+            metrics_listener: None,
+            debug_listener: None,
+            tunnel_port: 0,
         }
+    }
+
+    /// The way to the control plane, with the agent's token.
+    pub fn client(&self) -> Client {
+        self.session.read().clone()
+    }
+
+    /// Gets a token where the agent has none of its own.
+    pub async fn sign_in(&self) -> Result<(), IdentityError> {
+        if let Some(identity) = &self.identity {
+            let client = self.client();
+            let token = identity.exchange(&client).await?;
+            *self.session.write() = client.with_token(token);
+        }
+        Ok(())
     }
 
     /// Directory that scripts may use for data.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::account::Account;
 use crate::config::Config;
+use crate::context::Config as ContextConfig;
 use crate::expand;
 use crate::manifest::Manifest;
 
@@ -27,16 +28,19 @@ pub struct CommandLine {
 }
 
 /// The environment of everything that runs in the workspace on someone's
-/// behalf. Later sources win: this process, `client`, the account, what we
+/// behalf. Later sources win: this process, `given`, the account, what we
 /// define, the template, the owner's secrets.
 pub fn environment(
     config: &Config,
     manifest: &Manifest,
     account: &Account,
-    client: &[(OsString, OsString)],
+    given: &[(OsString, OsString)],
 ) -> Environment {
+    let client = config.client();
     let mut env: Environment = std::env::vars_os().collect();
-    env.extend(client.iter().cloned());
+    // Settings of the agent alone.
+    env.retain(|name, _| !ContextConfig::VARIABLES.iter().any(|own| name == own));
+    env.extend(given.iter().cloned());
     let mut set = |name: &str, value: OsString| {
         env.insert(name.into(), value);
     };
@@ -61,7 +65,7 @@ pub fn environment(
         manifest.workspace_id.to_string().into(),
     );
     // Commands of this program inside the workspace act as the agent.
-    set("CODER_AGENT_TOKEN", config.client.token().expose().into());
+    set("CODER_AGENT_TOKEN", client.token().expose().into());
     let mut git_ssh = config.executable.clone().into_os_string();
     git_ssh.push(" gitssh --");
     set("GIT_SSH_COMMAND", git_ssh);
@@ -85,7 +89,7 @@ pub fn environment(
         );
     }
     // The helpers need it, and it may have come by a flag.
-    set("CODER_AGENT_URL", config.client.url().as_str().into());
+    set("CODER_AGENT_URL", client.url().as_str().into());
     set("GIT_ASKPASS", config.executable.clone().into());
     // Names with `=` or NUL, and values with NUL, cannot be passed to a program.
     env.retain(|name, value| {

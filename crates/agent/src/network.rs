@@ -40,13 +40,14 @@ impl Network {
         manifest: &Manifest,
         api: Api,
     ) -> std::io::Result<Self> {
-        let client = &workspace.config.client;
+        let client = workspace.config.client();
         let mut config = tunnel::Config::agent(manifest.agent_id, client.url().clone());
         config.headers = client.extra_headers().clone();
         config.tls = Some(client.tls_config().clone());
         config.derp_map = derp_map_from_proto(manifest.derp_map.clone());
         config.derp_force_websockets = manifest.derp_force_websockets;
         config.block_endpoints = manifest.disable_direct_connections;
+        config.udp_port = workspace.config.tunnel_port;
         let conn = Conn::new(config);
         conn.set_fallback_tcp(Localhost);
         conn.forward_udp_to_localhost();

@@ -34,3 +34,13 @@ pub fn workspace_with(proto: rpc::proto::agent::Manifest) -> Arc<Workspace> {
 pub fn workspace() -> Arc<Workspace> {
     workspace_with(proto())
 }
+
+/// A workspace whose data is in this directory.
+pub fn workspace_at(directory: &std::path::Path) -> Arc<Workspace> {
+    let mut config = config();
+    config.script_data_dir = directory.to_owned();
+    let workspace = Workspace::new(config);
+    let manifest = Manifest::from_proto(proto(), &Account::current()).unwrap();
+    workspace.set_manifest(Arc::new(manifest));
+    workspace
+}

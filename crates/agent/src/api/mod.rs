@@ -25,6 +25,8 @@ use axum::routing::{any, delete, get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tunnel::Conn;
 
@@ -38,6 +40,8 @@ use failure::Failure;
 
 /// A client must send the head of its request in this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections to one local port at a time; more wait.
+const MAX_LOCAL: usize = 16;
 
 /// What the routes need.
 #[derive(Debug)]
@@ -80,9 +84,63 @@ impl Api {
         let _ = self.state.tunnel.set(tunnel);
     }
 
+    /// Serves metrics, and what helps to find a fault, on ports of this machine, as far
+    /// as the settings name some.
+    pub fn serve_locally(&self) {
+        let config = &self.state.workspace.config;
+        let metrics = Router::new()
+            .route("/", get(debug::prometheus))
+            .route("/metrics", get(debug::prometheus));
+        let local = [
+            (&config.metrics_listener, metrics),
+            (&config.debug_listener, debug_router()),
+        ];
+        for (listener, router) in local {
+            let router = router.with_state(self.state.clone());
+            let Some(listener) = listener else { continue };
+            let opened = listener.try_clone().and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener)
+            });
+            match opened {
+                Ok(listener) => {
+                    let shutdown = self.state.workspace.shutdown.clone();
+                    tokio::spawn(accept(listener, router, shutdown));
+                }
+                Err(error) => tracing::warn!(%error, "a local port is not served"),
+            }
+        }
+    }
+
     /// Serves one connection until the client leaves or the agent ends.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         serve(stream, self.router.clone(), &self.state.workspace.shutdown).await;
+    }
+}
+
+/// Serves `router` to programs of this machine.
+async fn accept(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(MAX_LOCAL));
+    loop {
+        // It is never closed.
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, shutdown) = (router.clone(), shutdown.clone());
+                tokio::spawn(async move {
+                    serve(stream, router, &shutdown).await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, most likely: give others time to close theirs.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
     }
 }
 
@@ -148,6 +206,16 @@ fn router() -> Router<Arc<State>> {
             get(|| async { failure::message("Hello from the agent!") }),
         )
         .nest("/api/v0", v0)
+        .merge(debug_router())
+        .fallback(|| async { Failure::not_found("Route not found.") })
+        .method_not_allowed_fallback(|| async {
+            Failure::new(http::StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.")
+        })
+}
+
+/// What helps to find a fault.
+fn debug_router() -> Router<Arc<State>> {
+    Router::new()
         .route("/debug/logs", get(debug::logs))
         .route("/debug/magicsock", get(debug::tunnel))
         .route(
@@ -156,10 +224,6 @@ fn router() -> Router<Arc<State>> {
         )
         .route("/debug/manifest", get(debug::manifest))
         .route("/debug/prometheus", get(debug::prometheus))
-        .fallback(|| async { Failure::not_found("Route not found.") })
-        .method_not_allowed_fallback(|| async {
-            Failure::new(http::StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.")
-        })
 }
 
 #[cfg(test)]

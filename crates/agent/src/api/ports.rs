@@ -22,7 +22,12 @@ pub async fn listening(
 ) -> Json<WorkspaceAgentListeningPortsResponse> {
     // The walk blocks for as long as it takes to read /proc.
     let ports = tokio::task::spawn_blocking(fresh).await.unwrap_or_default();
-    let own = &state.workspace.config.own_ports;
+    let config = &state.workspace.config;
+    let own: Vec<u16> = [&config.metrics_listener, &config.debug_listener]
+        .into_iter()
+        .flatten()
+        .filter_map(|listener| Some(listener.local_addr().ok()?.port()))
+        .collect();
     let ports = ports
         .into_iter()
         .filter(|port| port.port >= FIRST_PORT && !own.contains(&port.port))

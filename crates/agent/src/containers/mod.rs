@@ -1,6 +1,7 @@
 //! Containers beside the agent, as far as an engine (Docker or Podman) is present.
 
 mod engine;
+mod inside;
 mod inspect;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use api_types::{
 use tokio::sync::Mutex;
 
 pub use engine::{Engine, EngineError};
+pub use inside::{InsideError, command_line};
 
 use crate::workspace::Workspace;
 

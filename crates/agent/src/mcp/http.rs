@@ -31,13 +31,18 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ToolError {
 
 impl Connection {
     /// The server at `url`; nothing is sent yet.
-    pub fn new(url: &str, headers: &BTreeMap<String, String>) -> Result<Self, ToolError> {
+    pub fn new(
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        tls: rustls::ClientConfig,
+    ) -> Result<Self, ToolError> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name: HeaderName = name.parse().map_err(failed)?;
             map.insert(name, value.parse().map_err(failed)?);
         }
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
             .default_headers(map)
             .build()
             .map_err(failed)?;

@@ -158,7 +158,9 @@ impl Tools {
                 Connection::Stdio(started)
             }
             Transport::Http { url, headers } => {
-                Connection::Http(http::Connection::new(url, headers)?)
+                let client = self.workspace.config.client();
+                let tls = rustls::ClientConfig::clone(client.tls_config());
+                Connection::Http(http::Connection::new(url, headers, tls)?)
             }
         };
         connection

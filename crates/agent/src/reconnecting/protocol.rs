@@ -27,9 +27,15 @@ pub struct Init {
     /// What to run if the terminal is new; empty for a login shell.
     #[serde(default)]
     pub command: String,
-    /// The container in which to run.
+    /// The container in which to run; empty for the workspace itself.
     #[serde(default)]
-    pub container: Option<String>,
+    pub container: String,
+    /// The user there; empty for whom it runs as.
+    #[serde(default)]
+    pub container_user: String,
+    /// What is to stand behind a new terminal; empty for the best there is.
+    #[serde(default)]
+    pub backend_type: String,
 }
 
 impl Init {

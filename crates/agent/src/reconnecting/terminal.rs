@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::screen::Screen;
-use crate::environment::Environment;
+use super::kept::Shown;
+use crate::environment::{CommandLine, Environment};
 use crate::pty::{Controller, Pty, Size};
 use crate::workspace::Workspace;
 
@@ -16,26 +16,18 @@ use crate::workspace::Workspace;
 #[derive(Debug)]
 pub struct Terminal {
     /// What it shows.
-    pub screen: Arc<Screen>,
+    pub screen: Arc<Shown>,
     controller: tokio::sync::Mutex<Controller>,
     resizer: Controller,
     _reading: AbortOnDropHandle<()>,
 }
 
 impl Terminal {
-    /// Starts `command` (empty: a login shell).
-    pub fn start(workspace: &Workspace, command: &str, size: Size) -> io::Result<Self> {
-        let mut line = workspace
-            .command_line(OsStr::new(command), &[])
-            .map_err(io::Error::other)?;
-        line.environment
-            .insert("TERM".into(), "xterm-256color".into());
-        if !has_utf8_locale(&line.environment) {
-            line.environment.insert("LC_CTYPE".into(), "C.UTF-8".into());
-        }
+    /// Starts `line`.
+    pub fn start(workspace: &Workspace, line: &CommandLine, size: Size) -> io::Result<Self> {
         let (mut child, controller) = Pty::open(size)?.spawn(line.command())?;
         let group = workspace.groups.add(&child);
-        let screen = Arc::new(Screen::default());
+        let screen = Arc::new(Shown::default());
         let (shown, mut from) = (screen.clone(), controller.clone());
         let reading = tokio::spawn(async move {
             let mut buffer = vec![0; 8192];
@@ -67,6 +59,19 @@ impl Terminal {
     pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
         self.controller.lock().await.write_all(bytes).await
     }
+}
+
+/// What runs `command` (empty: a login shell) for people at a terminal.
+pub fn command_line(workspace: &Workspace, command: &str) -> io::Result<CommandLine> {
+    let mut line = workspace
+        .command_line(OsStr::new(command), &[])
+        .map_err(io::Error::other)?;
+    let environment = &mut line.environment;
+    environment.insert("TERM".into(), "xterm-256color".into());
+    if !has_utf8_locale(environment) {
+        environment.insert("LC_CTYPE".into(), "C.UTF-8".into());
+    }
+    Ok(line)
 }
 
 /// Whether the variables name a locale with UTF-8, in the order in which they count.

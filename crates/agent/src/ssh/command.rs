@@ -22,6 +22,7 @@ use super::wire::Reader;
 use super::x11::Display;
 use crate::account::Account;
 use crate::banners;
+use crate::containers::{self, InsideError};
 use crate::environment::CommandLine;
 use crate::process::{self, Group};
 use crate::pty::{Controller, Pty};
@@ -63,10 +64,34 @@ pub async fn run(
     if let Some(display) = &display {
         env.insert("DISPLAY".into(), display.name().into());
     }
+    if let Some(pty) = &setup.pty {
+        env.insert("TERM".into(), pty.term.clone());
+    }
+    if let Some(container) = &setup.container {
+        line = match inside(container, script, &setup, line, workspace).await {
+            Ok(line) => line,
+            Err(error) => return Ended::failure(&channel.handle, error).await,
+        };
+    }
     match setup.pty {
         Some(pty) => on_terminal(script.is_empty(), line, pty, channel, workspace).await,
         None => on_pipes(&line, channel, workspace).await,
     }
+}
+
+/// The same inside a container.
+async fn inside(
+    container: &str,
+    script: &OsStr,
+    setup: &Setup,
+    line: CommandLine,
+    workspace: &Workspace,
+) -> Result<CommandLine, InsideError> {
+    if !workspace.config.devcontainers {
+        return Err(InsideError::Disabled);
+    }
+    let (user, terminal) = (&setup.container_user, setup.pty.is_some());
+    containers::command_line(container, user, script, terminal, line.environment).await
 }
 
 fn could_not_start(line: &CommandLine, error: &std::io::Error) -> String {
@@ -152,7 +177,6 @@ async fn on_terminal(
     // Modes that the system refuses leave the terminal usable.
     let _ = pty.configure(|settings| pty_modes::apply(settings, &wanted.modes));
     line.environment.insert("SSH_TTY".into(), pty.path().into());
-    line.environment.insert("TERM".into(), wanted.term);
     let mut writer = handle.writer();
     if login {
         let greeting = banners::greeting(workspace, &Account::current());

@@ -122,14 +122,11 @@ async fn start(
     // If the task is dropped, this is what the connection log says.
     session.finish(0, "");
     let handle = channel.handle.clone();
-    if setup.container.is_some() {
-        return Ended::failure(
-            &handle,
-            "sessions inside containers are not available in this workspace",
-        )
-        .await;
-    }
     match step {
+        Step::Subsystem(name) if name == "sftp" && setup.container.is_some() => Ended {
+            reason: "sftp inside a container".into(),
+            ..Ended::code(1)
+        },
         Step::Subsystem(name) if name == "sftp" => {
             if workspace.config.block_file_transfer {
                 return blocked(&handle).await;

@@ -40,6 +40,8 @@ pub struct Setup {
     kind: Option<String>,
     /// The container in which to run, if not in the workspace itself.
     pub container: Option<String>,
+    /// The user there; empty for whom the container runs as.
+    pub container_user: String,
 }
 
 /// What a request of a client comes to.
@@ -100,7 +102,7 @@ impl Setup {
         match name {
             b"CODER_SSH_SESSION_TYPE" => self.kind = Some(text()),
             b"CODER_CONTAINER" => self.container = Some(text()).filter(|c| !c.is_empty()),
-            b"CODER_CONTAINER_USER" => {}
+            b"CODER_CONTAINER_USER" => self.container_user = text(),
             name => {
                 let owned = |bytes| OsStr::from_bytes(bytes).to_owned();
                 self.environment.push((owned(name), owned(value)));

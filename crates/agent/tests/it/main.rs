@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod control_plane;
+mod many;
 mod openssh;
 mod sftp;
 mod support;
+mod tools;

@@ -35,7 +35,7 @@ impl State {
 
 /// The screen of a terminal.
 #[derive(Debug, Default)]
-pub struct Screen {
+pub struct Shown {
     state: Mutex<State>,
     /// Something was shown, or the terminal has ended.
     shown: Notify,
@@ -43,7 +43,7 @@ pub struct Screen {
     moved: Notify,
 }
 
-impl Screen {
+impl Shown {
     /// Shows more. Returns when the fastest viewer has room for as much again.
     pub async fn show(&self, bytes: &[u8]) {
         {
@@ -82,16 +82,6 @@ impl Screen {
         self.state.lock().ended
     }
 
-    /// Whether someone looks.
-    pub fn is_viewed(&self) -> bool {
-        !self.state.lock().viewers.is_empty()
-    }
-
-    /// How many viewers there have been.
-    pub fn views(&self) -> u64 {
-        self.state.lock().views
-    }
-
     /// A viewer that starts with what is kept.
     pub fn view(&self) -> Viewer<'_> {
         let mut state = self.state.lock();
@@ -108,7 +98,7 @@ impl Screen {
 /// Someone who looks at a screen.
 #[derive(Debug)]
 pub struct Viewer<'a> {
-    screen: &'a Screen,
+    screen: &'a Shown,
     number: u64,
 }
 
@@ -118,7 +108,7 @@ impl Viewer<'_> {
         loop {
             let shown = self.screen.shown.notified();
             tokio::pin!(shown);
-            // As in `Screen::show`.
+            // As in `Shown::show`.
             shown.as_mut().enable();
             {
                 let mut state = self.screen.state.lock();
@@ -160,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_is_kept_and_replayed() {
-        let screen = Screen::default();
+        let screen = Shown::default();
         screen.show(&vec![b'a'; KEPT]).await;
         screen.show(b"xyz").await;
         let mut viewer = screen.view();
@@ -175,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn output_waits_for_the_fastest_viewer_alone() {
-        let screen = Screen::default();
+        let screen = Shown::default();
         let _slow = screen.view();
         let mut fast = screen.view();
         let total = KEPT * 4;
@@ -199,10 +189,10 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_stops_output_that_nobody_sees() {
-        let screen = Screen::default();
+        let screen = Shown::default();
         for _ in 0..1000 {
             screen.show(&[b'x'; 1024]).await;
         }
-        assert!(!screen.is_viewed());
+        assert!(!screen.ended());
     }
 }
