@@ -8,6 +8,7 @@ use serde::Serialize;
 use tunnel::Via;
 
 use super::AbortOnDrop;
+use crate::connect::diagnosis;
 use crate::connect::link::Link;
 
 /// Editors poll; writing more often helps nobody.
@@ -46,22 +47,22 @@ pub fn start(dir: &Path, interval: Duration, link: &Link) -> Result<AbortOnDrop>
                 .as_secs_f64()
                 .max(f64::EPSILON);
             let rate = |now: u64, before: u64| (now.saturating_sub(before) as f64 / seconds) as i64;
-            let relay = match pong.via {
-                Via::Relay(region) => relays
-                    .get(&region)
-                    .cloned()
-                    .unwrap_or_else(|| region.to_string()),
-                Via::Direct(_) => String::new(),
+            let status = conn.status();
+            let name = |region: u16| diagnosis::name(&relays, region);
+            let milliseconds = |latency: Duration| latency.as_secs_f64() * 1000.0;
+            let (p2p, relay) = match pong.via {
+                Via::Relay(region) => (false, Some(region)),
+                Via::Direct(_) => (true, status.home_region),
             };
-            let latency = pong.latency.as_secs_f64() * 1000.0;
             let info = Info {
-                p2p: relay.is_empty(),
-                latency,
-                derp_latency: [(relay.clone(), latency)]
-                    .into_iter()
-                    .filter(|(name, _)| !name.is_empty())
+                p2p,
+                latency: milliseconds(pong.latency),
+                preferred_derp: relay.map(name).unwrap_or_default(),
+                derp_latency: status
+                    .region_latency
+                    .iter()
+                    .map(|(region, latency)| (name(*region), milliseconds(*latency)))
                     .collect(),
-                preferred_derp: relay,
                 upload_bytes_sec: rate(now.1.tx_bytes, before.1.tx_bytes),
                 download_bytes_sec: rate(now.1.rx_bytes, before.1.rx_bytes),
                 using_coder_connect: false,

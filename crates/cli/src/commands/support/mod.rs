@@ -1,6 +1,7 @@
 //! `coder support`: what others need to help with a problem, in one file.
 
 mod bundle;
+mod collect;
 mod gather;
 mod redact;
 mod workspace_files;
