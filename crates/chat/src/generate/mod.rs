@@ -21,11 +21,13 @@ use std::time::Duration;
 
 use api_types::{ChatError, ChatErrorKind, ChatStatus};
 use authz::Subject;
+use client::agent_api::AgentApi;
 use store::StoreError;
 use store::chats::{ChatMessageRow, NewChatMessage};
 
 use crate::machine::{MachineError, Op, Outcome};
 use crate::models::ModelInfo;
+use crate::tools::agent::Link;
 use crate::worker::{Lease, SideCalls};
 
 /// Pauses between tries while the database is away.
@@ -54,6 +56,7 @@ pub(crate) struct Runner {
 #[derive(Clone)]
 struct Turn {
     owner: Subject,
+    workspace: std::sync::Arc<Link<AgentApi>>,
     model: ModelInfo,
     surroundings: crate::prompt::Surroundings,
     threshold: i32,

@@ -2,6 +2,7 @@
 //! request made of it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use llm::{Error, ErrorKind, ReasoningEffort, Request, ToolChoice};
@@ -10,6 +11,7 @@ use store::{StoreError, UserRef};
 use super::{Runner, Turn};
 use crate::models::{Call, Purpose};
 use crate::prompt::{self, Files, LoadedFile, Surroundings};
+use crate::tools::agent::Link;
 
 /// Most tokens of an answer when the model's configuration names none.
 const MAX_OUTPUT: u32 = 32_000;
@@ -82,7 +84,9 @@ impl Runner {
             .and_then(|text| text.parse().ok())
             .unwrap_or(model.compression_threshold);
         let own = settings.get(USER_PROMPT).map(|text| prompt::sanitize(text));
+        let connector = shared.parts.toolbox.connector(chat, &owner);
         self.turn = Some(Turn {
+            workspace: Arc::new(Link::new(connector)),
             owner,
             model,
             surroundings: Surroundings {

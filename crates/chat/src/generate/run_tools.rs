@@ -60,6 +60,7 @@ impl Runner {
             chat: chat.clone(),
             who: turn.owner.clone(),
             machine: shared.parts.machine.clone(),
+            workspace: turn.workspace.clone(),
         };
         let cap = text_cap(turn.model.context_limit);
         let mut running: FuturesUnordered<_> = calls

@@ -4,10 +4,20 @@
 //! log names both. Its answer is a JSON value or an error text; it never panics on arguments,
 //! which are whatever the model wrote.
 
+pub mod agent;
+mod args;
+pub mod execute;
+pub mod files;
+mod standard;
+
+pub use standard::standard;
+
 use std::sync::Arc;
 
+use agent::{Connector, Link};
 use api_types::ChatMessagePart;
 use authz::Subject;
+use client::agent_api::AgentApi;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use store::chats::ChatRow;
@@ -59,6 +69,8 @@ pub struct ToolContext {
     pub who: Subject,
     /// The machine of chats.
     pub machine: Machine,
+    /// The way into its workspace.
+    pub workspace: Arc<Link<AgentApi>>,
 }
 
 /// A tool.
@@ -89,16 +101,9 @@ pub trait Tool: Send + Sync {
 pub trait Toolbox: Send + Sync {
     /// The tools of a chat, in a stable order.
     fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>>;
-}
 
-/// No tools.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoTools;
-
-impl Toolbox for NoTools {
-    fn tools(&self, _: &ChatRow) -> Vec<Arc<dyn Tool>> {
-        Vec::new()
-    }
+    /// The way into the workspace of a chat, in its owner's name.
+    fn connector(&self, chat: &ChatRow, owner: &Subject) -> Arc<dyn Connector<AgentApi>>;
 }
 
 /// An answer as the part of a message.

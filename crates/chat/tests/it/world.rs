@@ -8,8 +8,10 @@ use authz::{Policy, Subject, System};
 use chat::live::Hub;
 use chat::machine::{FirstMessage, Machine, Op, UserMessage};
 use chat::models::{Call, ModelInfo, Models, Purpose};
+use chat::tools::agent::{AgentFacts, Binding, Connector, SelectError};
 use chat::tools::{Tool, ToolAnswer, ToolContext, Toolbox};
 use chat::worker::{Neighbours, Parts};
+use client::agent_api::AgentApi;
 use futures::future::BoxFuture;
 use llm::{Answer, Error, ErrorKind, Event, EventStream, FinishReason, Request, ToolCall, Usage};
 use serde_json::{Map, Value, json};
@@ -207,6 +209,43 @@ struct Tools(Vec<Arc<dyn Tool>>);
 impl Toolbox for Tools {
     fn tools(&self, _: &ChatRow) -> Vec<Arc<dyn Tool>> {
         self.0.clone()
+    }
+
+    fn connector(&self, _: &ChatRow, _: &Subject) -> Arc<dyn Connector<AgentApi>> {
+        Arc::new(Nowhere)
+    }
+}
+
+/// No workspaces.
+struct Nowhere;
+
+impl Connector<AgentApi> for Nowhere {
+    fn binding(&self) -> BoxFuture<'_, Result<Option<Binding>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn agent(&self, _: Uuid) -> BoxFuture<'_, Result<AgentFacts, String>> {
+        Box::pin(async { Err("none".to_owned()) })
+    }
+
+    fn latest(&self, _: Uuid) -> BoxFuture<'_, Result<AgentFacts, SelectError>> {
+        Box::pin(async { Err(SelectError::NoAgent) })
+    }
+
+    fn is_external(&self, _: Uuid) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn bind<'a>(&'a self, _: Uuid, _: &'a AgentFacts) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn dial(&self, _: Uuid) -> BoxFuture<'static, Result<AgentApi, String>> {
+        Box::pin(async { Err("none".to_owned()) })
+    }
+
+    fn used(&self, _: Uuid, _: Uuid) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 }
 

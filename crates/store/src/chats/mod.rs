@@ -3,6 +3,7 @@
 //!
 //! Rights are those of the chat: a child has the sharing of its root.
 
+mod agents;
 mod files;
 mod json;
 mod list;
@@ -14,6 +15,7 @@ mod settings;
 mod work;
 mod write;
 
+pub use agents::ChatAgentRow;
 pub use files::{ChatFileRow, NewChatFile};
 pub use list::{ChatFilter, ChatPage};
 pub use messages::{ChatMessageRow, MessageRange, NewChatMessage, Visibility};
