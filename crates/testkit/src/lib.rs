@@ -11,12 +11,14 @@
     reason = "a test whose world cannot be made fails at once, saying why"
 )]
 
+mod chats;
 mod database;
 pub mod model;
 mod server;
 mod users;
 mod workspaces;
 
+pub use chats::{TestChat, chat};
 pub use database::{TestDb, db};
 pub use server::{binaries as postgres_binaries, server_url};
 pub use users::{TestUser, default_organization, user};

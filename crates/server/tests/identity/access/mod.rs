@@ -11,6 +11,7 @@ const TABLES: &[&str] = &[
     include_str!("organizations.txt"),
     include_str!("templates.txt"),
     include_str!("workspaces.txt"),
+    include_str!("chats.txt"),
 ];
 
 #[tokio::test]
@@ -31,4 +32,9 @@ async fn templates_may_be_called_as_the_table_says() {
 #[tokio::test]
 async fn workspaces_may_be_called_as_the_table_says() {
     table::check(TABLES[3]).await;
+}
+
+#[tokio::test]
+async fn chats_may_be_called_as_the_table_says() {
+    table::check(include_str!("chats.txt")).await;
 }
