@@ -26,6 +26,7 @@ mod ws;
 pub use agent_rpc::LiveAgents;
 pub use apps::Apps;
 pub use auth::{Actor, CookiePolicy, MaybeActor};
+pub use chats::start as start_chats;
 pub use binaries::{Binaries, BinarySource};
 pub use error::ApiError;
 pub use extract::{Json, MAX_JSON_BODY, Pagination, Path, Query, QueryParams, read_body};

@@ -1,24 +1,32 @@
 //! The worker of chats in this process, and what it takes from the rest of the server: models
 //! through the gateway, workspaces through the tunnel.
 
+mod connector;
 mod models;
 
 use std::sync::Arc;
 
-use chat::tools::Toolbox;
+use authz::Subject;
+use chat::tools::agent::Connector;
+use chat::tools::{Tool, Toolbox, standard};
 use chat::worker::{Neighbours, Parts};
+use client::agent_api::AgentApi;
 use control::Control;
 use gateway::Gateway;
+use store::chats::ChatRow;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use connector::AgentConnector;
 use models::GatewayModels;
 
+use crate::Tailnet;
+
 /// Starts the worker, and what shows viewers the changes of other processes.
-pub(crate) fn start(
+pub fn start(
     control: &Control,
     gateway: Gateway,
-    toolbox: Arc<dyn Toolbox>,
+    tailnet: &Tailnet,
     neighbours: Neighbours,
     tasks: &TaskTracker,
     loops: &CancellationToken,
@@ -33,8 +41,32 @@ pub(crate) fn start(
     let parts = Parts {
         machine,
         models,
-        toolbox,
+        toolbox: Arc::new(ServerTools {
+            control: control.clone(),
+            tailnet: tailnet.clone(),
+        }),
         policy: control.settings().policy,
     };
     tasks.spawn(chat::worker::run(parts, neighbours, loops.clone()));
+}
+
+/// The tools of this server.
+struct ServerTools {
+    control: Control,
+    tailnet: Tailnet,
+}
+
+impl Toolbox for ServerTools {
+    fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
+        standard(chat)
+    }
+
+    fn connector(&self, chat: &ChatRow, owner: &Subject) -> Arc<dyn Connector<AgentApi>> {
+        Arc::new(AgentConnector {
+            control: self.control.clone(),
+            tailnet: self.tailnet.clone(),
+            owner: owner.clone(),
+            chat: chat.clone(),
+        })
+    }
 }

@@ -139,7 +139,7 @@ pub async fn run(
     crate::chats::start(
         &control,
         gateway,
-        Arc::new(chat::tools::NoTools),
+        &tailnet,
         database.neighbours(),
         &tasks,
         &loops,

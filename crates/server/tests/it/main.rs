@@ -6,6 +6,7 @@ mod agents;
 mod apps;
 mod binaries;
 mod browser;
+mod chats;
 mod foreign_agents;
 mod forms;
 mod garbage;

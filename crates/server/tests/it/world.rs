@@ -26,6 +26,7 @@ pub struct World {
     pub token: Uuid,
     pub tailnet: Tailnet,
     pub apps: server::Apps,
+    pub control: Control,
 }
 
 /// A server with an empty shelf of programs.
@@ -61,7 +62,7 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     let apps = server::Apps::new(control.clone(), tailnet.clone());
     let state = AppState {
         apps: apps.clone(),
-        control,
+        control: control.clone(),
         http: Arc::new(http_settings()),
         limits: Arc::new(RateLimits::new(None, true)),
         tailnet: tailnet.clone(),
@@ -81,6 +82,7 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
         token: made.token,
         tailnet,
         apps,
+        control,
     }
 }
 

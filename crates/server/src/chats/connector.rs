@@ -1,0 +1,147 @@
+//! The way of a chat's tools into its workspace: over the tunnel, in the owner's name. Rights
+//! are asked anew before each dial.
+
+use api_types::PostWorkspaceUsageRequest;
+use authz::{Action, Subject};
+use chat::tools::agent::{AgentFacts, AgentStatus, Binding, Connector, SelectError, select};
+use client::agent_api::{AgentApi, PORT};
+use control::Control;
+use futures::future::BoxFuture;
+use store::StoreError;
+use store::chats::{ChatAgentRow, ChatRow};
+use uuid::Uuid;
+
+use crate::Tailnet;
+
+pub(super) struct AgentConnector {
+    pub(super) control: Control,
+    pub(super) tailnet: Tailnet,
+    pub(super) owner: Subject,
+    pub(super) chat: ChatRow,
+}
+
+fn facts(row: ChatAgentRow) -> AgentFacts {
+    AgentFacts {
+        id: row.id,
+        build: row.build,
+        name: row.name,
+        is_child: row.is_child,
+        display_order: row.display_order,
+        status: match row.status.as_str() {
+            "connected" => AgentStatus::Connected,
+            "disconnected" => AgentStatus::Disconnected,
+            "timeout" => AgentStatus::Timeout,
+            _ => AgentStatus::Connecting,
+        },
+        was_connected: row.was_connected,
+        disconnected_at: row.disconnected_at,
+    }
+}
+
+fn words(error: StoreError) -> String {
+    match error {
+        StoreError::NotFound => {
+            "The workspace or its agent is gone, or the chat's owner may not use it any more."
+                .to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
+impl Connector<AgentApi> for AgentConnector {
+    fn binding(&self) -> BoxFuture<'_, Result<Option<Binding>, String>> {
+        Box::pin(async {
+            let conn = self.control.store().conn().await.map_err(words)?;
+            let row = conn.chat_read(&self.owner, self.chat.id).await;
+            let row = row.map_err(words)?;
+            Ok(row.workspace_id.map(|workspace| Binding {
+                workspace,
+                agent: row.agent_id,
+            }))
+        })
+    }
+
+    fn agent(&self, id: Uuid) -> BoxFuture<'_, Result<AgentFacts, String>> {
+        Box::pin(async move {
+            let conn = self.control.store().conn().await.map_err(words)?;
+            let row = conn.chat_agent(&self.owner, id).await.map_err(words)?;
+            Ok(facts(row))
+        })
+    }
+
+    fn latest(&self, workspace: Uuid) -> BoxFuture<'_, Result<AgentFacts, SelectError>> {
+        Box::pin(async move {
+            let other = |error| SelectError::Other(words(error));
+            let conn = self.control.store().conn().await.map_err(other)?;
+            let rows = conn.chat_agents_latest(&self.owner, workspace).await;
+            let agents: Vec<AgentFacts> = rows.map_err(other)?.into_iter().map(facts).collect();
+            select(&agents).cloned()
+        })
+    }
+
+    fn is_external(&self, agent: Uuid) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let conn = self.control.store().conn().await.map_err(words)?;
+            let row = conn.chat_agent(&self.owner, agent).await.map_err(words)?;
+            Ok(row.is_external)
+        })
+    }
+
+    fn bind<'a>(
+        &'a self,
+        workspace: Uuid,
+        agent: &'a AgentFacts,
+    ) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(async move {
+            let tx = self.control.store().begin(&self.owner).await;
+            let tx = tx.map_err(words)?;
+            let bound = tx
+                .chat_agent_set(&self.owner, &self.chat, workspace, agent.build, agent.id)
+                .await
+                .map_err(words)?;
+            tx.commit().await.map_err(words)?;
+            Ok(bound)
+        })
+    }
+
+    fn dial(&self, agent: Uuid) -> BoxFuture<'static, Result<AgentApi, String>> {
+        let (control, tailnet, owner) =
+            (self.control.clone(), self.tailnet.clone(), self.owner.clone());
+        let (chat, parent) = (self.chat.id, self.chat.parent_chat_id);
+        Box::pin(async move {
+            let conn = control.store().conn().await.map_err(words)?;
+            conn.workspace_agent_check(&owner, Action::Ssh, agent)
+                .await
+                .map_err(words)?;
+            drop(conn);
+            let held = tailnet.acquire(agent);
+            // As often as the chat's own patience allows: it ends this.
+            loop {
+                match held.dial_tcp(PORT).await {
+                    Ok(_) => break,
+                    Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
+                    Err(error) => return Err(error.to_string()),
+                }
+            }
+            let api = AgentApi::new(move || {
+                let held = held.clone();
+                async move { held.dial_tcp(PORT).await }
+            });
+            let ancestors: Vec<Uuid> = parent.into_iter().collect();
+            Ok(api.for_chat(chat, &ancestors))
+        })
+    }
+
+    fn used(&self, workspace: Uuid, _: Uuid) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let (control, owner) = (self.control.clone(), self.owner.clone());
+            // Nobody waits for the note.
+            tokio::spawn(async move {
+                let request = PostWorkspaceUsageRequest::default();
+                if let Err(error) = control.workspace_used(&owner, workspace, &request).await {
+                    tracing::debug!(%error, "chats: use of a workspace was not noted");
+                }
+            });
+        })
+    }
+}

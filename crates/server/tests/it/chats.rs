@@ -1,0 +1,190 @@
+//! Chats over real sockets: a scripted model provider behind the gateway, the worker, and a
+//! client that follows the stream.
+
+use std::time::Duration;
+
+use api_types::{
+    Chat, ChatInputPart, ChatStreamEventType, CreateChatMessageRequest, CreateChatRequest,
+};
+use authz::Subject;
+use chat::worker::Neighbours;
+use client::{ChatEvents, Client};
+use http::Method;
+use serde_json::{Value, json};
+use testkit::TestUser;
+use testkit::model::{ModelServer, Reply, Say};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::world::{World, world};
+
+/// A server with a worker, a provider and a model; the admin made them.
+struct Chats {
+    world: World,
+    provider: ModelServer,
+    stop: CancellationToken,
+    organization: Uuid,
+    model: Uuid,
+}
+
+impl Drop for Chats {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn chats() -> Chats {
+    let world = world().await;
+    let provider = ModelServer::start().await;
+    let stop = CancellationToken::new();
+    let gateway = gateway::Gateway::new(
+        world.db.store.clone(),
+        world.control.settings().seal.clone(),
+        llm::Http::new("test").unwrap(),
+        gateway::Options::default(),
+    );
+    server::start_chats(
+        &world.control,
+        gateway,
+        &world.tailnet,
+        Neighbours::Possible,
+        &TaskTracker::new(),
+        &stop,
+    );
+    let admin: TestUser = testkit::user(&world.db, "root", &["owner"]).await;
+    let api = world.client_as(admin.token.clone());
+    let organization = testkit::default_organization(&world.db).await;
+    let made: Value = post(
+        &api,
+        "/api/v2/ai/providers",
+        &json!({ "type": "openai-compat", "name": "scripted", "enabled": true,
+                 "base_url": provider.v1(), "api_keys": ["sk-test-0123456789"] }),
+    )
+    .await;
+    let made: Value = post(
+        &api,
+        &format!("/api/v2/organizations/{organization}/chats/models"),
+        &json!({ "ai_provider_id": made["id"], "model": "scripted", "context_limit": 100_000 }),
+    )
+    .await;
+    let model = made["id"].as_str().unwrap().parse().unwrap();
+    Chats {
+        world,
+        provider,
+        stop,
+        organization,
+        model,
+    }
+}
+
+async fn post(api: &Client, path: &str, body: &Value) -> Value {
+    api.call(Method::POST, path).json(body).decode().await.unwrap()
+}
+
+impl Chats {
+    async fn create(&self, text: &str, workspace: Option<Uuid>) -> Chat {
+        let request = CreateChatRequest {
+            organization_id: self.organization,
+            content: vec![ChatInputPart::text(text)],
+            workspace_id: workspace,
+            ..CreateChatRequest::default()
+        };
+        self.world.client().chat_create(&request).await.unwrap()
+    }
+}
+
+/// Follows a stream until the chat rests; the texts of parts, and of messages.
+async fn until_idle(events: &mut ChatEvents) -> (String, Vec<String>) {
+    let (mut parts, mut messages, mut ran) = (String::new(), Vec::new(), false);
+    let follow = async {
+        while let Some(event) = events.next().await {
+            let event = event.unwrap();
+            match event.kind {
+                ChatStreamEventType::MessagePart => {
+                    let part = event.message_part.unwrap().part;
+                    parts.push_str(&part.text.unwrap_or_default());
+                }
+                ChatStreamEventType::Message => {
+                    let message = event.message.unwrap();
+                    let text: String = message.content.iter().filter_map(|p| p.text.clone()).collect();
+                    messages.push(format!("{}: {text}", message.role));
+                }
+                ChatStreamEventType::Status => {
+                    let status = event.status.unwrap().status.to_string();
+                    ran |= status == "running";
+                    if status == "waiting" || status == "error" {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), follow).await.expect("an end of the turn");
+    assert!(ran || !messages.is_empty());
+    (parts, messages)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_from_the_first_word_to_the_last() {
+    let chats = chats().await;
+    chats.provider.otherwise(|_| Reply::text("hello there"));
+    let chat = chats.create("hi", None).await;
+    assert_eq!(chat.last_model_config_id, chats.model, "the organization's default");
+    assert_eq!((chat.title.as_str(), chat.root_chat_id), ("hi", Some(chat.id)));
+    let api = chats.world.client();
+    let mut events = api.chat_events(chat.id, None).await.unwrap();
+    let (_, messages) = until_idle(&mut events).await;
+    assert_eq!(messages, ["user: hi", "assistant: hello there"]);
+    chats.provider.then(Reply::text("more of it"));
+    let send = CreateChatMessageRequest {
+        content: vec![ChatInputPart::text("again")],
+        ..CreateChatMessageRequest::default()
+    };
+    let sent = api.chat_send(chat.id, &send).await.unwrap();
+    assert!(!sent.queued && sent.message.is_some());
+    until_idle(&mut events).await;
+    let cost: Value = api
+        .call(Method::GET, &format!("/api/v2/chats/{}/cost", chat.id))
+        .decode()
+        .await
+        .unwrap();
+    assert_eq!(cost["request_count"], 2);
+    // The older prefix serves the same.
+    let old: Value = api
+        .call(Method::GET, &format!("/api/experimental/chats/{}/messages", chat.id))
+        .decode()
+        .await
+        .unwrap();
+    assert_eq!(old["messages"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_that_needs_a_workspace_says_what_is_missing() {
+    let chats = chats().await;
+    chats.provider.then(Reply::say([Say::call("c1", "execute", "{\"command\":\"true\"}")]));
+    chats.provider.otherwise(|_| Reply::text("no workspace then"));
+    let chat = chats.create("run it", None).await;
+    let api = chats.world.client();
+    let mut events = api.chat_events(chat.id, None).await.unwrap();
+    until_idle(&mut events).await;
+    let history = serde_json::to_string(&api.chat_history(chat.id).await.unwrap()).unwrap();
+    assert!(history.contains("needs a workspace"), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_model_the_way_out_is_told() {
+    let world = world().await;
+    let organization = testkit::default_organization(&world.db).await;
+    let request = CreateChatRequest {
+        organization_id: organization,
+        content: vec![ChatInputPart::text("hi")],
+        ..CreateChatRequest::default()
+    };
+    let error = world.client().chat_create(&request).await.unwrap_err();
+    assert!(error.to_string().contains("No chat model is available"), "{error}");
+    let who: &Subject = &world.owner.who;
+    let none = world.control.chat_list(who, &control::ChatListQuery::default());
+    assert!(none.await.unwrap().is_empty());
+}
