@@ -11,7 +11,7 @@ use nix::{
 
 use crate::world;
 
-const TEMPLATE: &str = r#"terraform {
+pub(crate) const TEMPLATE: &str = r#"terraform {
   required_providers {
     coder = {
       source = "coder/coder"

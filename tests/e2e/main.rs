@@ -14,6 +14,7 @@ mod interop_agent;
 mod interop_cli;
 mod interop_server;
 mod matrix;
+mod nat;
 mod openssh;
 mod postgres;
 mod restarts;
@@ -74,6 +75,7 @@ fn main() {
             "external_agent::started_by_hand",
             external_agent::started_by_hand,
         ),
+        ("nat::real_programs", nat::real_programs),
         ("docker::template_to_shell", docker::template_to_shell),
         ("tools::network", tools::network),
         ("tools::open", tools::open),

@@ -71,6 +71,16 @@ impl Server {
         })
     }
 
+    /// Listens on this address of the machine instead of the loopback interface.
+    #[must_use]
+    pub fn at(mut self, ip: &str) -> Self {
+        if let Some((_, port)) = self.authority.rsplit_once(':') {
+            self.authority = format!("{ip}:{port}");
+            self.url = format!("http://{}", self.authority);
+        }
+        self
+    }
+
     /// The folder of this deployment; gone when it is dropped.
     pub fn dir(&self) -> &Path {
         self.dir.path()

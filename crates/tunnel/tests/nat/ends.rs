@@ -1,10 +1,12 @@
 //! Tunnel ends in namespaces, introduced to each other as a coordinator would.
 
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Handle;
 use tunnel::{Config, Conn, DerpMap, PeerUpdate, PeerUpdateKind, Pong, Via};
 
 use super::namespace::Namespace;
@@ -22,8 +24,8 @@ pub struct Internet {
 
 impl Internet {
     pub async fn open(topology: &Topology) -> Self {
-        let runtime = topology.hub.runtime();
-        let started = runtime.spawn(async {
+        let hub = runtime(&topology.hub);
+        let started = hub.spawn(async {
             for ip in ["203.0.113.1", "203.0.113.2"] {
                 let socket = UdpSocket::bind((ip, 3478)).await.unwrap();
                 tokio::spawn(relay::serve_stun(socket));
@@ -57,7 +59,7 @@ impl Internet {
     /// A client in one namespace and an agent in another, that know each other.
     pub async fn pair(&self, client: &Namespace, agent: &Namespace) -> Pair {
         let open = |space: &Namespace, config: Config| {
-            space.runtime().spawn(async move { Conn::new(config) })
+            runtime(space).spawn(async move { Conn::new(config) })
         };
         let client = open(client, self.config(false)).await.unwrap();
         let agent = open(agent, self.config(true)).await.unwrap();
@@ -197,4 +199,24 @@ impl Pair {
         }
         panic!("the relay is not used: {:#?}", self.client.status());
     }
+}
+
+/// A runtime on a thread of its own: sockets that its tasks open are in this namespace. It
+/// ends with the process.
+fn runtime(space: &Namespace) -> Handle {
+    let path = format!("/run/netns/{}", space.name);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let file = std::fs::File::open(path).unwrap();
+        // SAFETY: the descriptor is open; only this thread changes its namespace.
+        let result = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        sender.send(runtime.handle().clone()).unwrap();
+        runtime.block_on(std::future::pending::<()>());
+    });
+    receiver.recv().unwrap()
 }

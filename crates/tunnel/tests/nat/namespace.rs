@@ -1,14 +1,10 @@
-//! Network namespaces by the tools `ip` and `nft`, and runtimes whose sockets are in them.
+//! Network namespaces by the tools `ip` and `nft`.
 
-use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
-
-use tokio::runtime::Handle;
 
 /// What is missing to make namespaces, if anything.
 pub fn available() -> Result<(), String> {
-    // SAFETY: takes nothing and always succeeds.
-    if unsafe { libc::geteuid() } != 0 {
+    if !nix::unistd::geteuid().is_root() {
         return Err("root".to_owned());
     }
     for tool in ["ip", "nft"] {
@@ -101,26 +97,6 @@ impl Namespace {
             "{rules}\n{}",
             String::from_utf8_lossy(&out.stderr)
         );
-    }
-
-    /// A runtime on a thread of its own: sockets that its tasks open are in this namespace. It
-    /// ends with the process.
-    pub fn runtime(&self) -> Handle {
-        let path = format!("/run/netns/{}", self.name);
-        let (sender, receiver) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let file = std::fs::File::open(path).unwrap();
-            // SAFETY: the descriptor is open; only this thread changes its namespace.
-            let result = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
-            assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            sender.send(runtime.handle().clone()).unwrap();
-            runtime.block_on(std::future::pending::<()>());
-        });
-        receiver.recv().unwrap()
     }
 }
 
