@@ -69,7 +69,6 @@ pub fn api() -> Router<AppState> {
         .merge(chats::router())
         .merge(debug::router())
         .merge(deployment::router())
-        .merge(applications::router())
         .merge(external_agents::router())
         .merge(dynamic_parameters::router())
         .merge(external_auth::router())
