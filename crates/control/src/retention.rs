@@ -1,4 +1,4 @@
-//! Deleting keys and audit entries that are past their retention.
+//! Deleting keys, audit entries and records of model calls that are past their retention.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use crate::{Control, Result};
 
 /// Pause between looks.
 const EVERY: Duration = Duration::from_mins(10);
+/// Records of model calls deleted by one statement, so that none holds its locks for long.
+const CALLS_AT_ONCE: i64 = 1000;
 
 impl Control {
     /// Deletes from time to time, for ever.
@@ -33,6 +35,15 @@ impl Control {
         }
         if let Some(before) = before(now, settings.audit_logs_retention) {
             rows += conn.audit_purge(&who, before).await?;
+        }
+        if let Some(before) = before(now, settings.ai_gateway_retention) {
+            loop {
+                let gone = conn.interception_purge(&who, before, CALLS_AT_ONCE).await?;
+                rows += gone;
+                if gone < CALLS_AT_ONCE.unsigned_abs() {
+                    break;
+                }
+            }
         }
         Ok(rows)
     }

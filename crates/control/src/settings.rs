@@ -63,6 +63,8 @@ pub struct Settings {
     pub api_keys_retention: Duration,
     /// How long audit entries are kept; zero keeps them.
     pub audit_logs_retention: Duration,
+    /// How long records of model calls are kept; zero keeps them.
+    pub ai_gateway_retention: Duration,
     /// The keys that seal secrets in the database.
     pub seal: store::seal::Seal,
     /// Users may use keys of their own for model providers.
@@ -100,6 +102,7 @@ impl Settings {
             workspace_agent_logs_retention: 168 * HOUR,
             api_keys_retention: 168 * HOUR,
             audit_logs_retention: Duration::ZERO,
+            ai_gateway_retention: 60 * 24 * HOUR,
             seal: store::seal::Seal::default(),
             allow_byok: true,
         }

@@ -8,7 +8,6 @@ use crate::{Error, Result};
 
 /// The one version of the settings.
 const VERSION: i64 = 1;
-const PROTOCOLS: &[&str] = &["", "invoke-model", "mantle"];
 
 /// The settings in a request, if there are any.
 pub(super) fn given(value: &Value) -> Result<Option<&Value>> {
@@ -47,11 +46,8 @@ pub(super) fn merged(old: Option<&BedrockSettings>, new: &Value) -> Result<Bedro
     let mut settings: BedrockSettings = serde_json::from_value(whole).map_err(|e| {
         Error::invalid("Request body must be valid JSON.").with_detail(e.to_string())
     })?;
-    // The server alone makes it.
+    // Made by the server alone, for roles that it assumes.
     settings.external_id = old.map(|old| old.external_id.clone()).unwrap_or_default();
-    if !settings.role_arn.is_empty() && settings.external_id.is_empty() {
-        settings.external_id = uuid::Uuid::new_v4().simple().to_string();
-    }
     Ok(settings)
 }
 
@@ -89,31 +85,24 @@ pub(super) fn faults(settings: &BedrockSettings) -> Vec<ValidationError> {
             detail: detail.to_owned(),
         });
     };
-    if !PROTOCOLS.contains(&settings.protocol.as_str()) {
+    // What is stored must be what is called: nothing is accepted that would be ignored.
+    if !matches!(settings.protocol.as_str(), "" | "invoke-model") {
         fault(
             "settings.protocol",
-            "unsupported bedrock protocol, must be one of \"invoke-model\" or \"mantle\"",
+            "unsupported bedrock protocol: this server speaks \"invoke-model\"",
         );
     }
-    if settings.protocol == "mantle" && settings.region.is_empty() {
+    if settings.model.is_empty() {
         fault(
-            "settings.region",
-            "region is required for the mantle protocol",
+            "settings.model",
+            "model is required for the invoke-model protocol",
         );
     }
-    if settings.protocol != "mantle" {
-        if settings.model.is_empty() {
-            fault(
-                "settings.model",
-                "model is required for the invoke-model protocol",
-            );
-        }
-        if settings.small_fast_model.is_empty() {
-            fault(
-                "settings.small_fast_model",
-                "small_fast_model is required for the invoke-model protocol",
-            );
-        }
+    if settings.small_fast_model.is_empty() {
+        fault(
+            "settings.small_fast_model",
+            "small_fast_model is required for the invoke-model protocol",
+        );
     }
     if settings.access_key.is_some() != settings.access_key_secret.is_some() {
         fault(
@@ -121,13 +110,10 @@ pub(super) fn faults(settings: &BedrockSettings) -> Vec<ValidationError> {
             "access_key and access_key_secret go together: give both or none",
         );
     }
-    let role = &settings.role_arn;
-    if !role.is_empty()
-        && !(role.starts_with("arn:") && role.contains(":iam::") && role.contains(":role/"))
-    {
+    if !settings.role_arn.is_empty() {
         fault(
             "settings.role_arn",
-            "role_arn must name an IAM role, e.g. arn:aws:iam::123456789012:role/BedrockRole",
+            "this server does not assume roles: give the access key of the role's user instead",
         );
     }
     faults

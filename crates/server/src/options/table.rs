@@ -239,6 +239,7 @@ static TABLE: &[Spec] = &[
     Spec::new(CHAT, "chat-debug-logging-enabled", Bool, "false", "Keep debug logs of chats.").only(OFF),
     Spec::new("ai_gateway", "ai-gateway-enabled", Bool, "true", "Models can be called: without, no chat gets an answer."),
     Spec::new("ai_gateway", "ai-gateway-allow-byok", Bool, "true", "People may use keys of their own for model providers."),
+    Spec::new("ai_gateway", "ai-gateway-retention", Duration, "60d", "How long records of model calls are kept. 0: for ever."),
     // Retention.
     Spec::new(RETENTION, "audit-logs-retention", Duration, "0", "How long audit entries are kept. 0: for ever.").yaml_key("audit_logs"),
     Spec::new(RETENTION, "connection-logs-retention", Duration, "0", "How long connection logs are kept. 0: for ever.").yaml_key("connection_logs").only(NONE),

@@ -60,6 +60,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         workspace_agent_logs_retention: options.duration("workspace-agent-logs-retention"),
         api_keys_retention: options.duration("api-keys-retention"),
         audit_logs_retention: options.duration("audit-logs-retention"),
+        ai_gateway_retention: options.duration("ai-gateway-retention"),
         ..Settings::new(access_url)
     })
 }

@@ -106,26 +106,6 @@ impl Conn {
         Ok(())
     }
 
-    /// What the calls of these sessions cost: all in millionths of a US dollar, how many calls, and
-    /// how many of them had no price.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Forbidden`].
-    pub async fn interception_session_cost(
-        &self,
-        who: &Subject,
-        sessions: &[String],
-    ) -> Result<(i64, i64, i64)> {
-        who.may(Action::Read, &object())?;
-        let sql = "SELECT COALESCE(sum(t.cost_micros)::bigint, 0), count(DISTINCT i.id), \
-                   count(DISTINCT i.id) FILTER (WHERE t.id IS NOT NULL AND t.cost_micros IS NULL) \
-                   FROM aibridge_interceptions i \
-                   LEFT JOIN aibridge_token_usages t ON t.interception_id = i.id \
-                   WHERE i.session_id = ANY ($1)";
-        let row = self.query_one(sql, &[&sessions]).await?;
-        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
-    }
-
     /// Deletes calls that began before a time, with all that was recorded of them; so many at most.
     /// How many went.
     ///
