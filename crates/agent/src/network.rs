@@ -89,6 +89,8 @@ impl Network {
         self.conn
             .set_derp_force_websockets(manifest.derp_force_websockets);
         self.conn
+            .set_block_endpoints(manifest.disable_direct_connections);
+        self.conn
             .set_derp_map(derp_map_from_proto(manifest.derp_map.clone()));
     }
 }
