@@ -32,7 +32,9 @@ fn rsync_copies_there_and_back() {
     let root = tempfile::tempdir().unwrap();
     let at = |name: &str| root.path().join(name);
     fs::create_dir_all(at("from/deep")).unwrap();
-    let data: Vec<u8> = (0..400_000u32).map(|n| (n * n >> 7) as u8).collect();
+    let data: Vec<u8> = (0..400_000u32)
+        .map(|n| (n.wrapping_mul(40_503) >> 7) as u8)
+        .collect();
     fs::write(at("from/deep/file"), &data).unwrap();
     fs::write(at("from/empty"), "").unwrap();
     let rsync = |from: String, to: String| {

@@ -16,7 +16,7 @@ use super::super::numbers::{
 use super::super::transport::Incoming;
 use super::super::wire::{Reader, Write};
 use super::table::{Entry, State};
-use super::{Connection, ConnectionError, MAX_CHANNELS, OpenRequest, Service};
+use super::{Connection, ConnectionError, MAX_CHANNELS, MAX_REQUEST, OpenRequest, Service};
 
 impl<H: Service> Connection<H> {
     /// Handles everything complete in `input`; `false` once the client has left.
@@ -136,7 +136,9 @@ impl<H: Service> Connection<H> {
                     data: reader.rest().to_vec(),
                 };
                 let want_reply = request.want_reply;
-                if entry.requests.try_send(request).is_err() && want_reply {
+                let taken =
+                    request.data.len() <= MAX_REQUEST && entry.requests.try_send(request).is_ok();
+                if !taken && want_reply {
                     self.reply(id, false);
                 }
             }

@@ -24,8 +24,11 @@ use table::Entry;
 
 /// Channels that one connection may have open.
 const MAX_CHANNELS: usize = 1024;
-/// Requests that may wait on one channel; more are refused.
-const MAX_REQUESTS: usize = 64;
+/// Requests that may wait on one channel; more are refused. Clients send all
+/// variables of a session, one request each, before they wait for an answer.
+const MAX_REQUESTS: usize = 1024;
+/// Bytes of a request: a command line, at most.
+const MAX_REQUEST: usize = 256 * 1024;
 /// Messages of tasks that may wait for the connection, each with up to
 /// [`MAX_PACKET`] bytes.
 const OUTGOING_QUEUE: usize = 8;

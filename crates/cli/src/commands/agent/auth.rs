@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ::agent::identity::{Cloud, Identity};
 use anyhow::{Context, Result};
 use api_types::Secret;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -23,6 +24,16 @@ pub struct AgentAuth {
     )]
     auth: Kind,
 
+    /// Which agent of the instance this is, where there are several; for identities
+    /// of instances only.
+    #[arg(
+        long,
+        env = "CODER_AGENT_NAME",
+        value_name = "name",
+        default_value = ""
+    )]
+    agent_name: String,
+
     /// Address of the deployment.
     #[arg(long, env = "CODER_AGENT_URL", value_name = "url")]
     agent_url: Option<String>,
@@ -41,12 +52,16 @@ pub struct AgentAuth {
     agent_token_file: Option<PathBuf>,
 }
 
-/// Instance identities of clouds are refused by the argument parser: there is
-/// no exchange for them here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// By a token.
     Token,
+    /// As an instance of Google's cloud.
+    GoogleInstanceIdentity,
+    /// As an instance of Amazon's cloud.
+    AwsInstanceIdentity,
+    /// As an instance of Microsoft's cloud.
+    AzureInstanceIdentity,
 }
 
 impl AgentAuth {
@@ -55,9 +70,20 @@ impl AgentAuth {
         self.agent_url.as_deref()
     }
 
-    /// A client that acts as the agent, with additional headers.
+    /// How the agent of an instance gets its token.
+    pub fn identity(&self) -> Option<Identity> {
+        let cloud = match self.auth {
+            Kind::Token => return None,
+            Kind::GoogleInstanceIdentity => Cloud::Google,
+            Kind::AwsInstanceIdentity => Cloud::Aws,
+            Kind::AzureInstanceIdentity => Cloud::Azure,
+        };
+        Some(Identity::new(cloud, &self.agent_name))
+    }
+
+    /// A client that acts as the agent, with additional headers. That of an instance
+    /// has no token yet.
     pub fn client(&self, session: &Session, headers: &HeaderMap) -> Result<Client> {
-        let Kind::Token = self.auth;
         let url = self
             .agent_url
             .as_deref()
@@ -68,7 +94,12 @@ impl AgentAuth {
                     "Set CODER_AGENT_URL or --agent-url; in a workspace the start script does it.",
                 )
             })?;
-        session.client_with_headers(parse_url(url)?, self.token()?, headers)
+        let token = match self.token() {
+            // Helpers find the token that the agent got in their environment.
+            Err(_) if self.auth != Kind::Token => String::new().into(),
+            token => token?,
+        };
+        session.client_with_headers(parse_url(url)?, token, headers)
     }
 
     fn token(&self) -> Result<Secret<String>> {

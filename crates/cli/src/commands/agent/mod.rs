@@ -1,6 +1,7 @@
 //! `coder agent`: what runs in a workspace.
 
 mod auth;
+mod listen;
 mod log;
 
 use std::ffi::OsString;
@@ -8,15 +9,16 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use ::agent::{Config, Subsystem, reap};
+use ::agent::{Config, ContextConfig, Subsystem, reap, socket};
 use anyhow::{Context, Result, bail};
-use clap::Args as ClapArgs;
+use clap::{ArgAction, Args as ClapArgs};
 use http::HeaderMap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub use auth::AgentAuth;
 
+use crate::failure::Advice;
 use crate::session::{Session, parse_url};
 use crate::ui::time::duration_flag;
 
@@ -94,6 +96,118 @@ pub struct Args {
     #[arg(long, env = "CODER_AGENT_BLOCK_LOCAL_PORT_FORWARDING")]
     block_local_port_forwarding: bool,
 
+    /// Address for metrics in the format of Prometheus; empty for none. Without it,
+    /// 127.0.0.1:2112 if that is free.
+    #[arg(long, env = "CODER_AGENT_PROMETHEUS_ADDRESS", value_name = "address")]
+    prometheus_address: Option<String>,
+
+    /// Address for logs, manifest and state of the tunnel; empty for none. Without it,
+    /// 127.0.0.1:2113 if that is free.
+    #[arg(long, env = "CODER_AGENT_DEBUG_ADDRESS", value_name = "address")]
+    debug_address: Option<String>,
+
+    /// Not offered: profiles of this program are taken from outside, by perf.
+    #[arg(
+        long,
+        env = "CODER_AGENT_PPROF_ADDRESS",
+        value_name = "address",
+        default_value = "",
+        hide = true
+    )]
+    pprof_address: String,
+
+    /// Not offered: use --log-json.
+    #[arg(
+        long,
+        env = "CODER_AGENT_LOGGING_STACKDRIVER",
+        value_name = "file",
+        default_value = "",
+        hide = true
+    )]
+    log_stackdriver: String,
+
+    /// UDP port for direct connections; 0 for any.
+    #[arg(
+        long,
+        env = "CODER_AGENT_TAILNET_LISTEN_PORT",
+        value_name = "port",
+        default_value_t = 0
+    )]
+    tailnet_listen_port: u16,
+
+    /// Let containers of this machine be listed and entered.
+    #[arg(
+        long,
+        env = "CODER_AGENT_DEVCONTAINERS_ENABLE",
+        value_name = "bool",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    devcontainers_enable: bool,
+
+    /// Not offered: only dev containers of the template are known.
+    #[arg(
+        long,
+        env = "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE",
+        value_name = "bool",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        hide = true
+    )]
+    devcontainers_project_discovery_enable: bool,
+
+    /// Not offered, as above.
+    #[arg(
+        long,
+        env = "CODER_AGENT_DEVCONTAINERS_DISCOVERY_AUTOSTART_ENABLE",
+        value_name = "bool",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        hide = true
+    )]
+    devcontainers_discovery_autostart_enable: bool,
+
+    /// Serve the local socket, by which scripts wait for each other.
+    #[arg(
+        long,
+        env = "CODER_AGENT_SOCKET_SERVER_ENABLED",
+        value_name = "bool",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    socket_server_enabled: bool,
+
+    /// Path of the local socket.
+    #[arg(
+        long,
+        env = "CODER_AGENT_SOCKET_PATH",
+        value_name = "path",
+        default_value = ""
+    )]
+    socket_path: PathBuf,
+
+    /// Not offered: this agent passes no logs of a firewall on.
+    #[arg(
+        long,
+        env = "CODER_AGENT_FIREWALL_LOG_PROXY_SOCKET_PATH",
+        value_name = "path",
+        default_value = "",
+        hide = true
+    )]
+    agent_firewall_log_proxy_socket_path: String,
+
     /// As the first process of a container, do not collect orphans.
     #[arg(long)]
     no_reap: bool,
@@ -123,6 +237,21 @@ impl Args {
         config.block_file_transfer = self.block_file_transfer;
         config.block_reverse_port_forwarding = self.block_reverse_port_forwarding;
         config.block_local_port_forwarding = self.block_local_port_forwarding;
+        self.refuse_what_is_not_offered()?;
+        config.identity = self.auth.identity();
+        config.metrics_listener =
+            listen::open(self.prometheus_address.as_deref(), "127.0.0.1:2112")?;
+        config.debug_listener = listen::open(self.debug_address.as_deref(), "127.0.0.1:2113")?;
+        config.tunnel_port = self.tailnet_listen_port;
+        config.devcontainers = self.devcontainers_enable;
+        config.context = ContextConfig::from_environment(|name| std::env::var(name).ok());
+        config.socket_path = self.socket_server_enabled.then(|| {
+            if self.socket_path.as_os_str().is_empty() {
+                PathBuf::from(socket::DEFAULT_PATH)
+            } else {
+                self.socket_path.clone()
+            }
+        });
         let names = self
             .subsystem
             .split(',')
@@ -130,6 +259,48 @@ impl Args {
             .filter(|name| !name.is_empty());
         config.subsystems = names.map(subsystem).collect::<Result<_>>()?;
         Ok(config)
+    }
+
+    /// A setting that would have no effect is an error, and not a surprise later.
+    fn refuse_what_is_not_offered(&self) -> Result<()> {
+        let text = |text: &str| !text.is_empty();
+        let settings = [
+            (
+                text(&self.pprof_address),
+                "CODER_AGENT_PPROF_ADDRESS",
+                "this agent serves no profiles; take them with perf",
+            ),
+            (
+                text(&self.log_stackdriver),
+                "CODER_AGENT_LOGGING_STACKDRIVER",
+                "use CODER_AGENT_LOGGING_JSON for logs that machines read",
+            ),
+            (
+                self.devcontainers_discovery_autostart_enable,
+                "CODER_AGENT_DEVCONTAINERS_DISCOVERY_AUTOSTART_ENABLE",
+                "dev containers are not started by this agent",
+            ),
+            (
+                text(&self.agent_firewall_log_proxy_socket_path),
+                "CODER_AGENT_FIREWALL_LOG_PROXY_SOCKET_PATH",
+                "logs of the agent firewall are not passed on by this agent",
+            ),
+        ];
+        for (given, name, why) in settings {
+            if given {
+                return Err(Advice::error(
+                    format!("{name} cannot be honoured"),
+                    format!("Unset it: {why}."),
+                ));
+            }
+        }
+        if self.devcontainers_project_discovery_enable {
+            tracing::warn!(
+                "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE has no effect: only dev \
+                 containers of the template are known"
+            );
+        }
+        Ok(())
     }
 
     fn headers(&self) -> Result<HeaderMap> {
