@@ -196,7 +196,7 @@ pub struct Args {
         value_name = "path",
         default_value = ""
     )]
-    socket_path: PathBuf,
+    socket_path: String,
 
     /// Not offered: this agent passes no logs of a firewall on.
     #[arg(
@@ -246,11 +246,10 @@ impl Args {
         config.devcontainers = self.devcontainers_enable;
         config.context = ContextConfig::from_environment(|name| std::env::var(name).ok());
         config.socket_path = self.socket_server_enabled.then(|| {
-            if self.socket_path.as_os_str().is_empty() {
-                PathBuf::from(socket::DEFAULT_PATH)
-            } else {
-                self.socket_path.clone()
-            }
+            PathBuf::from(match self.socket_path.as_str() {
+                "" => socket::DEFAULT_PATH,
+                path => path,
+            })
         });
         let names = self
             .subsystem
