@@ -4,6 +4,7 @@
 //! bounded by `CODER_FUZZ_SECONDS` for each target (a quarter of a second if it is not set), and
 //! begin with the corpus as it is. What fails is printed as a line for the corpus.
 
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,11 @@ pub fn fuzz(inputs: &[Vec<u8>], mut target: impl FnMut(&[u8])) {
 
 fn attempt(input: &[u8], target: &mut impl FnMut(&[u8])) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
-        let hex: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = input.iter().fold(String::new(), |mut text, byte| {
+            // A string takes everything.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         eprintln!("failed on this input:\n{hex}");
         resume_unwind(panic);
     }
