@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use api_types::{WorkspaceAgentLifecycle, WorkspaceAgentStatus};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tunnel_proto::address;
 
 use crate::tunnel::client_end;
@@ -93,5 +93,34 @@ async fn the_other_agent_starts_reports_and_is_reached() {
     let mut banner = [0; 8];
     ssh.read_exact(&mut banner).await.unwrap();
     assert_eq!(&banner, b"SSH-2.0-");
+    bulk(&conn, *to.ip()).await;
     drop(agent);
+}
+
+/// Megabytes there and back through a port of the agent's machine: the other side's TCP and ours.
+async fn bulk(conn: &tunnel::Conn, agent: std::net::Ipv6Addr) {
+    let echo = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = echo.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = echo.accept().await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        tokio::io::copy(&mut reader, &mut writer).await.unwrap();
+    });
+    let begun = std::time::Instant::now();
+    let stream = conn
+        .dial_tcp(SocketAddrV6::new(agent, port, 0, 0))
+        .await
+        .unwrap();
+    let data: Vec<u8> = (0..16u32 << 20).map(|n| (n ^ (n >> 9)) as u8).collect();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let sent = data.clone();
+    let write = tokio::spawn(async move {
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+    });
+    let mut back = Vec::new();
+    reader.read_to_end(&mut back).await.unwrap();
+    write.await.unwrap();
+    assert!(back == data, "{} of {} bytes", back.len(), data.len());
+    println!("16 MiB there and back in {:?}", begun.elapsed());
 }
