@@ -171,7 +171,7 @@ impl Shared {
     /// This machine is on another network, or was asleep: paths are asked anew, our addresses are
     /// looked up, and the relays' connections must prove that they live.
     pub(crate) fn network_changed(self: &Arc<Self>) {
-        self.turn(|engine, now| engine.network_changed(now));
+        self.turn(Engine::network_changed);
         self.check_relays.notify_waiters();
         self.look_up.notify_one();
     }

@@ -5,7 +5,11 @@
 //! is there. The tunnel's own tests go through more kinds of NAT.
 
 #[path = "../../../crates/tunnel/tests/nat/namespace.rs"]
-#[allow(dead_code, reason = "the tunnel's tests use more of it")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tunnel's tests use more of it; a failed step fails the test"
+)]
 mod namespace;
 #[path = "../../../crates/tunnel/tests/nat/topology.rs"]
 #[allow(dead_code, reason = "the tunnel's tests use more of it")]

@@ -7,6 +7,8 @@ use rand::RngCore;
 
 use super::candidates::Candidates;
 use super::choice::is_better;
+use super::probe::{Answered, Probe};
+use super::switch::Switch;
 use super::{
     GOOD_LATENCY, HEARTBEAT, IDLE, LOOK_AGAIN, MAX_CANDIDATES, PING_TIMEOUT, Route, TRUST, Via,
 };
@@ -31,37 +33,6 @@ const SILENCE: Duration = Duration::from_secs(1);
 const DOUBT: Duration = Duration::from_millis(500);
 /// Most pings without an answer at a time.
 const MAX_PINGS: usize = 4 * MAX_CANDIDATES;
-/// With more packets than this in a second on the relay, the switch to a direct path waits until
-/// they are through: a receiver would take those that are overtaken by too many for replays.
-const BULK: u32 = 256;
-/// … but not longer than this.
-const SWITCH_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What the path wants to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
-    /// A ping.
-    Ping {
-        /// To where.
-        via: Via,
-        /// To be repeated in the pong.
-        transaction: TransactionId,
-    },
-    /// Our addresses, by the relay: the peer should ping them.
-    CallMeMaybe,
-}
-
-/// A pong that answered one of our pings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
-    /// The way that was asked.
-    pub via: Via,
-    /// When.
-    pub sent: Instant,
-    /// Time there and back.
-    pub latency: Duration,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Best {
     address: SocketAddr,
@@ -79,21 +50,6 @@ struct Ping {
     sent: Instant,
 }
 
-/// The change from the relay to a direct path, waiting for what is on the relay.
-#[derive(Debug, Clone, Copy)]
-struct Switch {
-    transaction: TransactionId,
-    until: Instant,
-}
-
-/// Packets sent by the relay alone in the current second and the one before.
-#[derive(Debug, Clone, Copy)]
-struct Load {
-    since: Instant,
-    current: u32,
-    before: u32,
-}
-
 /// The choice of a path to one peer.
 #[derive(Debug, Default)]
 pub struct Path {
@@ -109,8 +65,7 @@ pub struct Path {
     pub(super) rounds: usize,
     next_round: Option<Instant>,
     last_round: Option<Instant>,
-    switch: Option<Switch>,
-    load: Option<Load>,
+    switch: Switch,
     deadline: Option<Instant>,
     probes: Vec<Probe>,
 }
@@ -130,7 +85,7 @@ impl Path {
         if blocked {
             self.best = None;
             self.pings.retain(|ping| matches!(ping.via, Via::Relay(_)));
-            self.switch = None;
+            self.switch.cancel();
         }
     }
 
@@ -203,41 +158,15 @@ impl Path {
             return false;
         }
         if self.best.is_none() {
-            self.load_relay(count, now);
+            self.switch.count(count, now);
         }
         self.deadline.is_none_or(|due| due <= now)
-    }
-
-    fn load_relay(&mut self, count: u32, now: Instant) {
-        let load = self.load.get_or_insert(Load {
-            since: now,
-            current: 0,
-            before: 0,
-        });
-        let age = now.saturating_duration_since(load.since);
-        if age >= Duration::from_secs(1) {
-            load.before = if age < Duration::from_secs(2) {
-                load.current
-            } else {
-                0
-            };
-            load.current = 0;
-            load.since = now;
-        }
-        load.current = load.current.saturating_add(count);
-    }
-
-    fn relay_is_loaded(&self, now: Instant) -> bool {
-        self.load.is_some_and(|load| {
-            now.saturating_duration_since(load.since) < Duration::from_secs(2)
-                && load.current.max(load.before) > BULK
-        })
     }
 
     /// True while bulk data should wait: the path changes, and what is on the relay would be
     /// overtaken. Ends by a pong or at [`Path::next_deadline`].
     pub fn is_switching(&self) -> bool {
-        self.switch.is_some()
+        self.switch.is_pending()
     }
 
     /// Asks for a pong on the way in use or, while no direct path is proven, on all.
@@ -275,12 +204,7 @@ impl Path {
             }
             Via::Direct(address) => self.proven(address, latency, now, rng),
         }
-        if self
-            .switch
-            .is_some_and(|switch| switch.transaction == *transaction)
-        {
-            self.switch = None;
-        }
+        self.switch.answered(transaction);
         Some(Answered {
             via: ping.via,
             sent: ping.sent,
@@ -330,12 +254,10 @@ impl Path {
         let Some(region) = self.heard_on.or(self.home) else {
             return;
         };
-        if !self.relay_is_loaded(now) {
-            return;
-        }
-        if let Some(transaction) = self.ping(Via::Relay(region), now, rng) {
-            let until = now + SWITCH_TIMEOUT;
-            self.switch = Some(Switch { transaction, until });
+        if self.switch.must_wait(now)
+            && let Some(transaction) = self.ping(Via::Relay(region), now, rng)
+        {
+            self.switch.begin(transaction, now);
         }
     }
 
@@ -343,7 +265,7 @@ impl Path {
     pub fn unreachable(&mut self, address: SocketAddr, now: Instant) {
         if self.best.is_some_and(|best| best.address == address) {
             self.best = None;
-            self.switch = None;
+            self.switch.cancel();
             self.look_now(now);
         }
     }
@@ -446,9 +368,7 @@ impl Path {
 
     /// Does what is due, then plans the next time.
     pub fn handle_timeout(&mut self, now: Instant, rng: &mut dyn RngCore) {
-        if self.switch.is_some_and(|switch| switch.until <= now) {
-            self.switch = None;
-        }
+        self.switch.expire(now);
         if self.is_trusted(now)
             && self.doubt_at().is_some_and(|at| at <= now)
             && let Some(best) = &mut self.best
@@ -462,7 +382,7 @@ impl Path {
         }
         self.expire_pings(now);
         if self.blocked || !self.is_active(now) {
-            self.deadline = self.switch.map(|switch| switch.until);
+            self.deadline = self.switch.deadline();
             return;
         }
         if self.is_trusted(now) {
@@ -528,7 +448,7 @@ impl Path {
     }
 
     fn schedule(&mut self, now: Instant) {
-        let switch = self.switch.map(|switch| switch.until);
+        let switch = self.switch.deadline();
         if self.blocked || !self.is_active(now) {
             self.deadline = switch;
             return;
@@ -573,7 +493,7 @@ impl Path {
     /// Where to send a packet now.
     pub fn route(&self, now: Instant) -> Route {
         let relay = self.heard_on.or(self.home);
-        let direct = self.best.filter(|_| self.switch.is_none());
+        let direct = self.best.filter(|_| !self.switch.is_pending());
         Route {
             direct: direct.map(|best| best.address),
             relay: relay.filter(|_| direct.is_none_or(|best| best.trusted_until <= now)),

@@ -10,7 +10,9 @@
 mod candidates;
 mod choice;
 mod machine;
+mod probe;
 mod status;
+mod switch;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use candidates::{ENDPOINT_LIFETIME, MAX_CANDIDATES};
-pub use machine::{Answered, Path, Probe};
+pub use machine::Path;
+pub use probe::{Answered, Probe};
 pub use status::{CandidateStatus, PathStatus};
 
 /// A pong proves its address for so long.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::machine::Probe;
 use super::*;
 use crate::disco::TransactionId;
 
@@ -70,16 +69,15 @@ impl World {
         self.path.called(&[address], self.now, &mut self.rng);
         let pings = self.pings();
         let asked = pings.iter().find(|(via, _)| *via == Via::Direct(address));
-        let transaction = match asked {
-            Some((_, transaction)) => *transaction,
-            None => {
-                self.path.probe(self.now, &mut self.rng);
-                self.pings()
-                    .iter()
-                    .find(|(via, _)| *via == Via::Direct(address))
-                    .unwrap()
-                    .1
-            }
+        let transaction = if let Some((_, transaction)) = asked {
+            *transaction
+        } else {
+            self.path.probe(self.now, &mut self.rng);
+            self.pings()
+                .iter()
+                .find(|(via, _)| *via == Via::Direct(address))
+                .unwrap()
+                .1
         };
         self.now += latency;
         let answered = self.path.pong(&transaction, self.now, &mut self.rng);
@@ -139,7 +137,7 @@ fn nothing_is_asked_while_nothing_is_sent() {
     let mut world = World::new();
     let address = at("192.0.2.1:5");
     world.path.set_endpoints(&[address], world.now);
-    world.wait(Duration::from_secs(600));
+    world.wait(Duration::from_mins(10));
     assert!(world.path.take_probes().is_empty());
     world.send(1);
     let probes = world.path.take_probes();

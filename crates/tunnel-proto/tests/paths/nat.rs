@@ -144,8 +144,10 @@ impl Nat {
 pub fn can_meet(a: Kind, b: Kind) -> bool {
     use Kind::{Blocked, FullCone, Open, PortRestricted, Restricted, Symmetric};
     match (a, b) {
-        (Blocked, _) | (_, Blocked) => false,
-        (Symmetric, Symmetric | PortRestricted) | (PortRestricted, Symmetric) => false,
+        (Blocked, _)
+        | (_, Blocked)
+        | (Symmetric, Symmetric | PortRestricted)
+        | (PortRestricted, Symmetric) => false,
         (Open | FullCone | Restricted | PortRestricted | Symmetric, _) => true,
     }
 }

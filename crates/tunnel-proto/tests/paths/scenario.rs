@@ -233,7 +233,7 @@ fn happen(world: &mut World, scenario: &Scenario, event: Event) -> Result<(), St
 fn quiet(world: &mut World) -> Result<(), String> {
     world.run(IDLE + Duration::from_secs(20), Duration::ZERO);
     let before = world.network.datagrams;
-    world.run(Duration::from_secs(600), Duration::ZERO);
+    world.run(Duration::from_mins(10), Duration::ZERO);
     match world.network.datagrams - before {
         0 => Ok(()),
         sent => Err(format!("{sent} datagrams while nothing was sent")),

@@ -4,7 +4,11 @@
 //! `cargo test -p tunnel --test nat` runs all scenarios.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed step fails the test"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -138,7 +138,7 @@ impl Site {
             String::new()
         };
         let filter = match nat {
-            Nat::Open => "".to_owned(),
+            Nat::Open => String::new(),
             Nat::Blocked => "meta l4proto udp drop".to_owned(),
             _ => "iifname wan ct state new ct status ! dnat drop".to_owned(),
         };
