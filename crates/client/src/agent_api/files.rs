@@ -54,10 +54,11 @@ impl FileBody {
             loop {
                 let frame = answer.response.body_mut().frame().await?;
                 match frame.map_err(|e| Error::transport(&answer.url, &e)) {
-                    Ok(frame) => match frame.into_data() {
-                        Ok(bytes) => return Some((Ok(bytes), answer)),
-                        Err(_) => continue,
-                    },
+                    Ok(frame) => {
+                        if let Ok(bytes) = frame.into_data() {
+                            return Some((Ok(bytes), answer));
+                        }
+                    }
                     Err(error) => return Some((Err(error), answer)),
                 }
             }

@@ -25,7 +25,7 @@ const MAX_MESSAGE: usize = 8 << 20;
 
 /// A socket that carries JSON.
 pub(super) struct Socket {
-    socket: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
+    stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
     url: Url,
     _connection: AbortOnDropHandle<()>,
 }
@@ -43,7 +43,7 @@ impl Socket {
             .max_frame_size(Some(MAX_MESSAGE));
         let upgraded = TokioIo::new(upgraded);
         Ok(Self {
-            socket: WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await,
+            stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await,
             url: answer.url,
             _connection: answer.connection,
         })
@@ -52,7 +52,7 @@ impl Socket {
     /// The next message; `None` when the agent has closed the socket.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T, Error>> {
         loop {
-            return match self.socket.next().await? {
+            return match self.stream.next().await? {
                 Ok(Message::Text(text)) => {
                     Some(serde_json::from_str(&text).map_err(|e| Error::decode(&self.url, e)))
                 }
@@ -66,7 +66,7 @@ impl Socket {
     /// Sends a message.
     pub(super) async fn send(&mut self, message: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string(message).map_err(|e| Error::decode(&self.url, e))?;
-        let sent = self.socket.send(Message::text(text)).await;
+        let sent = self.stream.send(Message::text(text)).await;
         sent.map_err(|e| Error::transport(&self.url, &e))
     }
 }

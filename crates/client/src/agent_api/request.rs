@@ -119,19 +119,17 @@ impl Call<'_> {
     /// Sends the request; an answer that is no success is an error.
     pub async fn send(self) -> Result<Answer, Error> {
         let (url, method, timeout) = (self.url.clone(), self.method.clone(), self.timeout);
-        let answer = match tokio::time::timeout(timeout, self.send_any()).await {
-            Ok(answer) => answer?,
-            Err(_) => {
-                let reason = format!(
-                    "the agent did not answer within {} seconds",
-                    timeout.as_secs()
-                );
-                return Err(Error::Transport {
-                    url: crate::error::address(&url),
-                    reason,
-                });
-            }
+        let Ok(answer) = tokio::time::timeout(timeout, self.send_any()).await else {
+            let reason = format!(
+                "the agent did not answer within {} seconds",
+                timeout.as_secs()
+            );
+            return Err(Error::Transport {
+                url: crate::error::address(&url),
+                reason,
+            });
         };
+        let answer = answer?;
         let status = answer.response.status();
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(answer);
