@@ -3,13 +3,13 @@
 #
 #   scripts/docker-base-image.sh [IMAGE]        default: coder-base:latest
 #
-# DEBIAN_SUITE (bookworm), DEBIAN_MIRROR (http://deb.debian.org/debian) and EXTRA_PACKAGES (comma-separated) may be
-# set. Needs root (or sudo), debootstrap and a Docker Engine that runs.
+# DEBIAN_SUITE (bookworm), DEBIAN_MIRROR (the one that apt of this machine uses) and EXTRA_PACKAGES (comma-separated)
+# may be set. Needs root (or sudo), debootstrap and a Docker Engine that runs.
 set -eu
 
 image=${1:-coder-base:latest}
 suite=${DEBIAN_SUITE:-bookworm}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2> /dev/null | head -n 1)}
 packages=ca-certificates,curl,git,less,openssh-client,procps,sudo${EXTRA_PACKAGES:+,$EXTRA_PACKAGES}
 
 fail() {
@@ -17,6 +17,7 @@ fail() {
 	exit 1
 }
 command -v debootstrap > /dev/null || fail "debootstrap is missing: apt-get install debootstrap"
+[ -n "$mirror" ] || fail "no mirror is known: set DEBIAN_MIRROR"
 command -v docker > /dev/null || fail "docker is missing: apt-get install docker.io"
 docker version > /dev/null 2>&1 || fail "no Docker Engine answers: start it (dockerd), or set DOCKER_HOST"
 if [ "$(id -u)" -ne 0 ]; then
