@@ -5,6 +5,7 @@
 //! test that breaks or restarts a server starts its own.
 
 mod bad_input;
+mod browser;
 mod docker;
 mod external_agent;
 mod faults;
@@ -77,6 +78,7 @@ fn main() {
         ),
         ("nat::real_programs", nat::real_programs),
         ("docker::template_to_shell", docker::template_to_shell),
+        ("browser::app_and_terminal", browser::app_and_terminal),
         ("tools::network", tools::network),
         ("tools::open", tools::open),
         ("tools::remote_forwards", tools::remote_forwards),

@@ -161,8 +161,7 @@ impl Ask<'_> {
                 Page::new(StatusCode::BAD_REQUEST, "This cannot be opened", text)
             }
         };
-        page.link(dashboard, "Go to the dashboard")
-            .response(self.headers)
+        page.aside(dashboard, "Dashboard").response(self.headers)
     }
 
     fn stopped(&self, workspace: &StoppedWorkspace) -> Page {
@@ -172,9 +171,7 @@ impl Ask<'_> {
         let page = Page::new(
             StatusCode::BAD_REQUEST,
             "Workspace is stopped",
-            format!(
-                "The workspace {owner_name}/{name} is not running, so its apps are not either."
-            ),
+            format!("{owner_name}/{name} is not running, and neither are its apps."),
         );
         let url = super::start::url(self.state, workspace.id, &self.url);
         // A key for apps says nothing of other rights: the page behind it asks with the session.

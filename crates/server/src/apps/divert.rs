@@ -14,7 +14,7 @@ use super::admit::{Admitted, Ask};
 use super::cors;
 use super::headers::{Client, Place, upgrade};
 use super::host::{AppLabel, WildcardHost, without_port};
-use super::page::Page;
+use super::page::{Page, wants_html};
 use super::proxy::{self, Failure, Shape, Step, set_cookie};
 use super::viewer::has_bearer;
 use crate::auth::origin;
@@ -99,7 +99,7 @@ async fn by_host(
             "No such address",
             format!("{label:?} names no app: it must be like app--workspace--owner."),
         )
-        .link(settings.access_url.as_str(), "Go to the dashboard")
+        .aside(settings.access_url.as_str(), "Dashboard")
         .response(&parts.headers);
     };
     if let Some(answer) = super::sign_in::take_key(state, wildcard, &parts).await {
@@ -140,7 +140,7 @@ async fn by_path(state: &AppState, parts: Parts, body: Body, path: PathApp) -> R
             "Apps under a path are disabled",
             "The administrator of this deployment switched them off. Use the app's own host.",
         )
-        .link(access_url, "Go to the dashboard")
+        .aside(access_url, "Dashboard")
         .response(&parts.headers);
     }
     let base = path.base.clone();
@@ -238,6 +238,15 @@ impl Asked<'_> {
             cookie,
             visit,
         } = admitted;
+        // A token in the address would be read by the page's scripts, and told to other sites.
+        if self.parts.method == Method::GET
+            && wants_html(&self.parts.headers)
+            && let Some(clean) = proxy::without_ours(&self.parts.uri)
+        {
+            let mut answer = Redirect::to(&clean).into_response();
+            set_cookie(&mut answer, cookie);
+            return answer;
+        }
         let step = match proxy::target(&grant, &self.path, self.parts.uri.query()) {
             Ok(step) => step,
             Err(failure) => return self.failed(failure),
@@ -332,7 +341,7 @@ impl Asked<'_> {
                 }
             }
         };
-        page.link(dashboard, "Go to the dashboard")
+        page.aside(dashboard, "Dashboard")
             .response(&self.parts.headers)
     }
 

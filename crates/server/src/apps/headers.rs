@@ -28,6 +28,8 @@ const OUR_HEADERS: &[&str] = &[
     "coder-external-proxy-token",
     "x-coder-bypass-ratelimit",
 ];
+/// Parameters of ours in addresses.
+const OUR_PARAMETERS: &[&str] = &[SESSION_COOKIE, super::sealed_key::PARAM];
 /// Headers in which proxies tell who the client is.
 const CLIENT_HEADERS: &[&str] = &[
     "x-forwarded-for",
@@ -137,6 +139,15 @@ pub(super) fn clean_request(
     if bearer {
         headers.remove(header::AUTHORIZATION);
     }
+    // The address of the page before may hold a token.
+    let told = headers.get(header::REFERER).map(HeaderValue::as_bytes);
+    if told.is_some_and(|told| {
+        OUR_PARAMETERS
+            .iter()
+            .any(|ours| find(told, ours.as_bytes()))
+    }) {
+        headers.remove(header::REFERER);
+    }
     strip_cookies(headers, place);
     if let Some(protocol) = wanted {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -152,6 +163,10 @@ pub(super) fn clean_request(
     set("x-forwarded-host", client.host.cloned());
     let scheme = if client.https { "https" } else { "http" };
     set("x-forwarded-proto", Some(HeaderValue::from_static(scheme)));
+}
+
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 fn strip_cookies(headers: &mut HeaderMap, place: Place<'_>) {
@@ -297,6 +312,7 @@ mod tests {
             ("connection", "keep-alive, x-hop"),
             ("x-hop", "1"),
             ("x-own", "1"),
+            ("referer", "http://a/?coder_session_token=x"),
         ]);
         clean_request(&mut headers, Place::Host, &client(), false);
         let cookies: Vec<_> = headers.get_all("cookie").iter().collect();
@@ -305,7 +321,13 @@ mod tests {
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["authorization"], "Basic app");
         assert!(headers.contains_key("x-own"));
-        for gone in ["coder-session-token", "x-real-ip", "x-hop", "connection"] {
+        for gone in [
+            "coder-session-token",
+            "referer",
+            "x-real-ip",
+            "x-hop",
+            "connection",
+        ] {
             assert!(!headers.contains_key(gone), "{gone}");
         }
         let mut headers = map(&[("authorization", "Bearer x"), ("cookie", "csrf_token=x")]);

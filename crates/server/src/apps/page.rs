@@ -63,6 +63,17 @@ impl Page {
         self
     }
 
+    /// Adds a link that is not what most people came for.
+    pub(super) fn aside(mut self, to: &str, text: &str) -> Self {
+        let _ = write!(
+            self.actions,
+            "<a href=\"{}\">{}</a>",
+            escape(to),
+            escape(text)
+        );
+        self
+    }
+
     /// Adds a button that sends a form with hidden fields.
     pub(super) fn button(
         mut self,

@@ -96,6 +96,22 @@ fn temporary(to: &str) -> Response {
     Redirect::temporary(&to).into_response()
 }
 
+/// The address of a request without parameters of ours; none if it has none of them.
+pub(super) fn without_ours(uri: &Uri) -> Option<String> {
+    let query = uri.query()?;
+    let own = own_query(query);
+    if own == query {
+        return None;
+    }
+    let path = uri.path().trim_start_matches(['/', '\\']);
+    let query = if own.is_empty() {
+        String::new()
+    } else {
+        format!("?{own}")
+    };
+    Some(format!("/{path}{query}"))
+}
+
 /// A query without parameters of ours.
 fn own_query(query: &str) -> String {
     let ours = |pair: &&str| {
@@ -242,6 +258,18 @@ mod tests {
         assert_eq!(at(url, "", Some("q")), "307 /@a/b/apps/c/?q");
         assert_eq!(at(url, "/", None), "307 /@a/b/apps/c/?folder=/home");
         assert!(at(url, "/", Some("q")).starts_with("http"));
+    }
+
+    #[test]
+    fn addresses_lose_what_is_ours() {
+        let of = |text: &str| without_ours(&text.parse().unwrap());
+        assert_eq!(of("//x/y?coder_session_token=t").as_deref(), Some("/x/y"));
+        assert_eq!(
+            of("/x?a=1&coder_session_token=t").as_deref(),
+            Some("/x?a=1")
+        );
+        assert_eq!(of("/x?a=1"), None);
+        assert_eq!(of("/x"), None);
     }
 
     #[test]

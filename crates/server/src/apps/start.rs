@@ -115,7 +115,7 @@ async fn show(
                 .cookie(token.cookie(state.http.cookies.secure))
         }
     };
-    Ok(page.link("/", "Go to the dashboard").response(&headers))
+    Ok(page.aside("/", "Dashboard").response(&headers))
 }
 
 fn connected(workspace: &Workspace) -> bool {

@@ -120,12 +120,17 @@ async fn an_app_under_a_path_gets_the_request_and_nothing_of_ours() {
     let a = app_world().await;
     let own = format!("127.0.0.1:{}", a.port);
     let path = "/@ann/dev.main/apps/web/a%2Fb//c?x=1&coder_session_token=t";
+    let cleaned = a.at_path(path, Some(&a.w.owner)).await;
+    let clean = "/@ann/dev.main/apps/web/a%2Fb//c?x=1";
+    assert_eq!((cleaned.status, cleaned.header("location")), (303, clean));
     let answer = get(a.port, &own, path)
         .header(
             "Cookie",
             &format!("coder_session_token={}; mine=1", token(&a.w.owner)),
         )
         .header("X-Own", "kept")
+        .method("POST")
+        .header("Content-Length", "0")
         .header("X-Forwarded-For", "6.6.6.6")
         .send()
         .await;
@@ -133,7 +138,7 @@ async fn an_app_under_a_path_gets_the_request_and_nothing_of_ours() {
     assert!(
         answer
             .body
-            .starts_with("GET /base/a%2Fb//c?x=1 HTTP/1.1\r\n"),
+            .starts_with("POST /base/a%2Fb//c?x=1 HTTP/1.1\r\n"),
         "{}",
         answer.body
     );
