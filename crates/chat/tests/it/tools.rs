@@ -23,6 +23,7 @@ async fn calls_run_together_and_answer_in_order() {
         Some(world.owner.id),
         "tools act as the owner"
     );
+    assert_eq!(first.args["command"], "1");
     second
         .reply
         .send(ToolAnswer::ok(json!({ "n": 2 })))
