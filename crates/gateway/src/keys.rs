@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 /// How long a key rests when the provider names no time.
-const DEFAULT_REST: Duration = Duration::from_secs(60);
+const DEFAULT_REST: Duration = Duration::from_mins(1);
 /// A longer wish is cut: a key that was repaired must be found within the hour.
-const MAX_REST: Duration = Duration::from_secs(3600);
+const MAX_REST: Duration = Duration::from_hours(1);
 
 /// Keys that rest, in this process.
 #[derive(Debug, Default)]

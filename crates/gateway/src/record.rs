@@ -66,13 +66,13 @@ impl Record {
     pub(crate) fn see(&mut self, event: &Event) {
         match event {
             Event::Usage(usage) => self.facts.usage = Some(*usage),
-            Event::ToolCallEnd(call) | Event::ProviderToolCall(call) => {
-                if self.facts.tools.len() < MAX_TOOLS {
-                    let args = call.args.chars().take(MAX_INPUT).collect();
-                    self.facts
-                        .tools
-                        .push((call.id.clone(), call.name.clone(), args));
-                }
+            Event::ToolCallEnd(call) | Event::ProviderToolCall(call)
+                if self.facts.tools.len() < MAX_TOOLS =>
+            {
+                let args = call.args.chars().take(MAX_INPUT).collect();
+                self.facts
+                    .tools
+                    .push((call.id.clone(), call.name.clone(), args));
             }
             Event::Finish {
                 provider_response_id,

@@ -83,26 +83,27 @@ struct Start {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta<'a> {
-    TextDelta {
+    #[serde(rename = "text_delta")]
+    Text {
         #[serde(borrow)]
         text: std::borrow::Cow<'a, str>,
     },
-    ThinkingDelta {
+    #[serde(rename = "thinking_delta")]
+    Thinking {
         #[serde(borrow)]
         thinking: std::borrow::Cow<'a, str>,
     },
-    SignatureDelta {
-        signature: String,
-    },
-    InputJsonDelta {
+    #[serde(rename = "signature_delta")]
+    Signature { signature: String },
+    #[serde(rename = "input_json_delta")]
+    InputJson {
         #[serde(borrow)]
         partial_json: std::borrow::Cow<'a, str>,
     },
-    CitationsDelta {
-        citation: Value,
-    },
+    #[serde(rename = "citations_delta")]
+    Citations { citation: Value },
     #[serde(other)]
     Other,
 }
@@ -114,6 +115,7 @@ struct Stop {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct WireUsage {
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
@@ -211,24 +213,22 @@ impl MessagesDecoder {
     fn delta(&mut self, index: u64, delta: Delta<'_>, out: &mut Emit) -> Result<(), Error> {
         let block = self.blocks.get_mut(&index);
         match (delta, block) {
-            (Delta::TextDelta { text }, _) => out.text(&text),
-            (Delta::ThinkingDelta { thinking }, _) => out.reasoning(&thinking),
-            (Delta::SignatureDelta { signature: new }, Some(Block::Thinking { signature })) => {
+            (Delta::Text { text }, _) => out.text(&text),
+            (Delta::Thinking { thinking }, _) => out.reasoning(&thinking),
+            (Delta::Signature { signature: new }, Some(Block::Thinking { signature })) => {
                 signature.push_str(&new);
                 Ok(())
             }
-            (Delta::InputJsonDelta { partial_json }, Some(Block::Call { id, args, .. })) => {
+            (Delta::InputJson { partial_json }, Some(Block::Call { id, args, .. })) => {
                 args.push_str(&partial_json);
                 out.call_args(id, &partial_json)
             }
-            (Delta::InputJsonDelta { partial_json }, Some(Block::ServerCall { args, .. })) => {
+            (Delta::InputJson { partial_json }, Some(Block::ServerCall { args, .. })) => {
                 args.push_str(&partial_json);
                 Ok(())
             }
-            (Delta::InputJsonDelta { partial_json }, Some(Block::Answer)) => {
-                out.text(&partial_json)
-            }
-            (Delta::CitationsDelta { citation }, _) => cite(&citation, out),
+            (Delta::InputJson { partial_json }, Some(Block::Answer)) => out.text(&partial_json),
+            (Delta::Citations { citation }, _) => cite(&citation, out),
             _ => Ok(()),
         }
     }

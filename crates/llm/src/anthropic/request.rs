@@ -230,12 +230,10 @@ fn assistant(turn: &Turn<'_>, send_reasoning: bool) -> Vec<Value> {
                     );
                 }
             }
-            Part::ToolCall(call) if call.provider_executed => {
-                if pairs.contains(&call.id) {
-                    blocks.push(json!({"type": "server_tool_use", "id": call.id, "name": call.name, "input": call.args_object()}));
-                }
+            Part::ToolCall(call) if !call.provider_executed => blocks.push(json!({"type": "tool_use", "id": id(&call.id), "name": call.name, "input": call.args_object()})),
+            Part::ToolCall(call) if pairs.contains(&call.id) => {
+                blocks.push(json!({"type": "server_tool_use", "id": call.id, "name": call.name, "input": call.args_object()}));
             }
-            Part::ToolCall(call) => blocks.push(json!({"type": "tool_use", "id": id(&call.id), "name": call.name, "input": call.args_object()})),
             Part::ToolResult(result) if pairs.contains(&result.call_id) => {
                 if let ToolOutput::Provider(content) = &result.output {
                     blocks.push(json!({"type": "web_search_tool_result", "tool_use_id": result.call_id, "content": content}));

@@ -10,6 +10,10 @@ const MIN_BUDGET: u32 = 1024;
 
 /// What of the request says how much to think.
 #[derive(Debug, Default, PartialEq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "named after the field of the request"
+)]
 pub(super) struct Thinking {
     /// The field `thinking`.
     pub(super) thinking: Option<Value>,
@@ -57,10 +61,9 @@ fn generation(model: &str) -> Generation {
     match version(model) {
         Some(v) if v >= (4, 6) => Generation::Adaptive,
         Some((4, 5)) if model.contains("opus") => Generation::BudgetAndEffort,
-        Some((4, _) | (3, 7)) => Generation::Budget,
-        Some(_) => Generation::Plain,
         // A name that does not tell its age is a new or a foreign one.
-        None => Generation::Budget,
+        Some((4, _) | (3, 7)) | None => Generation::Budget,
+        Some(_) => Generation::Plain,
     }
 }
 

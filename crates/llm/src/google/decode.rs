@@ -84,6 +84,7 @@ struct Feedback {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct WireUsage {
     #[serde(default)]
     prompt_token_count: u64,

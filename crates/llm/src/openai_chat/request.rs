@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FAMILY, options};
-use crate::conversation::{Turn, base64, data_url, is_text, media_as_text, turns};
+use crate::conversation::{Turn, base64, data_url, media_as_text, turns};
 use crate::openai_responses::reasons;
 use crate::openai_responses::request::effort_word;
 use crate::{
@@ -182,7 +182,6 @@ fn media(file: &MediaPart) -> Value {
         }}),
         "audio/wav" | "audio/x-wav" => audio(file, "wav"),
         "audio/mpeg" | "audio/mp3" => audio(file, "mp3"),
-        kind if is_text(kind) => json!({"type": "text", "text": media_as_text(file)}),
         _ => json!({"type": "text", "text": media_as_text(file)}),
     }
 }

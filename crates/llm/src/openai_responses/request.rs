@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FAMILY, options, reasons};
-use crate::conversation::{Turn, data_url, is_text, media_as_text, turns};
+use crate::conversation::{Turn, data_url, media_as_text, turns};
 use crate::{
     MediaPart, Metadata, Part, ReasoningEffort, Request, Role, Tool, ToolChoice, ToolOutput,
     ToolResult,
@@ -214,7 +214,6 @@ fn media(file: &MediaPart) -> Value {
             "filename": file.name.as_deref().unwrap_or("document.pdf"),
             "file_data": data_url(file),
         }),
-        kind if is_text(kind) => json!({"type": "input_text", "text": media_as_text(file)}),
         _ => json!({"type": "input_text", "text": media_as_text(file)}),
     }
 }

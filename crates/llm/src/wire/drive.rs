@@ -193,27 +193,24 @@ impl Call {
         let mut frames: Vec<Frame> = Vec::new();
         loop {
             let piece = body.next().await;
-            match &piece {
-                Some(Ok(piece)) => {
-                    self.received = self.received.saturating_add(piece.len());
-                    let pushed = self.frames.push(piece, &mut frames);
-                    for frame in frames.drain(..) {
-                        self.decoder.frame(&frame, &mut self.out)?;
-                    }
-                    pushed.map_err(|e| too_long(self.provider).detail(e.0))?;
-                    if self.received > MAX_BODY_BYTES {
-                        return Err(too_long(self.provider));
-                    }
+            if let Some(Ok(piece)) = &piece {
+                self.received = self.received.saturating_add(piece.len());
+                let pushed = self.frames.push(piece, &mut frames);
+                for frame in frames.drain(..) {
+                    self.decoder.frame(&frame, &mut self.out)?;
                 }
-                Some(Err(_)) | None => {
-                    self.frames.finish(&mut frames);
-                    for frame in frames.drain(..) {
-                        // A frame cut in its middle cannot be read; what counts is the cut.
-                        if serde_json::from_str::<serde::de::IgnoredAny>(&frame.data).is_ok()
-                            || frame.data == DONE
-                        {
-                            self.decoder.frame(&frame, &mut self.out)?;
-                        }
+                pushed.map_err(|e| too_long(self.provider).detail(e.0))?;
+                if self.received > MAX_BODY_BYTES {
+                    return Err(too_long(self.provider));
+                }
+            } else {
+                self.frames.finish(&mut frames);
+                for frame in frames.drain(..) {
+                    // A frame cut in its middle cannot be read; what counts is the cut.
+                    if serde_json::from_str::<serde::de::IgnoredAny>(&frame.data).is_ok()
+                        || frame.data == DONE
+                    {
+                        self.decoder.frame(&frame, &mut self.out)?;
                     }
                 }
             }

@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an idle connection is kept for the next call.
 const POOL_IDLE: Duration = Duration::from_secs(90);
 /// How long a provider may be silent before the call is given up: models may think for minutes.
-const SILENCE: Duration = Duration::from_secs(600);
+const SILENCE: Duration = Duration::from_mins(10);
 /// Longest error body that is read; a longer one is a page of some proxy.
 const MAX_ERROR_BODY: usize = 64 << 10;
 
