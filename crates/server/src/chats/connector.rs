@@ -105,8 +105,11 @@ impl Connector<AgentApi> for AgentConnector {
     }
 
     fn dial(&self, agent: Uuid) -> BoxFuture<'static, Result<AgentApi, String>> {
-        let (control, tailnet, owner) =
-            (self.control.clone(), self.tailnet.clone(), self.owner.clone());
+        let (control, tailnet, owner) = (
+            self.control.clone(),
+            self.tailnet.clone(),
+            self.owner.clone(),
+        );
         let (chat, parent) = (self.chat.id, self.chat.parent_chat_id);
         Box::pin(async move {
             let conn = control.store().conn().await.map_err(words)?;

@@ -79,7 +79,11 @@ async fn chats() -> Chats {
 }
 
 async fn post(api: &Client, path: &str, body: &Value) -> Value {
-    api.call(Method::POST, path).json(body).decode().await.unwrap()
+    api.call(Method::POST, path)
+        .json(body)
+        .decode()
+        .await
+        .unwrap()
 }
 
 impl Chats {
@@ -107,7 +111,11 @@ async fn until_idle(events: &mut ChatEvents) -> (String, Vec<String>) {
                 }
                 ChatStreamEventType::Message => {
                     let message = event.message.unwrap();
-                    let text: String = message.content.iter().filter_map(|p| p.text.clone()).collect();
+                    let text: String = message
+                        .content
+                        .iter()
+                        .filter_map(|p| p.text.clone())
+                        .collect();
                     messages.push(format!("{}: {text}", message.role));
                 }
                 ChatStreamEventType::Status => {
@@ -121,7 +129,9 @@ async fn until_idle(events: &mut ChatEvents) -> (String, Vec<String>) {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), follow).await.expect("an end of the turn");
+    tokio::time::timeout(Duration::from_secs(30), follow)
+        .await
+        .expect("an end of the turn");
     assert!(ran || !messages.is_empty());
     (parts, messages)
 }
@@ -131,8 +141,14 @@ async fn a_chat_from_the_first_word_to_the_last() {
     let chats = chats().await;
     chats.provider.otherwise(|_| Reply::text("hello there"));
     let chat = chats.create("hi", None).await;
-    assert_eq!(chat.last_model_config_id, chats.model, "the organization's default");
-    assert_eq!((chat.title.as_str(), chat.root_chat_id), ("hi", Some(chat.id)));
+    assert_eq!(
+        chat.last_model_config_id, chats.model,
+        "the organization's default"
+    );
+    assert_eq!(
+        (chat.title.as_str(), chat.root_chat_id),
+        ("hi", Some(chat.id))
+    );
     let api = chats.world.client();
     let mut events = api.chat_events(chat.id, None).await.unwrap();
     let (_, messages) = until_idle(&mut events).await;
@@ -153,7 +169,10 @@ async fn a_chat_from_the_first_word_to_the_last() {
     assert_eq!(cost["request_count"], 2);
     // The older prefix serves the same.
     let old: Value = api
-        .call(Method::GET, &format!("/api/experimental/chats/{}/messages", chat.id))
+        .call(
+            Method::GET,
+            &format!("/api/experimental/chats/{}/messages", chat.id),
+        )
         .decode()
         .await
         .unwrap();
@@ -163,8 +182,14 @@ async fn a_chat_from_the_first_word_to_the_last() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_that_needs_a_workspace_says_what_is_missing() {
     let chats = chats().await;
-    chats.provider.then(Reply::say([Say::call("c1", "execute", "{\"command\":\"true\"}")]));
-    chats.provider.otherwise(|_| Reply::text("no workspace then"));
+    chats.provider.then(Reply::say([Say::call(
+        "c1",
+        "execute",
+        "{\"command\":\"true\"}",
+    )]));
+    chats
+        .provider
+        .otherwise(|_| Reply::text("no workspace then"));
     let chat = chats.create("run it", None).await;
     let api = chats.world.client();
     let mut events = api.chat_events(chat.id, None).await.unwrap();
@@ -183,8 +208,11 @@ async fn without_a_model_the_way_out_is_told() {
         ..CreateChatRequest::default()
     };
     let error = world.client().chat_create(&request).await.unwrap_err();
-    assert!(error.to_string().contains("No chat model is available"), "{error}");
+    assert!(
+        error.to_string().contains("No chat model is available"),
+        "{error}"
+    );
     let who: &Subject = &world.owner.who;
-    let none = world.control.chat_list(who, &control::ChatListQuery::default());
-    assert!(none.await.unwrap().is_empty());
+    let all = control::ChatListQuery::default();
+    assert!(world.control.chat_list(who, &all).await.unwrap().is_empty());
 }

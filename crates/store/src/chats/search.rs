@@ -46,7 +46,7 @@ pub(super) fn conditions<'a>(
     };
     out.and("c.archived = $?", &by.archived);
     match (by.mine, by.shared_with_me) {
-        (true, false) | (false, false) => out.and("c.owner_id = $?", me),
+        (true | false, false) => out.and("c.owner_id = $?", me),
         (false, true) => out.and("c.owner_id <> $?", me),
         (true, true) => {}
     }

@@ -51,10 +51,7 @@ async fn number<T: std::str::FromStr + Default>(
     actor: &Actor,
     setting: ChatSetting,
 ) -> Result<T, ApiError> {
-    let text = state
-        .control
-        .chat_setting_read(&actor.who, setting)
-        .await?;
+    let text = state.control.chat_setting_read(&actor.who, setting).await?;
     Ok(text.parse().unwrap_or_default())
 }
 
@@ -67,7 +64,9 @@ async fn set(state: &AppState, actor: &Actor, setting: ChatSetting, value: &str)
 }
 
 async fn prompt(State(state): State<AppState>, actor: Actor) -> Answer<ChatSystemPromptResponse> {
-    Ok(Json(state.control.chat_system_prompt_read(&actor.who).await?))
+    Ok(Json(
+        state.control.chat_system_prompt_read(&actor.who).await?,
+    ))
 }
 
 async fn prompt_set(
@@ -124,7 +123,9 @@ async fn debug(
     State(state): State<AppState>,
     actor: Actor,
 ) -> Answer<ChatDebugLoggingAdminSettings> {
-    Ok(Json(state.control.chat_debug_logging_read(&actor.who).await?))
+    Ok(Json(
+        state.control.chat_debug_logging_read(&actor.who).await?,
+    ))
 }
 
 async fn debug_set(

@@ -47,7 +47,9 @@ async fn create(
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> String {
-    let value = headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let value = headers
+        .get(name)
+        .map(|v| String::from_utf8_lossy(v.as_bytes()));
     value.unwrap_or_default().into_owned()
 }
 
@@ -169,7 +171,10 @@ mod tests {
         for (given, name) in [
             ("attachment; filename=a.png", "a.png"),
             ("attachment; filename=\"a; \\\"b\\\".png\"", "a; \"b\".png"),
-            ("attachment; filename=x; filename*=UTF-8''n%C3%A4h%2Be+.md", "näh+e+.md"),
+            (
+                "attachment; filename=x; filename*=UTF-8''n%C3%A4h%2Be+.md",
+                "näh+e+.md",
+            ),
             ("attachment", ""),
             ("", ""),
         ] {

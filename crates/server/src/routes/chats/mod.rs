@@ -111,11 +111,7 @@ async fn by_workspace(
     Ok(Json(found))
 }
 
-async fn read(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path(chat): Path<Uuid>,
-) -> Answer<Chat> {
+async fn read(State(state): State<AppState>, actor: Actor, Path(chat): Path<Uuid>) -> Answer<Chat> {
     let mut chat = state.control.chat_read(&actor.who, chat).await?;
     if chat.workspace_id.is_some() {
         chat.context.get_or_insert_with(ChatContext::default);

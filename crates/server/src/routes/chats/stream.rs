@@ -37,11 +37,7 @@ async fn stream(
     params.finish()?;
     // Before the upgrade, so that a refusal is an answer like any other.
     let viewer = state.control.chat_view(&actor.who, chat, after).await?;
-    let seen = Seen {
-        state,
-        actor,
-        chat,
-    };
+    let seen = Seen { state, actor, chat };
     let frames = unfold((viewer, seen), |(mut viewer, seen)| async move {
         let frame = viewer.next().await;
         Some((frame.map_err(ApiError::from).and_then(text), (viewer, seen)))
@@ -88,37 +84,42 @@ fn watched(
     changes: broadcast::Receiver<Option<Arc<store::chats::ChatChange>>>,
 ) -> impl Stream<Item = Result<String, ApiError>> + Send + 'static {
     let start = (state, actor, changes, Vec::new(), None);
-    unfold(start, |(state, actor, mut changes, mut ready, mut last)| async move {
-        loop {
-            if let Some(event) = ready.pop() {
-                return Some((Ok(event), (state, actor, changes, ready, last)));
-            }
-            let change = match changes.recv().await {
-                Ok(Some(change)) => change,
-                // There is no replay: clients read the list when they come back.
-                Ok(None) => continue,
-                Err(broadcast::error::RecvError::Lagged(_)) => return None,
-                Err(broadcast::error::RecvError::Closed) => return None,
-            };
-            // What this process did comes twice: at once, and by notification.
-            if last.as_ref() == Some(&change) {
-                continue;
-            }
-            match state.control.chat_watch_events(&actor.who, &change).await {
-                Ok(events) => {
-                    if !events.is_empty() {
-                        last = Some(change);
-                    }
-                    ready = events
-                        .iter()
-                        .rev()
-                        .filter_map(|event| serde_json::to_string(event).ok())
-                        .collect();
+    unfold(
+        start,
+        |(state, actor, mut changes, mut ready, mut last)| async move {
+            loop {
+                if let Some(event) = ready.pop() {
+                    return Some((Ok(event), (state, actor, changes, ready, last)));
                 }
-                Err(error) => return Some((Err(error.into()), (state, actor, changes, ready, last))),
+                let change = match changes.recv().await {
+                    Ok(Some(change)) => change,
+                    // There is no replay: clients read the list when they come back.
+                    Ok(None) => continue,
+                    Err(broadcast::error::RecvError::Lagged(_)) => return None,
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                };
+                // What this process did comes twice: at once, and by notification.
+                if last.as_ref() == Some(&change) {
+                    continue;
+                }
+                match state.control.chat_watch_events(&actor.who, &change).await {
+                    Ok(events) => {
+                        if !events.is_empty() {
+                            last = Some(change);
+                        }
+                        ready = events
+                            .iter()
+                            .rev()
+                            .filter_map(|event| serde_json::to_string(event).ok())
+                            .collect();
+                    }
+                    Err(error) => {
+                        return Some((Err(error.into()), (state, actor, changes, ready, last)));
+                    }
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 async fn parts(
