@@ -190,6 +190,6 @@ mod tests {
              # TYPE coderd_agentstats_startup_script_seconds gauge\n\
              coderd_agentstats_startup_script_seconds{success=\"true\"} 1.5\n"
         );
-        assert_eq!(proto(all)[1].value, 2.0);
+        assert!((proto(all)[1].value - 2.0).abs() < f64::EPSILON);
     }
 }

@@ -96,7 +96,7 @@ async fn places_are_added_within_bounds() {
     let added = context.add(inside.to_str().unwrap()).unwrap();
     assert_eq!(added, root.path().join("more"));
     assert_eq!(context.add(added.to_str().unwrap()).unwrap(), added);
-    assert_eq!(context.sources(), [added.clone()]);
+    assert_eq!(context.sources(), std::slice::from_ref(&added));
     for wrong in ["", "relative", "/etc", "/etc/../usr"] {
         assert!(context.add(wrong).is_err(), "{wrong}");
     }

@@ -56,7 +56,7 @@ pub enum ToolError {
 /// A connection to a server.
 #[derive(Debug)]
 enum Connection {
-    Stdio(stdio::Connection),
+    Stdio(Box<stdio::Connection>),
     Http(http::Connection),
 }
 
@@ -155,7 +155,7 @@ impl Tools {
         let mut connection = match &config.transport {
             Transport::Stdio { command, args, env } => {
                 let started = stdio::Connection::start(&self.workspace, command, args, env)?;
-                Connection::Stdio(started)
+                Connection::Stdio(Box::new(started))
             }
             Transport::Http { url, headers } => {
                 let client = self.workspace.config.client();

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use gateway::{Gateway, ModelCall, ModelInfo, Options};
 use llm::{Error, Event, Http, Message, Request, Role};
 use serde_json::json;
-use store::ai::{ModelFields, ProviderFields, ProviderKeyRow, ProviderRow};
+use store::ai::{ModelFields, ProviderFields, ProviderRow};
 use store::seal::Seal;
 use testkit::model::ModelServer;
 use testkit::{TestDb, TestUser};
@@ -21,7 +21,6 @@ pub struct World {
     pub member: TestUser,
     pub organization: Uuid,
     pub provider: ProviderRow,
-    pub keys: Vec<ProviderKeyRow>,
     pub model: ModelInfo,
 }
 
@@ -61,14 +60,11 @@ impl World {
             )
             .await
             .unwrap();
-        let mut rows = Vec::new();
         for key in keys {
             let sealed = seal.seal(key).unwrap();
-            rows.push(
-                tx.ai_provider_key_create(&owner.who, provider.id, &sealed)
-                    .await
-                    .unwrap(),
-            );
+            tx.ai_provider_key_create(&owner.who, provider.id, &sealed)
+                .await
+                .unwrap();
         }
         let row = tx
             .chat_model_create(
@@ -103,7 +99,6 @@ impl World {
             member,
             organization,
             provider,
-            keys: rows,
             model,
         }
     }

@@ -50,7 +50,7 @@ pub fn edit(request: &FileEditRequest) -> Result<FileEditResponse, FileError> {
             Err(error) => errors.push(error),
         }
     }
-    if let Some(worst) = errors.iter().map(|error| error.kind).max_by_key(severity) {
+    if let Some(worst) = errors.iter().map(|error| error.kind).max_by_key(|kind| severity(*kind)) {
         let texts: Vec<_> = errors.into_iter().map(|error| error.text).collect();
         return Err(FileError {
             kind: worst,
@@ -81,7 +81,7 @@ impl Pending {
 }
 
 /// The order in which one kind outweighs another in a combined answer.
-fn severity(kind: &Kind) -> u8 {
+fn severity(kind: Kind) -> u8 {
     match kind {
         Kind::Invalid => 0,
         Kind::TooLarge => 1,

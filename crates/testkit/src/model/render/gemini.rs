@@ -11,7 +11,7 @@ fn parts(says: &[Say]) -> Vec<Value> {
         match say {
             Say::Text(text) => parts.push(json!({"text": text})),
             Say::Reasoning(text, signature) => {
-                parts.push(json!({"text": text, "thought": true, "thoughtSignature": signature}))
+                parts.push(json!({"text": text, "thought": true, "thoughtSignature": signature}));
             }
             Say::Call(id, name, args) => {
                 let args: Value = serde_json::from_str(args).unwrap_or_else(|_| json!({}));
