@@ -127,9 +127,10 @@ impl Machine {
         }
         let mut step = Step::new(tx, row);
         for op in ops {
-            step.apply(op).await?;
+            // On the heap: a transition is large, and every caller would carry it.
+            Box::pin(step.apply(op)).await?;
         }
-        self.finish(step).await
+        Box::pin(self.finish(step)).await
     }
 
     /// Takes a free chat for a worker, if it still is free; begins the next attempt with it

@@ -176,7 +176,7 @@ impl Shared {
             let beaten = async {
                 let conn = self.parts.machine.store().conn().await?;
                 conn.chat_worker_beat(&self.who, self.id).await?;
-                if beats % 100 == 0 {
+                if beats.is_multiple_of(100) {
                     conn.chat_worker_leave(&self.who, None, FORGET_SECONDS)
                         .await?;
                 }
@@ -253,7 +253,7 @@ impl Shared {
         self.tasks.spawn(async move {
             let lease = Lease::new(shared.clone(), claimed, poked);
             let cancel = shared.cancel.clone();
-            let run = AssertUnwindSafe(Runner::new(lease).run()).catch_unwind();
+            let run = AssertUnwindSafe(Box::pin(Runner::new(lease).run())).catch_unwind();
             let panicked = tokio::select! {
                 ended = run => ended.is_err(),
                 () = cancel.cancelled() => false,

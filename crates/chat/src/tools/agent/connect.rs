@@ -114,9 +114,8 @@ impl<C: Clone + Send + Sync + 'static> Link<C> {
     /// Dials the agent of a binding; none if the chat has another workspace by now.
     async fn dial(&self, binding: Binding) -> Result<Option<Cached<C>>, String> {
         let workspace = binding.workspace;
-        let agent = match self.bound(binding).await? {
-            Some(agent) => agent,
-            None => return Ok(None),
+        let Some(agent) = self.bound(binding).await? else {
+            return Ok(None);
         };
         if matches!(
             agent.status,

@@ -54,15 +54,15 @@ pub async fn dial_with_lazy_validation<C: Send + 'static>(
     // It takes long: its own success still counts while it is looked.
     let found = {
         let mut look = latest();
-        loop {
-            tokio::select! {
-                biased;
-                done = first.result() => match done {
-                    Ok(conn) => return Ok((conn, None)),
-                    Err(error) => return Err(DialError::Failed(error)),
-                },
-                found = &mut look => break found,
+        tokio::select! {
+            biased;
+            done = first.result() => {
+                return match done {
+                    Ok(conn) => Ok((conn, None)),
+                    Err(error) => Err(DialError::Failed(error)),
+                };
             }
+            found = &mut look => found,
         }
     };
     match found {
