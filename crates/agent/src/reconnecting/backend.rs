@@ -98,7 +98,7 @@ impl Screen {
             .recursive(true)
             .mode(0o700)
             .create(&sockets)?;
-        environment.insert("SCREENDIR".into(), sockets.into());
+        environment.insert("SCREENDIR".into(), sockets.clone().into());
         let screen = Self {
             program,
             name: id.simple().to_string()[..8].to_owned(),
@@ -112,7 +112,27 @@ impl Screen {
         arguments.push(line.program.clone());
         arguments.extend(line.arguments.iter().cloned());
         screen.run(&arguments, &line.directory).await?;
+        screen.listening(&sockets).await;
         Ok(screen)
+    }
+
+    /// Waits until the session can be attached to: screen returns a little before that. One
+    /// whose program has ended already never listens, and says so itself.
+    async fn listening(&self, sockets: &Path) {
+        const ATTEMPTS: u32 = 100;
+        const PAUSE: Duration = Duration::from_millis(20);
+        let suffix = format!(".{}", self.name);
+        for _ in 0..ATTEMPTS {
+            let there = fs::read_dir(sockets)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().ends_with(&suffix));
+            if there {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// What shows the session on a terminal.

@@ -80,7 +80,7 @@ mod tests {
         let mut asked = error.clone();
         asked.retry_after = Some(Duration::from_secs(30));
         assert_eq!(pause(&asked, 1), Some(Duration::from_secs(30)));
-        asked.retry_after = Some(Duration::from_secs(3600));
+        asked.retry_after = Some(Duration::from_hours(1));
         assert_eq!(pause(&asked, 1), None);
         assert_eq!(pause(&Error::new(ErrorKind::Auth, "no"), 1), None);
     }

@@ -37,12 +37,12 @@ impl Control {
         let plan_mode = match request.plan_mode {
             ChatPlanMode::Unset => "",
             ChatPlanMode::Plan => "plan",
-            _ => return Err(Error::invalid("Invalid plan_mode value.")),
+            ChatPlanMode::Other(_) => return Err(Error::invalid("Invalid plan_mode value.")),
         };
         let client_type = match request.client_type {
             ChatClientType::Unset | ChatClientType::Api => "api",
             ChatClientType::Ui => "ui",
-            _ => return Err(Error::invalid("Invalid client_type.")),
+            ChatClientType::Other(_) => return Err(Error::invalid("Invalid client_type.")),
         };
         content::labels(&request.labels)?;
         content::dynamic_tools(&request.unsafe_dynamic_tools)?;

@@ -52,7 +52,9 @@ impl Control {
         let interrupt = match request.busy_behavior {
             ChatBusyBehavior::Unset | ChatBusyBehavior::Queue => false,
             ChatBusyBehavior::Interrupt => true,
-            _ => return Err(Error::invalid("Invalid busy_behavior value.")),
+            ChatBusyBehavior::Other(_) => {
+                return Err(Error::invalid("Invalid busy_behavior value."));
+            }
         };
         let message = self
             .chat_said(

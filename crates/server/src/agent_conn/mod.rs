@@ -135,15 +135,4 @@ impl AgentConn {
         })??;
         Ok(AgentStream::new(stream, Arc::clone(&self.ticket)))
     }
-
-    /// Waits until a packet has gone to the agent and back.
-    ///
-    /// # Errors
-    /// `TimedOut` if none did in `timeout`.
-    pub(crate) async fn await_reachable(&self, timeout: Duration) -> io::Result<()> {
-        self.conn
-            .await_reachable(self.agent, timeout)
-            .await
-            .map_err(|error| io::Error::new(io::ErrorKind::TimedOut, error))
-    }
 }

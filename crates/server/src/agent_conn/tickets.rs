@@ -74,7 +74,7 @@ mod tests {
         drop(tickets.take(free));
         drop(second);
         let mut released = Vec::new();
-        let idle = Duration::from_secs(60);
+        let idle = Duration::from_mins(1);
         let now = Instant::now();
         tickets.release_idle(now, idle, |agent| released.push(agent));
         assert!(released.is_empty(), "not idle for long enough");
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(released, [free]);
         drop(held);
         tickets.release_idle(Instant::now() + idle * 2, idle, |agent| {
-            released.push(agent)
+            released.push(agent);
         });
         assert_eq!(released, [free, busy]);
         assert!(tickets.take(busy).1, "forgotten");

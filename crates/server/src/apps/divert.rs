@@ -57,7 +57,7 @@ pub(crate) fn request_host(
     let forwarded = trusted.then(|| text("x-forwarded-host")).flatten();
     forwarded
         .or_else(|| text("host"))
-        .or_else(|| uri.authority().map(|authority| authority.as_str()))
+        .or_else(|| uri.authority().map(http::uri::Authority::as_str))
         .map(str::to_owned)
 }
 

@@ -39,7 +39,9 @@ impl Health {
             return Ok(report.clone().judged(&settings));
         }
         let threshold = options.duration("health-check-threshold-database");
-        let report = make(state, who, threshold).await.judged(&settings);
+        let report = Box::pin(make(state, who, threshold))
+            .await
+            .judged(&settings);
         *kept = Some((Instant::now(), report.clone()));
         Ok(report)
     }

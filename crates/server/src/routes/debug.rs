@@ -39,7 +39,9 @@ async fn health(
     let force = params.flag("force");
     params.finish()?;
     let health = state.health.clone();
-    Ok(Json(health.report(&state, &actor.who, force).await?))
+    Ok(Json(
+        Box::pin(health.report(&state, &actor.who, force)).await?,
+    ))
 }
 
 async fn settings(State(state): State<AppState>, actor: Actor) -> Result<Json<Settings>, ApiError> {

@@ -24,7 +24,7 @@ use crate::options::Options;
 /// How long a client may take to finish its TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request; between requests it may rest.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Wait after the system refused a connection: it is out of files or memory.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 

@@ -20,7 +20,7 @@ const WILDCARD: &str = "*.apps.test.local";
 /// A server with hosts for apps, and an app `web` at port 8080 of the agent.
 struct AppWorld {
     w: World,
-    _agent: Conn,
+    agent: Conn,
     port: u16,
 }
 
@@ -37,11 +37,7 @@ async fn app_world() -> AppWorld {
     ] {
         add_app(&w, slug, level, "http://localhost:8080/base/?start=1").await;
     }
-    AppWorld {
-        w,
-        _agent: agent,
-        port,
-    }
+    AppWorld { w, agent, port }
 }
 
 async fn add_app(w: &World, slug: &str, level: &str, url: &str) {
@@ -419,7 +415,7 @@ async fn pages_say_why_an_app_is_not_there() {
     assert_eq!(a.at_host(label, "/x", Some(&stranger)).await.status, 404);
     assert_eq!(a.at_host("open--dev--ann", "/x", None).await.status, 303);
     // What a token remembered is corrected when nothing answers.
-    a._agent.close().await;
+    a.agent.close().await;
     let corrected = get(a.port, &a.host(label), "/x")
         .header("Cookie", &signed)
         .header("Coder-Session-Token", token(&a.w.owner))
@@ -532,7 +528,7 @@ async fn apps_of_others_may_not_act_in_ones_name() {
 #[tokio::test]
 async fn a_switched_connection_carries_bytes_both_ways() {
     let a = app_world().await;
-    serve(&a._agent, 8081, async |mut io| {
+    serve(&a.agent, 8081, async |mut io| {
         let head = read_head(&mut io).await;
         assert!(
             head.to_lowercase().contains("sec-websocket-key: abc"),
@@ -567,7 +563,7 @@ async fn a_reader_that_is_slow_slows_its_app_down() {
     let a = app_world().await;
     let sent = Arc::new(AtomicU64::new(0));
     let count = sent.clone();
-    serve(&a._agent, 8082, move |mut io| {
+    serve(&a.agent, 8082, move |mut io| {
         let count = count.clone();
         async move {
             read_head(&mut io).await;
@@ -621,7 +617,7 @@ async fn uses_and_visits_are_written_down() {
 #[tokio::test]
 async fn a_terminal_opens_by_a_signed_token_and_by_nothing_less() {
     let a = app_world().await;
-    serve(&a._agent, 2, async |mut io| {
+    serve(&a.agent, 2, async |mut io| {
         let length = io.read_u16_le().await.unwrap();
         let mut head = vec![0; usize::from(length)];
         io.read_exact(&mut head).await.unwrap();

@@ -88,7 +88,7 @@ pub async fn until_idle(
             let failed = transcript.status() == Some(&ChatStatus::Error);
             if done && (event.kind == Event::Status && !failed || event.kind == Event::Error) {
                 let mut end = String::new();
-                transcript.to_start(&mut end);
+                transcript.end_line(&mut end);
                 if form == Form::Text && !end.is_empty() {
                     emit(&end)?;
                 }

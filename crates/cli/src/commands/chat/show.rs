@@ -40,6 +40,6 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     for message in &messages {
         transcript.message(message, &mut out);
     }
-    transcript.to_start(&mut out);
+    transcript.end_line(&mut out);
     emit(&out)
 }

@@ -135,11 +135,11 @@ impl Transcript {
             self.thought.clear();
             self.given_up = false;
         }
-        self.to_start(out);
+        self.end_line(out);
     }
 
     fn own_message(&mut self, message: &ChatMessage, out: &mut String) {
-        self.to_start(out);
+        self.end_line(out);
         for part in &message.content {
             let text = match part.kind {
                 Kind::Text => printable(part.text.as_deref().unwrap_or_default()),
@@ -207,22 +207,22 @@ impl Transcript {
                 self.text(text, Column::Thought, out);
             }
             // While the arguments stream in there is nothing to tell yet.
-            Kind::ToolCall if part.args.is_some() => {
-                if self.calls.insert(part.tool_call_id.clone()) {
-                    self.to_start(out);
-                    let line = describe::call(part);
-                    out.push_str(&format!(
-                        "{} {}\n",
-                        self.style.keyword("•"),
-                        self.style.keyword(&line)
-                    ));
-                }
+            Kind::ToolCall
+                if part.args.is_some() && self.calls.insert(part.tool_call_id.clone()) =>
+            {
+                self.end_line(out);
+                let line = describe::call(part);
+                out.push_str(&format!(
+                    "{} {}\n",
+                    self.style.keyword("•"),
+                    self.style.keyword(&line)
+                ));
             }
             Kind::ToolResult if part.result.is_some() => {
                 if self.results.insert(part.tool_call_id.clone())
                     && let Some(text) = describe::result(part)
                 {
-                    self.to_start(out);
+                    self.end_line(out);
                     for line in text.lines() {
                         let line = format!("  {line}");
                         let line = if part.is_error {
@@ -237,7 +237,7 @@ impl Transcript {
             }
             Kind::Source => {
                 if let Some(url) = &part.url {
-                    self.to_start(out);
+                    self.end_line(out);
                     let line = printable(&format!("  {} {url}", part.title));
                     out.push_str(&self.style.dim(&line));
                     out.push('\n');
@@ -252,7 +252,7 @@ impl Transcript {
             return;
         }
         if self.column != column {
-            self.to_start(out);
+            self.end_line(out);
         }
         let shown = printable(text);
         if column == Column::Thought {
@@ -279,13 +279,13 @@ impl Transcript {
     }
 
     fn note(&mut self, text: &str, out: &mut String) {
-        self.to_start(out);
+        self.end_line(out);
         out.push_str(&self.style.warn(&format!("({text})")));
         out.push('\n');
     }
 
     /// Ends a line that was begun.
-    pub fn to_start(&mut self, out: &mut String) {
+    pub fn end_line(&mut self, out: &mut String) {
         if self.column != Column::Start {
             out.push('\n');
             self.column = Column::Start;

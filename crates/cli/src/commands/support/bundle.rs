@@ -102,7 +102,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         collect::about_workspace(&mut gathered, client, workspace).await;
         match lookup::agent(workspace, agent_name.as_deref()) {
             Ok(agent) => {
-                collect::about_agent(&mut gathered, session, agent, &args.workspace_file).await
+                collect::about_agent(&mut gathered, session, agent, &args.workspace_file).await;
             }
             Err(error) => gathered.note(&format!("agent: {error:#}")),
         }
