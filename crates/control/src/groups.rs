@@ -39,7 +39,8 @@ pub enum GroupPath {
 }
 
 impl Control {
-    /// Groups: of an organization, of a member, or all that may be read.
+    /// Groups: of an organization, of a member, or all that may be read. Each with the members
+    /// that may be read.
     pub async fn group_list(
         &self,
         who: &Subject,
@@ -47,15 +48,23 @@ impl Control {
         member: Option<&UserRef>,
     ) -> Result<Vec<Group>> {
         let conn = self.store().conn().await?;
-        let organization = match organization {
-            Some(which) => Some(conn.organization_read(who, which).await?.id),
-            None => None,
+        let rows = listed(&conn, who, organization, member).await?;
+        let mut members = conn.group_member_lists(who, &rows).await?;
+        let shown_with_members = |row: GroupRow| {
+            let members = members.remove(&row.id).unwrap_or_default();
+            shown(row, members)
         };
-        let member = match member {
-            Some(which) => Some(conn.user_read(who, which).await?.id),
-            None => None,
-        };
-        let rows = conn.group_list(who, organization, member).await?;
+        Ok(rows.into_iter().map(shown_with_members).collect())
+    }
+
+    /// The groups of an organization without their members, whose number alone is told.
+    pub async fn group_summaries(
+        &self,
+        who: &Subject,
+        organization: &OrganizationRef,
+    ) -> Result<Vec<Group>> {
+        let conn = self.store().conn().await?;
+        let rows = listed(&conn, who, Some(organization), None).await?;
         Ok(rows.into_iter().map(|row| shown(row, Vec::new())).collect())
     }
 
@@ -178,6 +187,24 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// The groups that the subject may read: of an organization, of a member, or all.
+async fn listed(
+    conn: &Conn,
+    who: &Subject,
+    organization: Option<&OrganizationRef>,
+    member: Option<&UserRef>,
+) -> Result<Vec<GroupRow>> {
+    let organization = match organization {
+        Some(which) => Some(conn.organization_read(who, which).await?.id),
+        None => None,
+    };
+    let member = match member {
+        Some(which) => Some(conn.user_read(who, which).await?.id),
+        None => None,
+    };
+    Ok(conn.group_list(who, organization, member).await?)
 }
 
 pub(crate) async fn find(conn: &Conn, who: &Subject, which: &GroupPath) -> Result<GroupRow> {

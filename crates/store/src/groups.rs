@@ -1,10 +1,12 @@
 //! Groups of organizations, and who belongs to them.
 
+use std::collections::HashMap;
+
 use authz::{Action, Object, ResourceType, Subject};
 use uuid::Uuid;
 
 use crate::conn::Conn;
-use crate::row::record;
+use crate::row::{FromRow, record};
 use crate::{Result, StoreError, Time};
 
 /// Unique index of group names: another group of the organization has it.
@@ -164,24 +166,50 @@ impl Conn {
         who: &Subject,
         group: &GroupRow,
     ) -> Result<Vec<GroupMemberRow>> {
-        let from = if group.id == group.organization_id {
-            "organization_members m WHERE m.organization_id = $1"
-        } else {
-            "group_members m WHERE m.group_id = $1"
-        };
-        let sql = format!(
-            "SELECT u.* FROM users u WHERE NOT u.deleted AND NOT u.is_system \
-             AND u.id IN (SELECT m.user_id FROM {from}) ORDER BY u.username_lower"
-        );
-        let mut rows: Vec<GroupMemberRow> = self.fetch(&sql, &[&group.id]).await?;
-        rows.retain(|member| {
+        let mut lists = self
+            .group_member_lists(who, std::slice::from_ref(group))
+            .await?;
+        Ok(lists.remove(&group.id).unwrap_or_default())
+    }
+
+    /// The same of several groups at once, by the groups' ids; a group without members that the
+    /// subject may read is left out.
+    ///
+    /// # Errors
+    /// As for any query.
+    pub async fn group_member_lists(
+        &self,
+        who: &Subject,
+        groups: &[GroupRow],
+    ) -> Result<HashMap<Uuid, Vec<GroupMemberRow>>> {
+        // The id of Everyone is that of its organization.
+        let sql = "SELECT m.group_id, u.* FROM ( \
+                     SELECT group_id, user_id FROM group_members WHERE group_id = ANY ($1) \
+                     UNION SELECT organization_id, user_id FROM organization_members \
+                       WHERE organization_id = ANY ($1)) m \
+                   JOIN users u ON u.id = m.user_id AND NOT u.deleted AND NOT u.is_system \
+                   ORDER BY u.username_lower";
+        let organizations: HashMap<Uuid, Uuid> = groups
+            .iter()
+            .map(|group| (group.id, group.organization_id))
+            .collect();
+        let ids: Vec<Uuid> = organizations.keys().copied().collect();
+        let mut lists: HashMap<Uuid, Vec<GroupMemberRow>> = HashMap::new();
+        for row in self.query(sql, &[&ids]).await? {
+            let group: Uuid = row.try_get("group_id")?;
+            let member = GroupMemberRow::from_row(&row)?;
+            let Some(organization) = organizations.get(&group) else {
+                continue;
+            };
             let object = Object::new(ResourceType::GroupMember)
                 .id(member.id)
-                .org(group.organization_id)
+                .org(*organization)
                 .owner(member.id);
-            who.may(Action::Read, &object).is_ok()
-        });
-        Ok(rows)
+            if who.may(Action::Read, &object).is_ok() {
+                lists.entry(group).or_default().push(member);
+            }
+        }
+        Ok(lists)
     }
 
     /// Makes a group.

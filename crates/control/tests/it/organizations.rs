@@ -1,7 +1,7 @@
 //! Organizations, their groups, roles and access lists: what follows from a change.
 
 use api_types::{
-    CreateGroupRequest, CreateOrganizationRequest, CustomRoleRequest, PatchGroupRequest,
+    CreateGroupRequest, CreateOrganizationRequest, CustomRoleRequest, Group, PatchGroupRequest,
     Permission, UpdateOrganizationRequest, UpdateWorkspaceAcl,
     UpdateWorkspaceSharingSettingsRequest, WorkspaceRole,
 };
@@ -92,6 +92,27 @@ async fn groups_have_members_of_their_organization() {
     let everyone = GroupPath::Name(ORG, "Everyone".to_owned());
     let all = d.control.group_read(who, &everyone).await.unwrap();
     assert_eq!(all.members.len(), 2);
+    // Lists carry members as well, as far as the reader may know them.
+    let rosters = |groups: Vec<Group>| -> Vec<(String, Vec<String>)> {
+        let names = |group: Group| group.members.into_iter().map(|m| m.username).collect();
+        let of = |group: Group| (group.name.clone(), names(group));
+        groups.into_iter().map(of).collect()
+    };
+    let listed = d.control.group_list(who, Some(&ORG), None).await.unwrap();
+    let everybody = all.members.iter().map(|m| m.username.clone()).collect();
+    let devs = ("devs".to_owned(), vec!["member".to_owned()]);
+    assert_eq!(
+        rosters(listed),
+        [("Everyone".to_owned(), everybody), devs.clone()]
+    );
+    let own = d.control.group_list(&d.member.who, Some(&ORG), None).await;
+    let own = own.unwrap();
+    assert!(own.iter().all(|g| g.total_member_count >= 1));
+    let alone = ("Everyone".to_owned(), vec!["member".to_owned()]);
+    assert_eq!(rosters(own), [alone, devs]);
+    let page = d.control.group_summaries(who, &ORG).await.unwrap();
+    assert!(page.iter().all(|g| g.members.is_empty()) && page[0].total_member_count == 2);
+
     let add = add(d.member.id.to_string());
     let refused = d.control.group_update(who, &everyone, add).await;
     assert_eq!(refused.unwrap_err().status(), 403);

@@ -78,7 +78,7 @@ async fn page_of(
     params.finish()?;
     let mut groups = state
         .control
-        .group_list(&actor.who, Some(&organization), None)
+        .group_summaries(&actor.who, &organization)
         .await?;
     groups.retain(|group| {
         let names = [&group.name, &group.display_name];
