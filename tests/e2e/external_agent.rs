@@ -44,8 +44,8 @@ impl Drop for Started {
     }
 }
 
-/// Makes a user with a site role and gives a session token of theirs.
-fn token_of(server: &Server, name: &str, role: &str) -> Result<String> {
+/// Makes a user with these site roles and gives a session token of theirs.
+pub(crate) fn token_of(server: &Server, name: &str, roles: &[&str]) -> Result<String> {
     const PASSWORD: &str = "Another-Horse-7-Battery";
     let me = server.api("GET", "/api/v2/users/me", "")?.json()?;
     let body = serde_json::json!({
@@ -54,7 +54,7 @@ fn token_of(server: &Server, name: &str, role: &str) -> Result<String> {
     });
     let made = server.api("POST", "/api/v2/users", &body.to_string())?;
     ensure!(made.status == 201, "{:?}", made.json()?);
-    let roles = serde_json::json!({ "roles": [role] }).to_string();
+    let roles = serde_json::json!({ "roles": roles }).to_string();
     let path = format!("/api/v2/users/{name}/roles");
     let set = server.api("PUT", &path, &roles)?;
     ensure!(set.status == 200, "{:?}", set.json()?);
@@ -161,13 +161,13 @@ fn who_may_know(server: &Server) -> Result<()> {
     let own = server.api("GET", &path("main"), "")?;
     ensure!(own.status == 200, "{:?}", own.json()?);
     ensure!(server.api("GET", &path("other"), "")?.status == 404);
-    let reader = token_of(server, "reader", "template-admin")?;
+    let reader = token_of(server, "reader", &["template-admin"])?;
     let status = server.api_as(&reader, "GET", &path("main"), "")?.status;
     ensure!(
         matches!(status, 403 | 404),
         "a reader of the workspace got the token: {status}"
     );
-    let stranger = token_of(server, "stranger", "user-admin")?;
+    let stranger = token_of(server, "stranger", &["user-admin"])?;
     let status = server.api_as(&stranger, "GET", &path("main"), "")?.status;
     ensure!(
         status == 404,

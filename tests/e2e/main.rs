@@ -15,11 +15,13 @@ mod interop_agent;
 mod interop_cli;
 mod interop_server;
 mod matrix;
+mod midcopy;
 mod nat;
 mod openssh;
 mod postgres;
 mod restarts;
 mod shapes;
+mod strangers;
 mod tools;
 mod world;
 
@@ -72,6 +74,10 @@ fn main() {
             faults::postgres_paused_during_build,
         ),
         ("faults::disk_full", faults::disk_full),
+        ("midcopy::server_killed", midcopy::server_killed),
+        ("midcopy::agent_silent", midcopy::agent_silent),
+        ("midcopy::workspace_stopped", midcopy::workspace_stopped),
+        ("strangers::learn_nothing", strangers::learn_nothing),
         (
             "external_agent::started_by_hand",
             external_agent::started_by_hand,

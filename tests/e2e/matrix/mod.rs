@@ -16,6 +16,8 @@ use anyhow::{Context, Result};
 use e2e::{binaries, peers::Peers};
 use libtest_mimic::{Failed, Trial};
 
+pub use cell::noise;
+
 use cell::Cell;
 
 /// Who made a part.

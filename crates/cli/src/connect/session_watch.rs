@@ -3,14 +3,20 @@
 
 use std::time::Duration;
 
-use api_types::{PostWorkspaceUsageRequest, UsageAppName, Workspace, WorkspaceTransition};
+use api_types::{
+    PostWorkspaceUsageRequest, UsageAppName, Workspace, WorkspaceAgentStatus, WorkspaceTransition,
+};
 use client::Client;
+use tunnel::Conn;
 use uuid::Uuid;
 
 /// How often use is told.
 const USAGE_INTERVAL: Duration = Duration::from_mins(1);
 /// Wait before a watch that broke off is opened again.
 const RETRY: Duration = Duration::from_secs(5);
+/// An agent that the server has lost may be about to connect again, and its machine's network may
+/// be away for a moment.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Commands shorter than this are over before a watch could matter.
 const WATCH_AFTER: Duration = Duration::from_millis(500);
 
@@ -30,26 +36,68 @@ pub async fn report_usage(client: Client, workspace: Uuid, agent: Uuid, app: Opt
     }
 }
 
-/// Waits until the connection to `workspace` makes no more sense; gives the
-/// reason.
-pub async fn until_gone(client: Client, workspace: Workspace) -> String {
+/// Waits until the connection to `agent` of `workspace` makes no more sense; gives the reason.
+///
+/// Silence alone is no reason: laptops sleep, networks change, servers restart. But an agent that
+/// the server has lost and that does not answer through the tunnel either will not come back to
+/// this connection.
+pub async fn until_gone(client: Client, workspace: Workspace, conn: Conn, agent: Uuid) -> String {
     tokio::time::sleep(WATCH_AFTER).await;
     loop {
         if let Ok(mut watch) = client.workspace_watch(workspace.id).await {
             // What happened before the watch began is seen by asking.
-            if let Ok(now) = client.workspace(workspace.id).await
-                && let Some(reason) = gone(&workspace, &now)
-            {
-                return reason;
-            }
-            while let Some(Ok(now)) = watch.next().await {
-                if let Some(reason) = gone(&workspace, &now) {
-                    return reason;
+            let mut news = client.workspace(workspace.id).await.ok();
+            // Begun when the server has lost the agent, dropped when it has it again.
+            let mut silence = None;
+            loop {
+                if let Some(now) = &news {
+                    if let Some(reason) = gone(&workspace, now) {
+                        return reason;
+                    }
+                    if is_lost(now, agent) {
+                        silence.get_or_insert_with(|| Box::pin(until_silent(&conn, agent)));
+                    } else {
+                        silence = None;
+                    }
+                }
+                let silent = async {
+                    match &mut silence {
+                        Some(silence) => silence.await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    next = watch.next() => match next {
+                        Some(Ok(now)) => news = Some(now),
+                        _ => break,
+                    },
+                    () = silent => return format!(
+                        "the agent of the workspace has lost the server and does not answer for {} seconds. \
+                         It may have crashed, or its machine may be gone; 'coder show' tells its state",
+                        SILENCE.as_secs()
+                    ),
                 }
             }
         }
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// Waits until the agent has not answered through the tunnel for [`SILENCE`].
+async fn until_silent(conn: &Conn, agent: Uuid) {
+    while conn.await_reachable(agent, SILENCE).await.is_ok() {
+        tokio::time::sleep(SILENCE).await;
+    }
+}
+
+/// The server has no connection of the agent, and had one.
+fn is_lost(workspace: &Workspace, agent: Uuid) -> bool {
+    workspace
+        .latest_build
+        .resources
+        .iter()
+        .flat_map(|resource| &resource.agents)
+        .any(|known| known.id == agent && known.status == WorkspaceAgentStatus::Disconnected)
 }
 
 /// Why a session that began with `before` ends with `now`.
@@ -66,6 +114,8 @@ fn gone(before: &Workspace, now: &Workspace) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use api_types::{WorkspaceAgent, WorkspaceResource};
+
     use super::*;
 
     fn workspace(build: u128, transition: WorkspaceTransition) -> Workspace {
@@ -82,5 +132,25 @@ mod tests {
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Start)).is_some());
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Stop)).is_some());
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Delete)).is_some());
+    }
+
+    #[test]
+    fn only_an_agent_that_was_connected_is_lost() {
+        let agent = |id: u128, status| WorkspaceAgent {
+            id: Uuid::from_u128(id),
+            status,
+            ..Default::default()
+        };
+        let mut workspace = workspace(1, WorkspaceTransition::Start);
+        workspace.latest_build.resources = vec![WorkspaceResource {
+            agents: vec![
+                agent(1, WorkspaceAgentStatus::Disconnected),
+                agent(2, WorkspaceAgentStatus::Connected),
+                agent(3, WorkspaceAgentStatus::Connecting),
+            ],
+            ..Default::default()
+        }];
+        let lost = |id| is_lost(&workspace, Uuid::from_u128(id));
+        assert!(lost(1) && !lost(2) && !lost(3) && !lost(4));
     }
 }

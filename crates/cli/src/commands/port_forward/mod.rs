@@ -81,9 +81,11 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         )?;
     }
     say!("Ready!")?;
+    let gone =
+        session_watch::until_gone(client.clone(), workspace, link.conn().clone(), link.agent());
     tokio::select! {
         _ = tokio::signal::ctrl_c() => Ok(()),
-        reason = session_watch::until_gone(client.clone(), workspace) => bail!("{reason}"),
+        reason = gone => bail!("{reason}"),
         Some(ended) = serving.join_next() => ended?,
     }
 }

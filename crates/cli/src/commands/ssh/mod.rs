@@ -225,7 +225,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let _info = info
         .map(|dir| network_info::start(dir, args.network_info_interval, &link))
         .transpose()?;
-    let gone = session_watch::until_gone(client.clone(), workspace.clone());
+    let gone =
+        session_watch::until_gone(client.clone(), workspace, link.conn().clone(), link.agent());
     let work = async {
         if args.stdio {
             return stdio::run(stream).await;
