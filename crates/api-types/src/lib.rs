@@ -93,6 +93,7 @@ mod secret;
 pub mod template_versions;
 pub mod templates;
 pub mod user_secrets;
+pub mod user_skills;
 pub mod users;
 mod version;
 pub mod workspace_agents;
@@ -123,6 +124,7 @@ pub use {
     template_versions::*,
     templates::*,
     user_secrets::*,
+    user_skills::*,
     users::*,
     version::{VERSION, same_api_level},
     workspace_agents::*,

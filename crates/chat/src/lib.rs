@@ -10,12 +10,14 @@
 //! No HTTP, no SQL, no keys and no prices.
 
 pub mod compaction;
+pub mod files;
 pub mod generate;
 pub mod history;
 pub mod live;
 pub mod machine;
 pub mod models;
 pub mod prompt;
+pub mod skills;
 pub mod state;
 pub mod titles;
 pub mod tools;

@@ -84,6 +84,15 @@ pub trait Models: Send + Sync {
         organization: Uuid,
     ) -> BoxFuture<'a, Result<Option<ModelInfo>, Error>>;
 
+    /// The model, and how much it should think, that a helper has instead of its chat's; none to
+    /// leave it at that. Helpers that only look may have another.
+    fn helper_model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+        explores: bool,
+    ) -> BoxFuture<'a, Result<Option<(ModelInfo, Option<String>)>, Error>>;
+
     /// Asks and streams the answer. Budgets are checked before, usage is recorded after.
     fn stream(&self, call: Call, request: Request, cancel: CancellationToken) -> EventStream;
 

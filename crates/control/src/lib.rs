@@ -35,6 +35,7 @@ pub mod sessions;
 mod settings;
 mod sign_in;
 mod templates;
+mod user_skills;
 pub mod users;
 mod workspaces;
 

@@ -54,6 +54,7 @@ pub mod template_version_contents;
 pub mod template_versions;
 pub mod templates;
 pub mod user_changes;
+pub mod user_skills;
 pub mod workspace_agents;
 pub mod workspace_apps;
 pub mod workspace_builds;

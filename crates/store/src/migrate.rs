@@ -37,6 +37,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../migrations/0006_workspace_apps.sql"),
     ),
     (7, "ai", include_str!("../migrations/0007_ai.sql")),
+    (
+        8,
+        "user_skills",
+        include_str!("../migrations/0008_user_skills.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -73,6 +73,14 @@ impl Runner {
                 "The owner of this chat is suspended. An administrator can activate the account.",
             ));
         }
+        let own_skills = async {
+            let conn = store.conn().await?;
+            conn.user_skill_list(&owner, owner_id).await
+        };
+        let own_skills = match own_skills.await {
+            Err(StoreError::NotFound) => Vec::new(),
+            read => read.map_err(internal)?,
+        };
         let settings: HashMap<String, String> = settings.into_iter().collect();
         let model = shared
             .parts
@@ -90,6 +98,11 @@ impl Runner {
             owner,
             model,
             surroundings: Surroundings {
+                skills: crate::skills::index(
+                    own_skills
+                        .iter()
+                        .map(|skill| (skill.name.as_str(), skill.description.as_str())),
+                ),
                 user_prompt: own.filter(|text| !text.is_empty()),
                 plan_instructions: plan
                     .map(|text| prompt::sanitize(&text))

@@ -35,7 +35,10 @@ impl Runner {
         turn: &Turn,
     ) -> Step {
         let tools = self.lease.shared.parts.toolbox.tools(&self.lease.chat);
-        let find = |name: &str| tools.iter().find(|tool| tool.spec().name == name).cloned();
+        let find = |name: &str| {
+            let is = |tool: &&Arc<dyn Tool>| tool.spec().name == name || tool.alias() == Some(name);
+            tools.iter().find(is).cloned()
+        };
         let mut results: Vec<Option<ChatMessagePart>> = vec![None; calls.len()];
         if !std::mem::take(&mut self.tools_begun) {
             let lost = self.earlier_results(message, &calls, &find, &mut results);
@@ -60,6 +63,7 @@ impl Runner {
             chat: chat.clone(),
             who: turn.owner.clone(),
             machine: shared.parts.machine.clone(),
+            models: shared.parts.models.clone(),
             workspace: turn.workspace.clone(),
         };
         let cap = text_cap(turn.model.context_limit);

@@ -30,6 +30,11 @@ const CHILD: &str = "You are a helper of another agent and do one part of its ta
 its conversation. Do what you were asked, all of it and nothing else. Your last message is the \
 report that it gets: say what you did, what you found and what is open.";
 
+/// Said at the beginning of a chat that has a workspace.
+pub const WORKSPACE: &str = "A workspace is attached to this chat.";
+/// Said at the beginning of a chat that has none.
+pub const NO_WORKSPACE: &str = "No workspace is attached to this chat yet.";
+
 /// What is known of the surroundings of a turn.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -62,9 +67,9 @@ pub fn first_instructions(
         prompt.push_str(&custom);
     }
     let workspace = if has_workspace {
-        "A workspace is attached to this chat."
+        WORKSPACE
     } else {
-        "No workspace is attached to this chat yet."
+        NO_WORKSPACE
     };
     vec![prompt, sanitize(chat), workspace.to_owned()]
 }
@@ -98,6 +103,9 @@ pub fn assemble(
         say(EXPLORE);
     } else if chat.plan_mode == "plan" {
         say(PLAN);
+        if !is_child {
+            say(&format!("The plan file is {}", plan_path("$HOME", chat.id)));
+        }
         if let Some(text) = around.plan_instructions.as_deref().filter(|_| !is_child) {
             say(text);
         }

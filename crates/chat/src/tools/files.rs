@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::args::Args;
+use super::plan::plan_file;
 use super::{Tool, ToolAnswer, ToolContext};
 
 /// Most files of one `edit_files` call.
@@ -104,9 +105,12 @@ impl Tool for WriteFile {
 }
 
 async fn write(context: &ToolContext, args: Args) -> Result<ToolAnswer, String> {
-    let path = args.text("path")?.to_owned();
+    let mut path = args.text("path")?.to_owned();
     let content = Bytes::from(args.any_text("content")?.to_owned());
     let api = context.workspace.connect().await?;
+    if context.plans() {
+        path = plan_file(&api, context.chat.id, &path).await?;
+    }
     let body = futures::stream::once(std::future::ready(Ok(content)));
     api.write_file(&path, body)
         .await
@@ -162,8 +166,13 @@ impl Tool for EditFiles {
 }
 
 async fn edit(context: &ToolContext, args: Map<String, Value>) -> Result<ToolAnswer, String> {
-    let files = edits(&args)?;
+    let mut files = edits(&args)?;
     let api = context.workspace.connect().await?;
+    if context.plans() {
+        for file in &mut files {
+            file.path = plan_file(&api, context.chat.id, &file.path).await?;
+        }
+    }
     let done = api
         .edit_files(&FileEditRequest {
             files,

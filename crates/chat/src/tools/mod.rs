@@ -6,9 +6,14 @@
 
 pub mod agent;
 mod args;
+pub mod attach;
 pub mod execute;
 pub mod files;
+pub mod plan;
+pub mod questions;
+pub mod skills;
 mod standard;
+pub mod subagents;
 
 pub use standard::standard;
 
@@ -23,6 +28,7 @@ use serde_json::{Map, Value, json};
 use store::chats::ChatRow;
 
 use crate::machine::Machine;
+use crate::models::Models;
 
 /// What a tool answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,14 +75,28 @@ pub struct ToolContext {
     pub who: Subject,
     /// The machine of chats.
     pub machine: Machine,
+    /// Models, for who asks one itself.
+    pub models: Arc<dyn Models>,
     /// The way into its workspace.
     pub workspace: Arc<Link<AgentApi>>,
+}
+
+impl ToolContext {
+    /// Whether nothing but the plan is to be changed.
+    pub(crate) fn plans(&self) -> bool {
+        self.chat.plan_mode == "plan"
+    }
 }
 
 /// A tool.
 pub trait Tool: Send + Sync {
     /// What the model is told of it.
     fn spec(&self) -> llm::Tool;
+
+    /// Another name by which it is called, which models are not told.
+    fn alias(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Whether running it twice does no harm: then a call that may or may not have run is run
     /// again after a crash, instead of being given up with an error.

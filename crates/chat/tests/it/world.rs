@@ -1,5 +1,7 @@
 //! A database, workers, and a model whose every word the test says.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use authz::{Policy, Subject, System};
 use chat::live::Hub;
 use chat::machine::{FirstMessage, Machine, Op, UserMessage};
 use chat::models::{Call, ModelInfo, Models, Purpose};
-use chat::tools::agent::{AgentFacts, Binding, Connector, SelectError};
+use chat::tools::agent::{AgentFacts, AgentStatus, Binding, Connector, SelectError};
 use chat::tools::{Tool, ToolAnswer, ToolContext, Toolbox};
 use chat::worker::{Neighbours, Parts};
 use client::agent_api::AgentApi;
@@ -21,8 +23,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::agent::TestAgent;
+
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The model of helpers that only look.
+pub const EXPLORER: Uuid = Uuid::from_u128(7);
 
 /// A call of the model that the test answers.
 pub struct Asked {
@@ -74,6 +81,15 @@ impl Asked {
         let _ = self.reply.send(Err(error));
     }
 
+    /// The tools that the model may call.
+    pub fn tool_names(&self) -> Vec<String> {
+        self.request
+            .tools
+            .iter()
+            .map(|tool| tool.name.clone())
+            .collect()
+    }
+
     /// The last thing the model was told, as text.
     pub fn last_text(&self) -> String {
         let last = self.request.messages.last().expect("a message");
@@ -115,6 +131,21 @@ impl Models for Script {
         _: Uuid,
     ) -> BoxFuture<'a, Result<Option<ModelInfo>, Error>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn helper_model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        _: Uuid,
+        explores: bool,
+    ) -> BoxFuture<'a, Result<Option<(ModelInfo, Option<String>)>, Error>> {
+        Box::pin(async move {
+            if !explores {
+                return Ok(None);
+            }
+            let model = self.model(owner, Uuid::nil(), EXPLORER);
+            Ok(Some((model.await?, Some("low".to_owned()))))
+        })
     }
 
     fn stream(&self, call: Call, request: Request, _: CancellationToken) -> EventStream {
@@ -204,32 +235,58 @@ impl Tool for TestTool {
     }
 }
 
-struct Tools(Vec<Arc<dyn Tool>>);
+struct Tools {
+    own: Vec<Arc<dyn Tool>>,
+    /// Those of every server, in a workspace with this agent.
+    standard: Option<SocketAddr>,
+}
 
 impl Toolbox for Tools {
-    fn tools(&self, _: &ChatRow) -> Vec<Arc<dyn Tool>> {
-        self.0.clone()
+    fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
+        match self.standard {
+            Some(_) => chat::tools::standard(chat),
+            None => self.own.clone(),
+        }
     }
 
     fn connector(&self, _: &ChatRow, _: &Subject) -> Arc<dyn Connector<AgentApi>> {
-        Arc::new(Nowhere)
+        Arc::new(Place(self.standard))
     }
 }
 
-/// No workspaces.
-struct Nowhere;
+/// Where every chat works: nowhere, or at an agent.
+struct Place(Option<SocketAddr>);
 
-impl Connector<AgentApi> for Nowhere {
+impl Place {
+    fn facts(&self) -> Option<AgentFacts> {
+        self.0.map(|_| AgentFacts {
+            id: Uuid::from_u128(1),
+            build: Uuid::from_u128(2),
+            name: "main".into(),
+            is_child: false,
+            display_order: 0,
+            status: AgentStatus::Connected,
+            was_connected: true,
+            disconnected_at: None,
+        })
+    }
+}
+
+impl Connector<AgentApi> for Place {
     fn binding(&self) -> BoxFuture<'_, Result<Option<Binding>, String>> {
-        Box::pin(async { Ok(None) })
+        let binding = self.0.map(|_| Binding {
+            workspace: Uuid::from_u128(3),
+            agent: None,
+        });
+        Box::pin(async move { Ok(binding) })
     }
 
     fn agent(&self, _: Uuid) -> BoxFuture<'_, Result<AgentFacts, String>> {
-        Box::pin(async { Err("none".to_owned()) })
+        Box::pin(async { self.facts().ok_or_else(|| "none".to_owned()) })
     }
 
     fn latest(&self, _: Uuid) -> BoxFuture<'_, Result<AgentFacts, SelectError>> {
-        Box::pin(async { Err(SelectError::NoAgent) })
+        Box::pin(async { self.facts().ok_or(SelectError::NoAgent) })
     }
 
     fn is_external(&self, _: Uuid) -> BoxFuture<'_, Result<bool, String>> {
@@ -237,11 +294,17 @@ impl Connector<AgentApi> for Nowhere {
     }
 
     fn bind<'a>(&'a self, _: Uuid, _: &'a AgentFacts) -> BoxFuture<'a, Result<bool, String>> {
-        Box::pin(async { Ok(false) })
+        Box::pin(async { Ok(self.0.is_some()) })
     }
 
     fn dial(&self, _: Uuid) -> BoxFuture<'static, Result<AgentApi, String>> {
-        Box::pin(async { Err("none".to_owned()) })
+        let address = self.0;
+        Box::pin(async move {
+            let address = address.ok_or_else(|| "none".to_owned())?;
+            Ok(AgentApi::new(move || {
+                tokio::net::TcpStream::connect(address)
+            }))
+        })
     }
 
     fn used(&self, _: Uuid, _: Uuid) -> BoxFuture<'_, ()> {
@@ -276,6 +339,57 @@ pub async fn world() -> World {
     let mut world = without_worker(1000).await;
     world.start_worker().await;
     world
+}
+
+/// A world with the tools of every server and a workspace.
+pub struct House {
+    pub world: World,
+    pub agent: TestAgent,
+    others: VecDeque<Asked>,
+}
+
+/// A database, a running worker, and a workspace.
+pub async fn house() -> House {
+    let mut world = without_worker(1_000_000).await;
+    let agent = TestAgent::start().await;
+    world.tools = Arc::new(Tools {
+        own: Vec::new(),
+        standard: Some(agent.address),
+    });
+    world.start_worker().await;
+    House {
+        world,
+        agent,
+        others: VecDeque::new(),
+    }
+}
+
+impl House {
+    /// What the model is asked next for a chat; what it is asked for others is kept.
+    pub async fn asked(&mut self, chat: Uuid) -> Asked {
+        if let Some(at) = self.others.iter().position(|asked| asked.call.chat == chat) {
+            return self.others.remove(at).unwrap();
+        }
+        loop {
+            let asked = self.world.asked().await;
+            if asked.call.chat == chat {
+                return asked;
+            }
+            self.others.push_back(asked);
+        }
+    }
+
+    /// The committed result of a call.
+    pub async fn result(&self, chat: Uuid, call: &str) -> Value {
+        let messages = self.world.messages(chat).await;
+        let part = messages.iter().flat_map(|m| &m.content).find(|part| {
+            part.kind == api_types::ChatMessagePartType::ToolResult && part.tool_call_id == call
+        });
+        part.unwrap_or_else(|| panic!("no result of {call}"))
+            .result
+            .clone()
+            .unwrap()
+    }
 }
 
 /// A database without a worker; the model reads so many tokens.
@@ -318,7 +432,10 @@ pub async fn without_worker(context_limit: i64) -> World {
             summary: parking_lot::Mutex::default(),
             context_limit,
         }),
-        tools: Arc::new(Tools(tools.to_vec())),
+        tools: Arc::new(Tools {
+            own: tools.to_vec(),
+            standard: None,
+        }),
         stop: vec![stop],
     }
 }

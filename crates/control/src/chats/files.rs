@@ -4,6 +4,7 @@ use api_types::{ChatFileDownloadUrlResponse, UploadChatFileResponse};
 use authz::Subject;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub use chat::files::MAX_FILE as MAX_CHAT_FILE;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -12,27 +13,12 @@ use uuid::Uuid;
 
 use crate::{Control, Error, Kind, Result};
 
-/// Largest file.
-pub const MAX_CHAT_FILE: usize = 10 << 20;
 /// Longest name, in bytes.
 const MAX_NAME: usize = 255;
 /// How long a link works: long enough for a slow download to begin.
 const LINK_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// Feature of the keys that sign links.
 const KEYS: &str = "chat_files_token";
-
-/// What may come in.
-const TYPES: &[&str] = &[
-    "application/json",
-    "application/pdf",
-    "image/gif",
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "text/csv",
-    "text/markdown",
-    "text/plain",
-];
 
 /// A file with its bytes.
 #[derive(Debug)]
@@ -76,7 +62,8 @@ impl Control {
             return Err(Error::new(Kind::TooLarge, "File is too large.")
                 .with_detail(format!("A file has {} MiB at most.", MAX_CHAT_FILE >> 20)));
         }
-        let mimetype = media_type(declared, name, data)?;
+        let mimetype = chat::files::media_type(declared, name, data)
+            .map_err(|detail| Error::invalid("Unsupported file type.").with_detail(detail))?;
         let tx = self.store().begin(who).await?;
         let id = tx
             .chat_file_insert(
@@ -193,114 +180,4 @@ fn sign(key: &[u8], claim: &str) -> String {
     mac.update(b"chat file ");
     mac.update(claim.as_bytes());
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-}
-
-/// The type of a file: what its bytes say, as far as that agrees with what was declared.
-fn media_type(declared: &str, name: &str, data: &[u8]) -> Result<&'static str> {
-    let declared = declared.split(';').next().unwrap_or_default().trim();
-    let declared = declared.to_ascii_lowercase();
-    let unsupported = |what: &str| {
-        Error::invalid("Unsupported file type.").with_detail(format!(
-            "{what} cannot be attached. Allowed are {}.",
-            TYPES.join(", ")
-        ))
-    };
-    let sniffed = sniff(data).ok_or_else(|| unsupported("A file of this kind"))?;
-    if declared.is_empty() || declared == "application/octet-stream" {
-        return Ok(by_name(sniffed, name));
-    }
-    let Some(known) = TYPES.iter().find(|t| **t == declared) else {
-        return Err(unsupported(&declared));
-    };
-    let refined =
-        sniffed == "text/plain" && (known.starts_with("text/") || *known == "application/json");
-    if *known == sniffed || refined {
-        return Ok(if *known == "text/plain" {
-            by_name(known, name)
-        } else {
-            known
-        });
-    }
-    Err(
-        Error::invalid("Unsupported file type.").with_detail(format!(
-            "The file says that it is {declared}, but its bytes are {sniffed}."
-        )),
-    )
-}
-
-/// Text told apart by its name.
-fn by_name(sniffed: &'static str, name: &str) -> &'static str {
-    let ends = |end: &str| name.to_ascii_lowercase().ends_with(end);
-    match sniffed {
-        "text/plain" if ends(".md") || ends(".markdown") => "text/markdown",
-        "text/plain" if ends(".csv") => "text/csv",
-        "text/plain" if ends(".json") => "application/json",
-        other => other,
-    }
-}
-
-fn sniff(data: &[u8]) -> Option<&'static str> {
-    let starts = |magic: &[u8]| data.starts_with(magic);
-    if starts(b"\x89PNG\r\n\x1a\n") {
-        return Some("image/png");
-    }
-    if starts(b"\xff\xd8\xff") {
-        return Some("image/jpeg");
-    }
-    if starts(b"GIF87a") || starts(b"GIF89a") {
-        return Some("image/gif");
-    }
-    if starts(b"RIFF") && data.get(8..12) == Some(b"WEBP") {
-        return Some("image/webp");
-    }
-    if starts(b"%PDF-") {
-        return Some("application/pdf");
-    }
-    let text = std::str::from_utf8(data).ok()?;
-    if text.contains('\0') {
-        return None;
-    }
-    let head = text.trim_start_matches('\u{FEFF}').trim_start();
-    let head: String = head.chars().take(512).collect::<String>().to_lowercase();
-    // A picture that can run scripts is none.
-    let svg = head.starts_with("<svg") || (head.starts_with("<?xml") && head.contains("<svg"));
-    (!svg).then_some("text/plain")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_decide_and_must_agree() {
-        let png = b"\x89PNG\r\n\x1a\nrest";
-        assert_eq!(media_type("image/png", "a.png", png).unwrap(), "image/png");
-        assert_eq!(media_type("", "a", png).unwrap(), "image/png");
-        assert_eq!(
-            media_type("application/octet-stream", "a.md", b"# x").unwrap(),
-            "text/markdown"
-        );
-        assert_eq!(
-            media_type("text/plain; charset=utf-8", "a.csv", b"a,b").unwrap(),
-            "text/csv"
-        );
-        assert_eq!(
-            media_type("application/json", "a", b"{}").unwrap(),
-            "application/json"
-        );
-        for (declared, data) in [
-            ("image/jpeg", &png[..]),
-            ("image/svg+xml", b"<svg/>"),
-            ("text/plain", b"<?xml version='1.0'?><svg></svg>"),
-            ("text/plain", b"a\0b"),
-            ("text/plain", b"\xff\xfe"),
-            ("video/mp4", b"xx"),
-        ] {
-            assert_eq!(
-                media_type(declared, "a", data).unwrap_err().status(),
-                400,
-                "{declared}"
-            );
-        }
-    }
 }

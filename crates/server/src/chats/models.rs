@@ -96,6 +96,32 @@ impl Models for GatewayModels {
         })
     }
 
+    fn helper_model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+        explores: bool,
+    ) -> BoxFuture<'a, Result<Option<(ModelInfo, Option<String>)>, Error>> {
+        Box::pin(async move {
+            // A setting that cannot be read allows nothing.
+            let personal = self
+                .control
+                .chat_personal_models_allowed()
+                .await
+                .unwrap_or(false);
+            let purpose = if explores {
+                gateway::Purpose::Explore
+            } else {
+                gateway::Purpose::General
+            };
+            let chosen = self
+                .gateway
+                .override_model(owner, organization, purpose, personal)
+                .await?;
+            Ok(chosen.map(|(model, effort)| (info(model), effort.map(|e| e.as_str().to_owned()))))
+        })
+    }
+
     fn stream(&self, asked: Call, request: Request, cancel: CancellationToken) -> EventStream {
         self.gateway.stream(call(asked), request, cancel)
     }

@@ -21,8 +21,8 @@ mod chats;
 mod debug;
 pub(crate) mod deployment;
 pub(crate) mod derp;
-mod external_agents;
 mod dynamic_parameters;
+mod external_agents;
 mod external_auth;
 mod files;
 mod groups;
@@ -40,6 +40,7 @@ mod template_versions;
 mod templates;
 mod user_keys;
 mod user_schedules;
+mod user_skills;
 mod users;
 mod workspace_builds;
 mod workspace_settings;
@@ -99,5 +100,6 @@ pub fn experimental() -> Router<AppState> {
     Router::new()
         .merge(ai_providers::experimental())
         .merge(chats::router())
+        .merge(user_skills::router())
         .fallback(|| async { ApiError::no_route() })
 }
