@@ -1,6 +1,6 @@
 //! The `docker` starter template on a real Docker Engine of the test's own, down to a shell in the container.
 //!
-//! The image holds nothing but busybox: what the agent's start needs must be found there.
+//! The image holds nothing but busybox, and the libraries of a development build of the agent: what the agent's start needs must be found there.
 
 use std::{
     fs,
@@ -107,6 +107,11 @@ impl Engine {
                 symlink("/bin/busybox", root.join("bin").join(applet))?;
             }
         }
+        for library in libraries(&binaries::coder_slim())? {
+            let to = root.join(library.strip_prefix("/").unwrap_or(&library));
+            fs::create_dir_all(to.parent().unwrap_or(&root))?;
+            fs::copy(&library, to)?;
+        }
         fs::write(
             root.join("etc/passwd"),
             "root:x:0:0::/root:/bin/sh\ncoder:x:1000:1000::/home/coder:/bin/sh\n",
@@ -151,6 +156,17 @@ impl Drop for Engine {
             }
         }
     }
+}
+
+/// What a development build of the agent needs of the system; a static one needs nothing.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let out = Command::new("ldd").arg(program).output()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let paths = text
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from);
+    Ok(paths.filter(|path| path.is_file()).collect())
 }
 
 fn busybox() -> Option<PathBuf> {

@@ -67,6 +67,9 @@ pub struct Call {
     pub purpose: Purpose,
 }
 
+/// A model, and how much it should think if that was chosen too.
+pub type Chosen = (ModelInfo, Option<String>);
+
 /// The gateway, as chats see it.
 pub trait Models: Send + Sync {
     /// A model by its id, if it is enabled, of this organization, and readable by the owner.
@@ -91,7 +94,7 @@ pub trait Models: Send + Sync {
         owner: &'a Subject,
         organization: Uuid,
         explores: bool,
-    ) -> BoxFuture<'a, Result<Option<(ModelInfo, Option<String>)>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Chosen>, Error>>;
 
     /// Asks and streams the answer. Budgets are checked before, usage is recorded after.
     fn stream(&self, call: Call, request: Request, cancel: CancellationToken) -> EventStream;

@@ -153,7 +153,7 @@ mod tests {
             wordy.as_str(),
             big.as_str(),
         ] {
-            assert!(parse(bad).is_err(), "{:.40}", bad);
+            assert!(parse(bad).is_err(), "{bad:.40}");
         }
         assert_eq!(body("no head"), "no head");
     }

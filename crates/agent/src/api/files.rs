@@ -108,7 +108,9 @@ pub async fn write(
         .await?;
     }
     on_thread(move || file.finish()).await?;
-    state.chats.add(&chat::line(&headers), std::slice::from_ref(&path));
+    state
+        .chats
+        .add(&chat::line(&headers), std::slice::from_ref(&path));
     Ok(message(format!("Successfully wrote to {path:?}")))
 }
 

@@ -1,3 +1,5 @@
+//! The HTTP API, asked as over the tunnel.
+
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! What a workspace tells AI agents of itself, from real folders.
+
 use super::*;
 use crate::testing;
 
@@ -115,8 +117,8 @@ fn settings_come_from_the_environment() {
     let config = Config::from_environment(|name| {
         (name == "CODER_AGENT_EXP_MCP_CONFIG_FILES").then(|| " a.json, ~/b.json ".into())
     });
-    let files = config.mcp_files(Some(Path::new("/work")));
-    assert_eq!(files[0], Path::new("/work/a.json"));
+    let files = config.mcp_files(Some(Path::new("/home/dev")));
+    assert_eq!(files[0], Path::new("/home/dev/a.json"));
     assert!(files[1].is_absolute() && files[1].ends_with("b.json"));
     assert_eq!(config.skill_meta_file, "SKILL.md");
 }

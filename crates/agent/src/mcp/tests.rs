@@ -1,3 +1,5 @@
+//! Tools of programs in the workspace, with a program of the test.
+
 use std::path::Path;
 
 use super::*;

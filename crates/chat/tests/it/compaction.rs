@@ -35,7 +35,7 @@ async fn a_full_context_is_summarized_before_the_next_call() {
         .request
         .messages
         .iter()
-        .flat_map(|m| m.texts())
+        .flat_map(llm::Message::texts)
         .collect();
     assert!(texts.last().unwrap().contains("we did x"), "{texts:?}");
     assert!(

@@ -1,4 +1,9 @@
 //! Chats on a real database with a scripted model.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+#![allow(
+    clippy::unused_async,
+    reason = "a worker of the tests starts as a real one does"
+)]
 
 mod agent;
 mod compaction;

@@ -45,7 +45,7 @@ impl Client {
                         .push_str(part.part.text.as_deref().unwrap_or_default());
                 }
                 ChatStreamEventType::Status => {
-                    self.status = event.status.unwrap().status.to_string()
+                    self.status = event.status.unwrap().status.to_string();
                 }
                 ChatStreamEventType::QueueUpdate => self.queue = event.queued_messages.len(),
                 ChatStreamEventType::PreviewReset => self.preview.clear(),

@@ -173,7 +173,7 @@ async fn skills_of_the_user_and_of_the_workspace() {
         .request
         .messages
         .iter()
-        .flat_map(|m| m.texts())
+        .flat_map(llm::Message::texts)
         .collect();
     assert!(told.contains("- personal/mine: when needed"), "{told}");
     let file = |path: &str| json!({ "name": "workspace/both", "path": path });

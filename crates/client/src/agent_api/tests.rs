@@ -1,3 +1,5 @@
+//! The client over a connection in memory.
+
 use api_types::FileEditRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use uuid::Uuid;

@@ -50,7 +50,11 @@ pub fn edit(request: &FileEditRequest) -> Result<FileEditResponse, FileError> {
             Err(error) => errors.push(error),
         }
     }
-    if let Some(worst) = errors.iter().map(|error| error.kind).max_by_key(|kind| severity(*kind)) {
+    if let Some(worst) = errors
+        .iter()
+        .map(|error| error.kind)
+        .max_by_key(|kind| severity(*kind))
+    {
         let texts: Vec<_> = errors.into_iter().map(|error| error.text).collect();
         return Err(FileError {
             kind: worst,

@@ -1,3 +1,5 @@
+//! Edits that fit, nearly fit, and do not.
+
 use api_types::FileEdit;
 
 use super::replace::replace;
