@@ -602,7 +602,7 @@ impl World {
         let row = tokio::time::timeout(PATIENCE, wait).await;
         match row {
             Ok(row) => row,
-            Err(_) => panic!("not {status}: {:?}", self.row(chat).await),
+            Err(elapsed) => panic!("{elapsed}: not {status}: {:?}", self.row(chat).await),
         }
     }
 
