@@ -22,6 +22,7 @@ if [ "$kind" = test ]; then
   need dockerd docker.io
   need nft nftables
   need ip iproute2
+  need screen screen
   need chromium chromium
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
