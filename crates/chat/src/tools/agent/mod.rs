@@ -47,11 +47,11 @@ pub struct AgentFacts {
 }
 
 /// Said when a chat without a workspace needs one.
-pub const NO_WORKSPACE: &str = "This tool needs a workspace, and the chat has none. Create one with \
-create_workspace, or ask the user to attach one.";
+pub const NO_WORKSPACE: &str = "This tool needs a workspace, and the chat has none. Ask the user \
+to attach one.";
 /// Said when the workspace has no agent: it is stopped, mostly.
 pub const NO_AGENT: &str =
-    "The workspace has no running agent. Start the workspace with start_workspace and try again.";
+    "The workspace has no running agent. Ask the user to start the workspace, then try again.";
 /// Said when an agent that somebody starts by hand never came.
 pub const EXTERNAL_NEVER: &str = "The workspace is run outside of this platform, and its agent has \
 never connected. The user has to start it there and have its agent connect; then try again. \
@@ -64,11 +64,11 @@ workspace here does not help.";
 pub const DIAL_TIMEOUT: &str = "The workspace's agent could not be reached in time. It may be busy or \
 still starting; trying again later may work.";
 /// Said when the agent has been away for long.
-pub const RECOVER: &str = "The workspace's agent has been disconnected for a while. Stop the workspace \
-with stop_workspace and start it again with start_workspace.";
+pub const RECOVER: &str = "The workspace's agent has been disconnected for a while. Ask the user \
+to stop the workspace and start it again.";
 /// Said when the agent never connected in its time.
-pub const NEVER_CONNECTED: &str = "The workspace's agent has never connected. Stop the workspace with \
-stop_workspace and start it again with start_workspace.";
+pub const NEVER_CONNECTED: &str = "The workspace's agent has never connected. Ask the user to stop the \
+workspace and start it again.";
 
 /// What is said of an external agent that cannot be reached.
 pub fn external_text(agent: &AgentFacts) -> &'static str {
