@@ -154,8 +154,8 @@ pub async fn tofu() -> Option<PathBuf> {
         ignore_path: packed.is_file(),
         packed: packed.is_file().then_some(PackedTofu::File(packed)),
     };
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    match Binary::find(&options, cache).await {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("provisioner");
+    match Binary::find(&options, &cache).await {
         Ok(binary) => Some(binary.path),
         Err(error) => {
             eprintln!("skipped: {error}");

@@ -28,15 +28,16 @@ pub(crate) fn find() -> Option<&'static Path> {
 /// Unpacks the one that is packed into the product.
 fn unpack() -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
+    // All the workspace's tests share this directory: what is ours has our name.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/vendor/tofu.zst");
     let packed = [target.parent()?.join("vendor/tofu.zst"), workspace]
         .into_iter()
         .find(|path| path.is_file())?;
-    let unpacked = target.join("tofu");
+    let unpacked = target.join("terraform-provider-tofu");
     if !unpacked.is_file() {
         let bytes = zstd::decode_all(std::fs::File::open(packed).unwrap()).unwrap();
-        let partial = target.join(format!("tofu.{}", std::process::id()));
+        let partial = target.join(format!("terraform-provider-tofu.{}", std::process::id()));
         std::fs::write(&partial, bytes).unwrap();
         std::fs::set_permissions(&partial, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::rename(partial, &unpacked).unwrap();
