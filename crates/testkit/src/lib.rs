@@ -5,21 +5,35 @@
 //! `CODER_TEST_PG_URL` (any database of it, as a superuser), else one started
 //! once per test binary in a temporary directory, from
 //! `target/vendor/postgres.tar.zst` or an installed PostgreSQL.
+//!
+//! Without the feature `deployment` only [`model`] is left: for programs that need a provider and
+//! no database.
 
 #![allow(
     clippy::expect_used,
     reason = "a test whose world cannot be made fails at once, saying why"
 )]
 
-mod chats;
-mod database;
 pub mod model;
+
+#[cfg(feature = "deployment")]
+mod chats;
+#[cfg(feature = "deployment")]
+mod database;
+#[cfg(feature = "deployment")]
 mod server;
+#[cfg(feature = "deployment")]
 mod users;
+#[cfg(feature = "deployment")]
 mod workspaces;
 
+#[cfg(feature = "deployment")]
 pub use chats::{TestChat, chat};
+#[cfg(feature = "deployment")]
 pub use database::{TestDb, db};
+#[cfg(feature = "deployment")]
 pub use server::{binaries as postgres_binaries, server_url};
+#[cfg(feature = "deployment")]
 pub use users::{TestUser, default_organization, user};
+#[cfg(feature = "deployment")]
 pub use workspaces::{TestWorkspace, workspace};

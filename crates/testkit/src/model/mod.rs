@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+pub mod plays;
 mod render;
 mod say;
 mod server;

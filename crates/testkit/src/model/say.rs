@@ -72,6 +72,8 @@ pub(super) enum Content {
         hang_after: Option<usize>,
         /// Send byte by byte.
         drip: bool,
+        /// Between frames of the stream.
+        pace: Duration,
     },
     /// As it is.
     Raw(Vec<Piece>),
@@ -88,6 +90,7 @@ impl Reply {
                 cut_after: None,
                 hang_after: None,
                 drip: false,
+                pace: Duration::ZERO,
             },
         }
     }
@@ -153,6 +156,15 @@ impl Reply {
     pub fn drip(mut self) -> Self {
         if let Content::Say { drip, .. } = &mut self.content {
             *drip = true;
+        }
+        self
+    }
+
+    /// Waits so long after each frame of the stream, as a real model does.
+    #[must_use]
+    pub fn paced(mut self, time: Duration) -> Self {
+        if let Content::Say { pace, .. } = &mut self.content {
+            *pace = time;
         }
         self
     }

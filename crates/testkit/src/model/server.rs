@@ -194,6 +194,7 @@ async fn answer(socket: &mut TcpStream, asked: &Asked, reply: Reply) -> std::io:
             cut_after,
             hang_after,
             drip,
+            pace,
         } => {
             let (content_type, frames) = render(asked, &says);
             let mut pieces: Vec<Piece> = Vec::new();
@@ -208,6 +209,9 @@ async fn answer(socket: &mut TcpStream, asked: &Asked, reply: Reply) -> std::io:
                     pieces.extend(frame.into_iter().map(|byte| Piece::Bytes(vec![byte])));
                 } else {
                     pieces.push(Piece::Bytes(frame));
+                }
+                if !pace.is_zero() {
+                    pieces.push(Piece::Wait(pace));
                 }
             }
             (Some(content_type), pieces)
