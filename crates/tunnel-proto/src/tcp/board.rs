@@ -33,6 +33,8 @@ struct Record {
     sent: Instant,
     state: State,
     again: bool,
+    /// Bytes that had arrived when this was sent.
+    delivered: u64,
 }
 
 impl Record {
@@ -50,12 +52,14 @@ struct Latest {
 }
 
 /// What an acknowledgement told.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct Delivered {
     /// Bytes that were not known to have arrived before.
     pub(super) bytes: u64,
     /// Round trip of the segment that was sent last, if it was sent only once.
     pub(super) rtt: Option<Duration>,
+    /// Bytes per second that arrived since the segment that was sent last was sent.
+    pub(super) rate: Option<f64>,
     /// Something counted as lost arrived without being sent again.
     pub(super) revived: bool,
 }
@@ -67,6 +71,8 @@ pub(super) struct Board {
     flying: u64,
     arrived: u64,
     lost: u64,
+    /// Bytes that ever arrived.
+    delivered: u64,
     latest: Option<Latest>,
     /// The end of the furthest segment that arrived.
     furthest: u64,
@@ -118,6 +124,7 @@ impl Board {
             sent: now,
             state: State::Flying,
             again: false,
+            delivered: self.delivered,
         });
     }
 
@@ -156,6 +163,7 @@ impl Board {
             record.state = State::Flying;
             record.sent = now;
             record.again = true;
+            record.delivered = self.delivered;
         }
     }
 
@@ -226,6 +234,11 @@ impl Board {
                 index += 1;
             }
         }
+        self.delivered += delivered.bytes;
+        delivered.rate = sampled.and_then(|(sent, before)| {
+            let time = now.saturating_duration_since(sent).as_secs_f64();
+            (time > 0.0).then(|| (self.delivered - before) as f64 / time)
+        });
         delivered
     }
 
@@ -236,7 +249,7 @@ impl Board {
         min_rtt: Option<Duration>,
         now: Instant,
         delivered: &mut Delivered,
-        sampled: &mut Option<Instant>,
+        sampled: &mut Option<(Instant, u64)>,
     ) {
         if part.state == State::Arrived {
             return;
@@ -251,8 +264,8 @@ impl Board {
             if part.end < self.furthest {
                 self.reordered = true;
             }
-            if sampled.is_none_or(|sent| part.sent >= sent) {
-                *sampled = Some(part.sent);
+            if sampled.is_none_or(|(sent, _)| part.sent >= sent) {
+                *sampled = Some((part.sent, part.delivered));
                 delivered.rtt = Some(rtt);
             }
         } else if min_rtt.is_some_and(|min| rtt < min) {

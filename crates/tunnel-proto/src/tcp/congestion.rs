@@ -4,7 +4,8 @@
 //! A packet that vanishes while the round trip shows no queue, on a path that loses little, was
 //! not dropped for want of room. Such losses do not shrink the window until they are more than
 //! [`CALM_PERCENT`] of what arrives; and while there is no queue, the window grows as in
-//! Compound TCP. Where there is a queue, this is plain CUBIC.
+//! Compound TCP. Where there is a queue, this is CUBIC, which gives up the queue but not what the
+//! path itself was seen to carry.
 
 use std::time::{Duration, Instant};
 
@@ -31,14 +32,15 @@ const MIN_BASE: Duration = Duration::from_micros(500);
 const MIN_QUEUE: Duration = Duration::from_millis(1);
 /// … and at most so much.
 const MAX_QUEUE: Duration = Duration::from_millis(16);
-/// More than this many times what the path holds only makes a queue, in which keys wait too.
-const MAX_FILL: f64 = 2.0;
+/// More than this many times what the path holds only makes a queue, in which keys wait too. Enough
+/// that the path stays full when a loss shrinks the window.
+const MAX_FILL: f64 = 1.75;
 /// The same in slow start, which must be able to double.
-const MAX_FILL_SLOW_START: f64 = 3.0;
+const MAX_FILL_SLOW_START: f64 = 2.25;
 /// Whatever the path holds, so many packets may be on the way: half a mebibyte. On short paths more
 /// time passes in machines than on wires.
 const MIN_LIMIT: f64 = 430.0;
-/// The fastest of so many round trips tells what the path carries.
+/// The fastest delivery of so many round trips tells what the path carries.
 const RATE_ROUNDS: usize = 10;
 /// HyStart++: samples per round before its smallest round trip counts.
 const MIN_SAMPLES: u32 = 8;
@@ -54,6 +56,8 @@ pub(super) struct Ack {
     pub(super) bytes: u64,
     /// Round trip, if it was measured.
     pub(super) rtt: Option<Duration>,
+    /// Bytes per second that arrived while the latest of them was on its way.
+    pub(super) rate: Option<f64>,
     /// Everything before this position arrived.
     pub(super) una: u64,
     /// Everything before this position was sent.
@@ -88,10 +92,7 @@ pub(super) struct Congestion {
     delivered: f64,
     lost: f64,
     round_end: u64,
-    /// When it began, and packets delivered in it.
-    round_began: Option<Instant>,
-    round_delivered: f64,
-    /// Packets per second of the last rounds, a ring.
+    /// Most packets per second of each of the last rounds, a ring.
     rates: [f64; RATE_ROUNDS],
     rate_at: usize,
     samples: u32,
@@ -120,8 +121,6 @@ impl Congestion {
             delivered: 0.0,
             lost: 0.0,
             round_end: 0,
-            round_began: None,
-            round_delivered: 0.0,
             rates: [0.0; RATE_ROUNDS],
             rate_at: 0,
             samples: 0,
@@ -157,8 +156,8 @@ impl Congestion {
         base >= MIN_BASE && now < base + (base / 4).clamp(MIN_QUEUE, MAX_QUEUE)
     }
 
-    fn is_calm(&self, base: Option<Duration>) -> bool {
-        self.no_queue(base) && self.lost <= self.delivered * CALM_PERCENT / 100.0 + CALM_PACKETS
+    fn loses_little(&self) -> bool {
+        self.lost <= self.delivered * CALM_PERCENT / 100.0 + CALM_PACKETS
     }
 
     /// New data arrived. `base` is the smallest round trip known.
@@ -169,8 +168,7 @@ impl Congestion {
             self.delivered /= 2.0;
             self.lost /= 2.0;
         }
-        self.round_delivered += packets;
-        self.observe(ack, now);
+        self.observe(ack);
         let paused = ack.recovering && !self.tolerated && !self.in_slow_start();
         if !ack.limited || paused {
             // Growth by the clock must not go on while the window is not used.
@@ -194,18 +192,24 @@ impl Congestion {
         self.window = self.window.min(most);
     }
 
+    /// Packets that the path holds without a queue, as far as they were seen to arrive.
+    fn held(&self, base: Option<Duration>) -> Option<f64> {
+        let rate = self.rates.iter().copied().fold(0.0, f64::max);
+        let base = base.filter(|_| rate > 0.0)?;
+        Some(rate * base.as_secs_f64())
+    }
+
     /// What the window should not grow beyond.
     fn limit(&self, base: Option<Duration>) -> f64 {
-        let rate = self.rates.iter().copied().fold(0.0, f64::max);
-        let Some(base) = base.filter(|_| rate > 0.0) else {
+        let Some(held) = self.held(base) else {
             return MAX_WINDOW;
         };
-        let fill = if self.in_slow_start() {
+        let fill = if self.in_slow_start() && self.conservative.is_none() {
             MAX_FILL_SLOW_START
         } else {
             MAX_FILL
         };
-        (fill * rate * base.as_secs_f64()).max(MIN_LIMIT)
+        (fill * held).max(MIN_LIMIT)
     }
 
     /// Growth in congestion avoidance.
@@ -233,17 +237,11 @@ impl Congestion {
     }
 
     /// Follows the round trips of each round, and ends slow start when they grow.
-    fn observe(&mut self, ack: Ack, now: Instant) {
+    fn observe(&mut self, ack: Ack) {
         if ack.una > self.round_end {
             self.round_end = ack.nxt;
-            if let Some(began) = self.round_began.replace(now) {
-                let time = now.saturating_duration_since(began).as_secs_f64();
-                if time > 0.0 {
-                    self.rates[self.rate_at] = self.round_delivered / time;
-                    self.rate_at = (self.rate_at + 1) % RATE_ROUNDS;
-                }
-            }
-            self.round_delivered = 0.0;
+            self.rate_at = (self.rate_at + 1) % RATE_ROUNDS;
+            self.rates[self.rate_at] = 0.0;
             if self.samples > 0 {
                 self.last_round_min = self.round_min;
             }
@@ -256,6 +254,10 @@ impl Congestion {
                     self.conservative = None;
                 }
             }
+        }
+        if let Some(rate) = ack.rate {
+            let best = &mut self.rates[self.rate_at];
+            *best = best.max(rate / self.mss);
         }
         let Some(rtt) = ack.rtt else {
             return;
@@ -282,9 +284,14 @@ impl Congestion {
             self.save();
             self.tolerated = true;
         }
-        if self.tolerated && !self.is_calm(base) {
+        let little = self.loses_little();
+        if self.tolerated && !(little && self.no_queue(base)) {
             self.tolerated = false;
+            // A queue may go, but what the path itself holds may stay, as in TCP Westwood.
+            let held = self.held(base).filter(|_| little).unwrap_or(0.0);
+            let floor = held.min(self.window);
             self.reduce();
+            self.threshold = self.threshold.max(floor);
             self.window = self.threshold;
         }
     }
@@ -360,6 +367,7 @@ mod tests {
                 let ack = Ack {
                     bytes: 1000,
                     rtt: Some(rtt),
+                    rate: None,
                     una: self.una,
                     nxt,
                     limited: true,

@@ -262,6 +262,7 @@ impl Sender {
             let ack = Ack {
                 bytes: got.bytes,
                 rtt: got.rtt,
+                rate: got.rate,
                 una: self.una,
                 nxt: self.nxt,
                 limited,

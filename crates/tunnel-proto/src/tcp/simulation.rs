@@ -39,8 +39,8 @@ impl Link {
 }
 
 pub(super) const LIMITS: Limits = Limits {
-    receive_window: 2 << 20,
-    send_buffer: 2 << 20,
+    receive_window: 8 << 20,
+    send_buffer: 8 << 20,
     silence: Duration::from_mins(5),
     keep_alive: None,
     orphan: false,
