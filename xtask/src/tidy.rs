@@ -13,6 +13,7 @@ const TIERS: &[(&str, u8)] = &[
     ("authz", 0),
     ("tunnel-proto", 0),
     ("client", 1),
+    ("mcp", 1),
     ("tunnel", 1),
     ("relay", 1),
     ("llm", 1),
@@ -39,6 +40,7 @@ const NEVER: &[(&[&str], &[&str])] = &[(
         "provisioner",
         "terraform-provider",
         "client",
+        "mcp",
     ],
     &["store", "control", "server"],
 )];

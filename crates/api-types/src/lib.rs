@@ -1,7 +1,8 @@
 //! Bodies of the HTTP API, exactly as they stand in JSON.
 //!
 //! One file per noun; names are those of the API's own definitions. The crate
-//! knows serde and nothing else: no rules, no HTTP, no SQL. Lists that a peer
+//! knows serde and, for two kinds of text that both ends take apart, their form; nothing else:
+//! no rules, no HTTP, no SQL. Lists that a peer
 //! sends as `null` read as empty, unknown enum values are kept verbatim, so an
 //! older or newer peer never breaks decoding. Absent fields read as their default;
 //! required ones are checked where the rules are.
@@ -84,12 +85,16 @@ pub mod external_auth;
 pub mod files;
 pub mod git_ssh_keys;
 pub mod groups;
+pub mod mcp;
+pub mod network;
 pub mod organizations;
 pub mod parameters;
 pub mod port_shares;
+pub mod prompt_text;
 pub mod provisioners;
 pub mod responses;
 mod secret;
+pub mod skill_file;
 pub mod template_versions;
 pub mod templates;
 pub mod user_secrets;
@@ -115,12 +120,16 @@ pub use {
     files::*,
     git_ssh_keys::*,
     groups::*,
+    mcp::*,
+    network::*,
     organizations::*,
     parameters::*,
     port_shares::*,
+    prompt_text::*,
     provisioners::*,
     responses::*,
     secret::Secret,
+    skill_file::*,
     template_versions::*,
     templates::*,
     user_secrets::*,

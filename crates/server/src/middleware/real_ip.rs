@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use api_types::{Network, NoNetwork};
 use axum::http::{HeaderMap, HeaderName};
 
 /// Whose word on the client's address is taken, and in which headers.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
     headers: Vec<HeaderName>,
-    origins: Vec<(IpAddr, u8)>,
+    origins: Vec<Network>,
 }
 
 impl TrustedProxies {
@@ -26,7 +27,7 @@ impl TrustedProxies {
             .collect::<Result<_, _>>()?;
         let origins = origins
             .iter()
-            .map(|text| network(text))
+            .map(|text| text.parse().map_err(|error: NoNetwork| error.to_string()))
             .collect::<Result<_, _>>()?;
         Ok(TrustedProxies { headers, origins })
     }
@@ -35,7 +36,7 @@ impl TrustedProxies {
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.origins
             .iter()
-            .any(|&(net, bits)| within(peer.to_canonical(), net, bits))
+            .any(|network| network.contains(peer))
     }
 
     /// The address of the client behind `peer`.
@@ -51,29 +52,6 @@ impl TrustedProxies {
             .find_map(|value| value.split(',').next()?.trim().parse::<IpAddr>().ok())
             .map_or(peer, |ip| ip.to_canonical())
     }
-}
-
-fn network(text: &str) -> Result<(IpAddr, u8), String> {
-    let bad = || format!("{text:?} is no network like 10.0.0.0/8");
-    let (ip, bits) = text.trim().split_once('/').ok_or_else(bad)?;
-    let ip: IpAddr = ip.parse().map_err(|_| bad())?;
-    let bits: u8 = bits.parse().map_err(|_| bad())?;
-    let width = if ip.is_ipv4() { 32 } else { 128 };
-    if bits > width {
-        Err(bad())
-    } else {
-        Ok((ip, bits))
-    }
-}
-
-fn within(ip: IpAddr, net: IpAddr, bits: u8) -> bool {
-    let number = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
-        IpAddr::V6(ip) => (ip.to_bits(), false),
-    };
-    let ((ip, four), (net, net_four)) = (number(ip), number(net));
-    let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-    four == net_four && (ip & mask) == (net & mask)
 }
 
 #[cfg(test)]
