@@ -38,6 +38,11 @@ dev: vendor ## Build both binaries for development (target/debug)
 demo: build ## From nothing to a shell in a running workspace; goes on serving (DEMO_ONCE=1 stops after the proof)
 	@scripts/demo.sh
 
+.PHONY: demo-chat
+demo-chat: build ## AI agents in the terminal: one mends a program, one makes its own workspace (DEMO_ONCE=1 as above)
+	@cargo build -q -p testkit --no-default-features --example scripted-model
+	@scripts/demo-chat.sh
+
 .PHONY: test
 test: vendor ## Run every test
 	@scripts/deps.sh test
