@@ -4,6 +4,8 @@
 //! Rights are those of the chat: a child has the sharing of its root.
 
 mod agents;
+mod context;
+mod diffs;
 mod files;
 mod json;
 mod list;
@@ -16,6 +18,8 @@ mod work;
 mod write;
 
 pub use agents::ChatAgentRow;
+pub use context::ChatContextRows;
+pub use diffs::{ChatDiffRow, DiffFacts, StaleDiff};
 pub use files::{ChatFileRow, NewChatFile};
 pub use list::{ChatFilter, ChatPage};
 pub use messages::{ChatMessageRow, MessageRange, NewChatMessage, Visibility};
@@ -77,6 +81,41 @@ impl ChatChange {
                 .map(str::to_owned)
                 .collect(),
         })
+    }
+}
+
+/// A chat that something beside its state machine changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatTouch {
+    /// The chat.
+    pub chat: Uuid,
+    /// Its owner.
+    pub owner: Uuid,
+    /// Its snapshot, which stays.
+    pub snapshot: i64,
+}
+
+impl ChatTouch {
+    /// Reads id, owner and snapshot.
+    pub(crate) fn read(row: &tokio_postgres::Row) -> crate::Result<Self> {
+        Ok(ChatTouch {
+            chat: row.try_get(0)?,
+            owner: row.try_get(1)?,
+            snapshot: row.try_get(2)?,
+        })
+    }
+
+    /// What is announced of it: a kind of watch event. Each is news, also where it equals the one
+    /// before.
+    pub fn change(self, kind: &str) -> ChatChange {
+        ChatChange {
+            chat: self.chat,
+            owner: self.owner,
+            snapshot: self.snapshot,
+            origin: Uuid::new_v4(),
+            work: false,
+            kinds: vec![kind.to_owned()],
+        }
     }
 }
 

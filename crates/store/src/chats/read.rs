@@ -12,7 +12,7 @@ use crate::conn::{Conn, filter_params};
 use crate::{Result, StoreError, Time};
 
 /// A chat.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ChatRow {
     /// The id.
     pub id: Uuid,
@@ -92,6 +92,8 @@ pub struct ChatRow {
     pub compaction_requested_at: Option<Time>,
     /// Since when the workspace says something newer than the chat knows.
     pub context_dirty_since: Option<Time>,
+    /// It knows what its workspace's agent told.
+    pub context_known: bool,
     /// What is wrong with the workspace's context.
     pub context_error: String,
     /// Access of users, of the root.
@@ -144,7 +146,8 @@ pub(super) const COLUMNS: &str = "c.id, c.owner_id, c.organization_id, cu.userna
     c.mcp_server_ids, c.labels, c.pin_order, c.last_read_message_id, c.dynamic_tools, \
     c.last_turn_summary, c.summary, c.snapshot_version, c.history_version, c.queue_version, \
     c.generation_attempt, c.retry_state_version, c.retry_state, c.requires_action_deadline_at, \
-    c.compaction_requested_at, c.context_dirty_since, c.context_error, cr.user_acl, cr.group_acl, \
+    c.compaction_requested_at, c.context_dirty_since, \
+    c.context_aggregate_hash IS NOT NULL, c.context_error, cr.user_acl, cr.group_acl, \
     (SELECT count(*) FROM chat_queued_messages q WHERE q.chat_id = c.id)";
 
 /// Joined to a chat `c`.
@@ -208,6 +211,7 @@ pub(super) fn read(cols: &mut Cols<'_>) -> Result<ChatRow> {
         requires_action_deadline_at: cols.next()?,
         compaction_requested_at: cols.next()?,
         context_dirty_since: cols.next()?,
+        context_known: cols.next()?,
         context_error: cols.next()?,
         user_acl: cols.next::<Json<_>>()?.0,
         group_acl: cols.next::<Json<_>>()?.0,

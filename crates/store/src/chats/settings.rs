@@ -70,7 +70,7 @@ impl Tx {
         let sql = "UPDATE chats SET workspace_id = $2, build_id = NULL, agent_id = NULL, \
                    updated_at = now() WHERE id = $1";
         self.execute(sql, &[&chat.id, &workspace]).await?;
-        Ok(())
+        self.chat_context_forget(chat.id).await
     }
 
     /// Binds a chat to an agent of its workspace, if that still is its workspace; whether it was.
@@ -83,12 +83,19 @@ impl Tx {
         agent: Uuid,
     ) -> Result<bool> {
         authorize(who, Action::Update, &chat.object())?;
-        let sql =
-            "UPDATE chats SET build_id = $3, agent_id = $4 WHERE id = $1 AND workspace_id = $2";
-        Ok(self
-            .execute(sql, &[&chat.id, &workspace, &build, &agent])
-            .await?
-            == 1)
+        let sql = "UPDATE chats c SET build_id = $3, agent_id = $4 FROM chats before \
+             WHERE c.id = $1 AND before.id = $1 AND c.workspace_id = $2 \
+             RETURNING before.agent_id IS DISTINCT FROM c.agent_id";
+        let bound = self
+            .query_opt(sql, &[&chat.id, &workspace, &build, &agent])
+            .await?;
+        let Some(row) = bound else {
+            return Ok(false);
+        };
+        if row.try_get(0)? {
+            self.chat_context_follow_agent(chat.id).await?;
+        }
+        Ok(true)
     }
 
     /// Pins a root chat at a place among the owner's pinned ones, or at the end if it is not
@@ -167,6 +174,15 @@ impl Tx {
 }
 
 impl Conn {
+    /// How many times the user said something since the chat's summary was made.
+    pub async fn chat_turns_since_summary(&self, who: &Subject, chat: Uuid) -> Result<i64> {
+        let row = self.chat_read(who, chat).await?;
+        let sql = "SELECT count(*) FROM chat_messages m JOIN chats c ON c.id = m.chat_id \
+                   WHERE c.id = $1 AND m.id > c.summary_up_to AND m.role = 'user' \
+                   AND NOT m.deleted AND NOT m.compressed";
+        Ok(self.query_one(sql, &[&row.id]).await?.try_get(0)?)
+    }
+
     /// Notes that the owner has seen all that the assistant said. Not for others.
     pub async fn chat_read_cursor_set(&self, who: &Subject, chat: Uuid) -> Result<()> {
         let Some(owner) = who.user_id() else {

@@ -5,6 +5,7 @@
 mod apps;
 mod connection;
 mod connection_log;
+mod context;
 mod devcontainers;
 mod external;
 mod logs;
@@ -20,6 +21,8 @@ mod stats;
 pub use apps::NewAppStatus;
 pub use connection::{AgentPulse, Presence};
 pub use connection_log::ConnectionEvent;
+pub use context::{AgentContext, ContextResourceRow};
+pub(crate) use context::{CONTEXT_RESOURCE, read_context};
 pub use devcontainers::{NewSubAgent, SubAgentRow};
 pub use external::{EXTERNAL_AGENT, ExternalAgentRow};
 pub use logs::{AgentLogRange, LOGS_LIMIT, NewAgentLog, logs_channel};
@@ -39,7 +42,7 @@ use authz::{Action, Object, ResourceType, Subject, authorize};
 use crate::Result;
 
 /// What an agent reports is written by those who may update agents.
-fn may_report(who: &Subject) -> Result<()> {
+pub(crate) fn may_report(who: &Subject) -> Result<()> {
     Ok(authorize(
         who,
         Action::UpdateAgent,
