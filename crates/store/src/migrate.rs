@@ -42,6 +42,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "user_skills",
         include_str!("../migrations/0008_user_skills.sql"),
     ),
+    (
+        9,
+        "chat_context",
+        include_str!("../migrations/0009_chat_context.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.
