@@ -91,6 +91,7 @@ fn run(root: Root, command: &str) -> ExitCode {
         Err(error) => return fail(error.into()),
     };
     let result: Result<()> = runtime.block_on(async {
+        crate::working_set::keep_small();
         let result = root.command.run(&session).await;
         session.warn_of_version().await;
         session.warn_of_features();
@@ -186,7 +187,7 @@ fn describe(matches: &clap::ArgMatches) -> String {
 
 /// Switches take `--flag` and `--flag=false` alike, from the environment too;
 /// values of the environment are not shown, since they may be secrets.
-fn adjust(command: clap::Command) -> clap::Command {
+pub(crate) fn adjust(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| {
         let arg = arg.hide_env_values(true);
         let switch = matches!(arg.get_action(), ArgAction::SetTrue) || is_bool(&arg);
@@ -273,8 +274,10 @@ mod tests {
                 .get_subcommands()
                 .for_each(|sub| check(sub, globals));
         }
-        // Unbuilt: building copies the global flags into every command.
-        let tree = Root::command();
+        // Built, so that each command has its flags; a global flag is copied to where its name is
+        // free.
+        let mut tree = Root::command();
+        tree.build();
         let globals: Vec<clap::Id> = tree
             .get_arguments()
             .filter(|a| a.is_global_set())

@@ -19,6 +19,7 @@ mod failure;
 mod follow;
 mod globals;
 mod home;
+mod later;
 mod organization_flag;
 mod parameters;
 mod schedule;
@@ -26,5 +27,6 @@ mod session;
 mod target;
 mod text_file;
 mod ui;
+mod working_set;
 
 pub use dispatch::main;

@@ -65,6 +65,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::globals::Globals;
+use crate::later::Later;
 use crate::session::Session;
 
 /// Cloud development environments: workspaces from templates, reached by SSH.
@@ -103,138 +104,138 @@ pub enum Runtime {
 pub enum Command {
     /// Run the agent of a workspace.
     #[command(hide = true)]
-    Agent(agent::Args),
+    Agent(Later<agent::Args>),
     /// Choose whether a workspace updates with every start.
-    Autoupdate(autoupdate::Args),
+    Autoupdate(Later<autoupdate::Args>),
     /// Talk to AI agents that work in your workspaces.
-    Chat(chat::Args),
+    Chat(Later<chat::Args>),
     /// Install or update completion of commands and flags in your shell.
-    Completion(completion::Args),
+    Completion(Later<completion::Args>),
     /// Let OpenSSH reach workspaces: writes a section of its configuration.
-    ConfigSsh(config_ssh::Args),
+    ConfigSsh(Later<config_ssh::Args>),
     /// Ask about Coder Connect.
     #[command(hide = true)]
-    Connect(connect::Args),
+    Connect(Later<connect::Args>),
     /// Create a workspace.
-    Create(create::Args),
+    Create(Later<create::Args>),
     /// Delete a workspace and everything in it.
     #[command(visible_alias = "rm")]
-    Delete(delete::Args),
+    Delete(Later<delete::Args>),
     /// Personalize this workspace with your dotfiles repository.
-    Dotfiles(dotfiles::Args),
+    Dotfiles(Later<dotfiles::Args>),
     /// Create and manage workspaces whose agent you start yourself.
-    ExternalWorkspaces(external_workspaces::Args),
+    ExternalWorkspaces(Later<external_workspaces::Args>),
     /// Commands that may still change.
     #[command(hide = true)]
-    Exp(exp::Args),
+    Exp(Later<exp::Args>),
     /// Get tokens of other services, from inside a workspace.
-    ExternalAuth(external_auth::Args),
+    ExternalAuth(Later<external_auth::Args>),
     /// List a workspace before the others.
     #[command(visible_aliases = ["fav", "favourite"])]
-    Favorite(favorite::Args),
+    Favorite(Later<favorite::Args>),
     /// Show the features of the deployment.
     #[command(visible_alias = "feature")]
-    Features(features::Args),
+    Features(Later<features::Args>),
     /// Answer a question of git.
     #[command(hide = true)]
-    Gitaskpass(gitaskpass::Args),
+    Gitaskpass(Later<gitaskpass::Args>),
     /// Run ssh with the key of the workspace's owner.
     #[command(hide = true)]
-    Gitssh(gitssh::Args),
+    Gitssh(Later<gitssh::Args>),
     /// Manage groups of people.
     #[command(visible_alias = "group")]
-    Groups(groups::Args),
+    Groups(Later<groups::Args>),
     /// Manage the licenses of a deployment that needs them.
     #[command(visible_alias = "license")]
-    Licenses(licenses::Args),
+    Licenses(Later<licenses::Args>),
     /// List workspaces.
     #[command(visible_alias = "ls")]
-    List(list::Args),
+    List(Later<list::Args>),
     /// Sign in to a deployment.
-    Login(login::Args),
+    Login(Later<login::Args>),
     /// Sign out and forget the session.
-    Logout(logout::Args),
+    Logout(Later<logout::Args>),
     /// Show the logs of a workspace's build and of its agents.
-    Logs(logs::Args),
+    Logs(Later<logs::Args>),
     /// Show what the network between here and the deployment can do.
-    Netcheck(netcheck::Args),
+    Netcheck(Later<netcheck::Args>),
     /// Hold notifications back, and try whether they arrive.
     #[command(visible_alias = "notification")]
-    Notifications(notifications::Args),
+    Notifications(Later<notifications::Args>),
     /// Settings of the deployment as an OAuth2 provider.
     #[command(name = "oauth2-provider")]
-    Oauth2Provider(oauth2_provider::Args),
+    Oauth2Provider(Later<oauth2_provider::Args>),
     /// Open a workspace in an editor, or one of its apps in the browser.
-    Open(open::Args),
+    Open(Later<open::Args>),
     /// Manage organizations, their members and their roles.
     #[command(visible_aliases = ["organization", "org", "orgs"])]
-    Organizations(organizations::Args),
+    Organizations(Later<organizations::Args>),
     /// Measure how long a workspace takes to answer.
-    Ping(ping::Args),
+    Ping(Later<ping::Args>),
     /// Make ports of a workspace reachable on this machine.
     #[command(visible_alias = "tunnel")]
-    PortForward(port_forward::Args),
+    PortForward(Later<port_forward::Args>),
     /// Control how workspaces are built in advance.
     #[command(visible_alias = "prebuild")]
-    Prebuilds(prebuilds::Args),
+    Prebuilds(Later<prebuilds::Args>),
     /// Show what runs Terraform, its jobs, and its keys.
     #[command(visible_alias = "provisioners")]
-    Provisioner(provisioner::Args),
+    Provisioner(Later<provisioner::Args>),
     /// Print the public key with which your workspaces reach Git servers.
     #[command(visible_alias = "pubkey")]
-    Publickey(publickey::Args),
+    Publickey(Later<publickey::Args>),
     /// Rename a workspace.
-    Rename(rename::Args),
+    Rename(Later<rename::Args>),
     /// Set a user's password by the database.
     #[cfg(feature = "full")]
-    ResetPassword(reset_password::Args),
+    ResetPassword(Later<reset_password::Args>),
     /// Stop a workspace and start it again.
-    Restart(restart::Args),
+    Restart(Later<restart::Args>),
     /// Show and change when workspaces start and stop by themselves.
-    Schedule(schedule::Args),
+    Schedule(Later<schedule::Args>),
     /// Manage secrets that your workspaces get as variables or files.
     #[command(visible_alias = "secrets")]
-    Secret(secret::Args),
+    Secret(Later<secret::Args>),
     /// Run the control plane.
     #[cfg(feature = "full")]
-    Server(server::Args),
+    Server(Later<server::Args>),
     /// Show a workspace's resources and agents.
-    Show(show::Args),
+    Show(Later<show::Args>),
     /// Measure how fast bytes go to and from a workspace.
-    Speedtest(speedtest::Args),
+    Speedtest(Later<speedtest::Args>),
     /// Open a shell in a workspace, or run a command in it.
-    Ssh(ssh::Args),
+    Ssh(Later<ssh::Args>),
     /// Start a workspace.
-    Start(start::Args),
+    Start(Later<start::Args>),
     /// Show resource usage of this workspace.
-    Stat(stat::Args),
+    Stat(Later<stat::Args>),
     /// Read and replace the Terraform state of workspaces.
-    State(state::Args),
+    State(Later<state::Args>),
     /// Stop a workspace.
-    Stop(stop::Args),
+    Stop(Later<stop::Args>),
     /// Collect what others need to help you.
-    Support(support::Args),
+    Support(Later<support::Args>),
     /// Manage templates.
     #[command(visible_alias = "template")]
-    Templates(templates::Args),
+    Templates(Later<templates::Args>),
     /// Manage tokens, with which programs sign in.
     #[command(visible_alias = "token")]
-    Tokens(tokens::Args),
+    Tokens(Later<tokens::Args>),
     /// List a workspace among the others again.
     #[command(visible_aliases = ["unfav", "unfavourite"])]
-    Unfavorite(favorite::Args),
+    Unfavorite(Later<favorite::Args>),
     /// Bring a workspace to the active version of its template and start it.
-    Update(update::Args),
+    Update(Later<update::Args>),
     /// Manage users.
     #[command(visible_alias = "user")]
-    Users(users::Args),
+    Users(Later<users::Args>),
     /// Show the version of this program.
-    Version(version::Args),
+    Version(Later<version::Args>),
     /// Carry SSH of VS Code to a workspace.
     #[command(hide = true)]
-    Vscodessh(vscodessh::Args),
+    Vscodessh(Later<vscodessh::Args>),
     /// Show who is signed in, and where.
-    Whoami(whoami::Args),
+    Whoami(Later<whoami::Args>),
 }
 
 impl Command {
@@ -261,62 +262,62 @@ impl Command {
     /// Runs the command.
     pub async fn run(self, session: &Session) -> Result<()> {
         match self {
-            Self::Agent(args) => agent::run(args, session).await,
-            Self::Autoupdate(args) => autoupdate::run(args, session).await,
-            Self::Chat(args) => chat::run(args, session).await,
-            Self::Completion(args) => completion::run(&args, session),
-            Self::ConfigSsh(args) => config_ssh::run(args, session).await,
-            Self::Connect(args) => connect::run(&args),
-            Self::Create(args) => create::run(args, session).await,
-            Self::Delete(args) => delete::run(args, session).await,
-            Self::Dotfiles(args) => dotfiles::run(args, session).await,
-            Self::ExternalWorkspaces(args) => external_workspaces::run(args, session).await,
-            Self::Exp(args) => exp::run(args, session).await,
-            Self::ExternalAuth(args) => external_auth::run(args, session).await,
-            Self::Favorite(args) => favorite::add(args, session).await,
-            Self::Features(args) => features::run(args, session).await,
-            Self::Gitaskpass(args) => gitaskpass::run(args, session).await,
-            Self::Gitssh(args) => gitssh::run(args, session).await,
-            Self::Groups(args) => groups::run(args, session).await,
-            Self::Licenses(args) => licenses::run(args, session).await,
-            Self::List(args) => list::run(args, session).await,
-            Self::Login(args) => login::run(args, session).await,
-            Self::Logout(args) => logout::run(args, session).await,
-            Self::Logs(args) => logs::run(args, session).await,
-            Self::Netcheck(args) => netcheck::run(args, session).await,
-            Self::Notifications(args) => notifications::run(args, session).await,
-            Self::Oauth2Provider(args) => oauth2_provider::run(args, session).await,
-            Self::Open(args) => open::run(args, session).await,
-            Self::Organizations(args) => organizations::run(args, session).await,
-            Self::Ping(args) => ping::run(args, session).await,
-            Self::PortForward(args) => port_forward::run(args, session).await,
-            Self::Prebuilds(args) => prebuilds::run(args, session).await,
-            Self::Provisioner(args) => provisioner::run(args, session).await,
-            Self::Publickey(args) => publickey::run(args, session).await,
-            Self::Rename(args) => rename::run(args, session).await,
+            Self::Agent(Later(args)) => agent::run(args, session).await,
+            Self::Autoupdate(Later(args)) => autoupdate::run(args, session).await,
+            Self::Chat(Later(args)) => chat::run(args, session).await,
+            Self::Completion(Later(args)) => completion::run(&args, session),
+            Self::ConfigSsh(Later(args)) => config_ssh::run(args, session).await,
+            Self::Connect(Later(args)) => connect::run(&args),
+            Self::Create(Later(args)) => create::run(args, session).await,
+            Self::Delete(Later(args)) => delete::run(args, session).await,
+            Self::Dotfiles(Later(args)) => dotfiles::run(args, session).await,
+            Self::ExternalWorkspaces(Later(args)) => external_workspaces::run(args, session).await,
+            Self::Exp(Later(args)) => exp::run(args, session).await,
+            Self::ExternalAuth(Later(args)) => external_auth::run(args, session).await,
+            Self::Favorite(Later(args)) => favorite::add(args, session).await,
+            Self::Features(Later(args)) => features::run(args, session).await,
+            Self::Gitaskpass(Later(args)) => gitaskpass::run(args, session).await,
+            Self::Gitssh(Later(args)) => gitssh::run(args, session).await,
+            Self::Groups(Later(args)) => groups::run(args, session).await,
+            Self::Licenses(Later(args)) => licenses::run(args, session).await,
+            Self::List(Later(args)) => list::run(args, session).await,
+            Self::Login(Later(args)) => login::run(args, session).await,
+            Self::Logout(Later(args)) => logout::run(args, session).await,
+            Self::Logs(Later(args)) => logs::run(args, session).await,
+            Self::Netcheck(Later(args)) => netcheck::run(args, session).await,
+            Self::Notifications(Later(args)) => notifications::run(args, session).await,
+            Self::Oauth2Provider(Later(args)) => oauth2_provider::run(args, session).await,
+            Self::Open(Later(args)) => open::run(args, session).await,
+            Self::Organizations(Later(args)) => organizations::run(args, session).await,
+            Self::Ping(Later(args)) => ping::run(args, session).await,
+            Self::PortForward(Later(args)) => port_forward::run(args, session).await,
+            Self::Prebuilds(Later(args)) => prebuilds::run(args, session).await,
+            Self::Provisioner(Later(args)) => provisioner::run(args, session).await,
+            Self::Publickey(Later(args)) => publickey::run(args, session).await,
+            Self::Rename(Later(args)) => rename::run(args, session).await,
             #[cfg(feature = "full")]
-            Self::ResetPassword(args) => reset_password::run(args, session).await,
-            Self::Restart(args) => restart::run(args, session).await,
-            Self::Schedule(args) => schedule::run(args, session).await,
-            Self::Secret(args) => secret::run(args, session).await,
+            Self::ResetPassword(Later(args)) => reset_password::run(args, session).await,
+            Self::Restart(Later(args)) => restart::run(args, session).await,
+            Self::Schedule(Later(args)) => schedule::run(args, session).await,
+            Self::Secret(Later(args)) => secret::run(args, session).await,
             #[cfg(feature = "full")]
-            Self::Server(args) => server::run(args, session).await,
-            Self::Show(args) => show::run(args, session).await,
-            Self::Speedtest(args) => speedtest::run(args, session).await,
-            Self::Ssh(args) => ssh::run(args, session).await,
-            Self::Start(args) => start::run(args, session).await,
-            Self::Stat(args) => stat::run(args, session).await,
-            Self::State(args) => state::run(args, session).await,
-            Self::Stop(args) => stop::run(args, session).await,
-            Self::Support(args) => support::run(args, session).await,
-            Self::Templates(args) => templates::run(args, session).await,
-            Self::Tokens(args) => tokens::run(args, session).await,
-            Self::Unfavorite(args) => favorite::remove(args, session).await,
-            Self::Update(args) => update::run(args, session).await,
-            Self::Users(args) => users::run(args, session).await,
-            Self::Version(args) => version::run(&args, session),
-            Self::Vscodessh(args) => vscodessh::run(args, session).await,
-            Self::Whoami(args) => whoami::run(args, session).await,
+            Self::Server(Later(args)) => server::run(args, session).await,
+            Self::Show(Later(args)) => show::run(args, session).await,
+            Self::Speedtest(Later(args)) => speedtest::run(args, session).await,
+            Self::Ssh(Later(args)) => ssh::run(args, session).await,
+            Self::Start(Later(args)) => start::run(args, session).await,
+            Self::Stat(Later(args)) => stat::run(args, session).await,
+            Self::State(Later(args)) => state::run(args, session).await,
+            Self::Stop(Later(args)) => stop::run(args, session).await,
+            Self::Support(Later(args)) => support::run(args, session).await,
+            Self::Templates(Later(args)) => templates::run(args, session).await,
+            Self::Tokens(Later(args)) => tokens::run(args, session).await,
+            Self::Unfavorite(Later(args)) => favorite::remove(args, session).await,
+            Self::Update(Later(args)) => update::run(args, session).await,
+            Self::Users(Later(args)) => users::run(args, session).await,
+            Self::Version(Later(args)) => version::run(&args, session),
+            Self::Vscodessh(Later(args)) => vscodessh::run(args, session).await,
+            Self::Whoami(Later(args)) => whoami::run(args, session).await,
         }
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod jobs;
 mod listen;
 mod logging;
+mod metrics;
 mod secrets;
 mod settings;
 mod stop;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use control::Control;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 use uuid::Uuid;
 
 pub use admin::{Admin, serve_database};
@@ -43,6 +45,8 @@ use crate::{AppState, Apps, Health, LiveAgents, RateLimits, Tailnet};
 const REQUESTS_GRACE: Duration = Duration::from_secs(3);
 /// How long sockets may take to say goodbye.
 const SOCKETS_GRACE: Duration = Duration::from_secs(5);
+/// How long writing down the last activity may take.
+const ACTIVITY_GRACE: Duration = Duration::from_secs(5);
 
 /// Where this server keeps what is its own.
 #[derive(Debug, Clone)]
@@ -66,11 +70,13 @@ pub async fn run(
     ready: impl FnOnce(&str),
 ) -> Result<(), RunError> {
     let listeners = Listeners::open(&options).await?;
+    let metrics = metrics::Metrics::open(&options).await?;
     if options.text("access-url").is_empty() {
         options.set("access-url", listeners.url()?);
     }
     let mut control_settings = settings::control(&options)?;
     let access_url = control_settings.access_url.clone();
+    let mcp_web = settings::mcp_web(&options)?;
 
     let tailnet_settings = settings::tailnet(&options)?;
     let stun = stun::listen(&tailnet_settings.stun_listen).await?;
@@ -80,6 +86,7 @@ pub async fn run(
     control_settings.allow_byok = options.on("ai-gateway-allow-byok");
     let control = Control::new(database.store.clone(), control_settings);
     control.ai_price_defaults().await?;
+    control.mcp_web_set(mcp_web);
     let deployment_id = settings::deployment_id(&control).await?;
     let tailnet = Tailnet::new(
         control.clone(),
@@ -88,9 +95,11 @@ pub async fn run(
         Uuid::new_v4(),
     );
     let apps = Apps::new(control.clone(), tailnet.clone());
+    let mut http = settings::http(&options, deployment_id)?;
+    http.webpush_public_key = webpush(&control).await?;
     let state = AppState {
         control: control.clone(),
-        http: Arc::new(settings::http(&options, deployment_id)?),
+        http: Arc::new(http),
         limits: Arc::new(RateLimits::new(
             u32::try_from(options.int("api-rate-limit")).ok(),
             options.on("dangerous-disable-rate-limits"),
@@ -111,6 +120,14 @@ pub async fn run(
     tasks.spawn({
         let (control, loops) = (control.clone(), loops.clone());
         async move { control.agents_run(loops).await }
+    });
+    tasks.spawn({
+        let (control, loops) = (control.clone(), loops.clone());
+        async move { control.webpush_run(loops).await }
+    });
+    tasks.spawn({
+        let (control, loops) = (control.clone(), loops.clone());
+        async move { control.activity_run(loops).await }
     });
     tasks.spawn({
         let loops = loops.clone();
@@ -134,8 +151,17 @@ pub async fn run(
         gateway::Options {
             allow_byok: control.settings().allow_byok,
             enabled: options.on("ai-gateway-enabled"),
+            // As all programs that speak to AWS know it.
+            role_service: std::env::var("AWS_ENDPOINT_URL_STS")
+                .ok()
+                .and_then(|url| Url::parse(&url).ok()),
         },
     );
+    let source = metrics::Source {
+        control: control.clone(),
+        gateway: gateway.clone(),
+    };
+    metrics.serve(source, &tasks, &loops);
     crate::chats::start(
         &control,
         gateway,
@@ -150,7 +176,6 @@ pub async fn run(
     let requests = CancellationToken::new();
     let served = listeners.serve(crate::router(state), requests.clone());
     tokio::pin!(served);
-    bundles.release();
     ready(access_url.as_str());
     tokio::select! {
         () = &mut served => {}
@@ -170,7 +195,24 @@ pub async fn run(
     {
         tracing::warn!("some background work did not end in time");
     }
+    // The last of those who note activity is gone.
+    match tokio::time::timeout(ACTIVITY_GRACE, control.activity_flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last activity is not written down"),
+        Err(_) => tracing::warn!("the last activity is not written down in time"),
+    }
     database.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Begins to tell browsers; the key that they are told.
+async fn webpush(control: &Control) -> Result<String, RunError> {
+    match client::tls_config(&client::TlsFiles::default()) {
+        Ok(tls) => Ok(crate::webpush::start(control, tls).await?),
+        Err(error) => {
+            tracing::error!(%error, "browsers are not told by push");
+            Ok(String::new())
+        }
+    }
 }
