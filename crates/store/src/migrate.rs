@@ -47,6 +47,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "chat_context",
         include_str!("../migrations/0009_chat_context.sql"),
     ),
+    (
+        10,
+        "chat_replicas",
+        include_str!("../migrations/0010_chat_replicas.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

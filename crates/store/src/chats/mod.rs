@@ -10,6 +10,7 @@ mod files;
 mod json;
 mod list;
 mod messages;
+mod partials;
 mod queue;
 mod read;
 mod search;
