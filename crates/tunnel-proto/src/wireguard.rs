@@ -20,6 +20,9 @@ const HANDSHAKE_LEN: usize = 148;
 pub const KEEPALIVE: Duration = Duration::from_secs(25);
 /// How often [`Session::tick`] should be called while a session is in use.
 pub const TICK: Duration = Duration::from_secs(1);
+/// … and while nothing is sent and received: an idle process should sleep. Not longer than the
+/// session waits before it repeats a handshake.
+pub const QUIET_TICK: Duration = Duration::from_secs(5);
 
 /// Room into which [`Session::open`] decrypts. One per data path, reused for every packet.
 pub struct Scratch(Box<[u8]>);
@@ -136,22 +139,26 @@ impl Session {
         }
     }
 
-    /// Runs the timers: retransmission of handshakes, renewal of keys, keepalive.
-    pub fn tick(&mut self, out: &mut dyn Output) {
-        let mut expired = false;
+    /// Runs the timers: retransmission of handshakes, renewal of keys, keepalive. True if the session
+    /// had something to say.
+    pub fn tick(&mut self, out: &mut dyn Output) -> bool {
+        let (mut expired, mut said) = (false, false);
         let tunn = &mut self.tunn;
         out.datagram(&mut |buffer| {
-            append(buffer, HANDSHAKE_LEN, |dst| {
+            said = append(buffer, HANDSHAKE_LEN, |dst| {
                 let result = tunn.update_timers(dst);
                 expired = matches!(result, TunnResult::Err(WireGuardError::ConnectionExpired));
                 result
-            })
+            });
+            said
         });
         // The library gives up after 90 s without an answer. A peer that is to be kept alive is
         // tried again for as long as it is in the map.
         if expired && self.keepalive {
             self.initiate(out);
+            said = true;
         }
+        said
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Config {
     pub headers: HeaderMap,
     /// TLS settings for `https` relays. `None`: connecting to one is an error.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// HTTP proxies on the way to relays; by default those of the environment.
+    /// Proxies on the way to relays; by default those of the environment.
     pub proxies: Proxies,
     /// Relay regions known at the start; may be empty and come later.
     pub derp_map: DerpMap,

@@ -176,6 +176,22 @@ impl Shared {
         self.look_up.notify_one();
     }
 
+    /// The machine slept, or reaches the Internet in another way: its sockets may belong to what is
+    /// gone, so there are new ones, and then [`Shared::network_changed`].
+    pub(crate) async fn moved(self: &Arc<Self>) {
+        let tell = || self.rebound.notify_waiters();
+        if let Some(port) = self.direct.release(tell).await {
+            if self.turn(|engine, _| engine.peers.is_direct_blocked()) {
+                return;
+            }
+            self.direct.bind_again(port);
+            tracing::debug!(before = port, "the sockets are bound anew");
+            self.rebound.notify_waiters();
+            self.turn(|engine, _| engine.direct.room());
+        }
+        self.network_changed();
+    }
+
     /// Uses only relays from now on, or direct paths too.
     pub(crate) fn set_direct_blocked(self: &Arc<Self>, blocked: bool) {
         let changes = self.turn(|engine, _| {
@@ -328,7 +344,8 @@ pub(crate) async fn run_timer(shared: Arc<Shared>) {
             () = sleep => {
                 // The first timer after a sleep is the first to know.
                 if sleep_watch.has_slept() {
-                    shared.network_changed();
+                    let shared = shared.clone();
+                    tokio::spawn(async move { shared.moved().await });
                 }
                 shared.turn(Engine::handle_timeout);
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{Form, Relay, address, config, introduce, node, pair};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tunnel::{Config, Conn, DerpMap, PeerUpdate, PeerUpdateKind};
 
 const LIMIT: Duration = Duration::from_mins(2);
@@ -76,8 +76,8 @@ async fn websocket_can_be_forced() {
     within(carry(&client, &agent, 1 << 20)).await;
 }
 
-#[tokio::test]
-async fn relays_are_reached_by_tls() {
+/// Settings of a server for `localhost`, and of a client that trusts it.
+fn tls() -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -88,16 +88,22 @@ async fn relays_are_reached_by_tls() {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .unwrap();
-    let relay = Relay::start_as(Form::Tls(Arc::new(server))).await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate).unwrap();
-    let trusting = rustls::ClientConfig::builder_with_provider(provider)
+    let client = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
+
+#[tokio::test]
+async fn relays_are_reached_by_tls() {
+    let (server, trusting) = tls();
+    let relay = Relay::start_as(Form::Tls(server)).await;
     let [mut client, mut agent] = [config(&relay, false), config(&relay, true)];
-    client.tls = Some(Arc::new(trusting));
+    client.tls = Some(trusting);
     agent.tls = client.tls.clone();
     let (client, agent) = introduced(client, agent);
     within(carry(&client, &agent, 1 << 20)).await;
@@ -162,51 +168,113 @@ async fn of_several_regions_the_one_that_answers_is_home() {
     .await;
 }
 
+/// How a proxy is spoken to.
+#[derive(Clone)]
+enum Spoken {
+    Http,
+    Https(Arc<rustls::ServerConfig>),
+    Socks,
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// A proxy that leads every request for `relay.test` to `relay`, if it knows the password.
-async fn proxy(relay: std::net::SocketAddr) -> std::net::SocketAddr {
+async fn proxy(relay: std::net::SocketAddr, spoken: Spoken) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        while let Ok((mut io, _)) = listener.accept().await {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let spoken = spoken.clone();
             tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(io.read_u8().await?);
+                let mut io: Box<dyn Io> = Box::new(tcp);
+                if let Spoken::Https(config) = &spoken {
+                    let acceptor = tokio_rustls::TlsAcceptor::from(config.clone());
+                    io = Box::new(acceptor.accept(io).await?);
                 }
-                let head = String::from_utf8_lossy(&head).into_owned();
-                assert!(head.starts_with("CONNECT relay.test:"), "{head}");
-                if !head.contains("Proxy-Authorization: Basic dXNlcjpwdw==") {
-                    return io
-                        .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-                        .await;
+                let admitted = match spoken {
+                    Spoken::Socks => admit_socks(&mut io).await?,
+                    Spoken::Http | Spoken::Https(_) => admit_http(&mut io).await?,
+                };
+                if admitted {
+                    let mut onward = tokio::net::TcpStream::connect(relay).await?;
+                    tokio::io::copy_bidirectional(&mut io, &mut onward).await?;
                 }
-                io.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?;
-                let mut onward = tokio::net::TcpStream::connect(relay).await?;
-                tokio::io::copy_bidirectional(&mut io, &mut onward).await?;
-                Ok(())
+                std::io::Result::Ok(())
             });
         }
     });
-    address
+    port
+}
+
+async fn admit_http(io: &mut Box<dyn Io>) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    assert!(head.starts_with("CONNECT relay.test:"), "{head}");
+    let known = head.contains("Proxy-Authorization: Basic dXNlcjpwdw==");
+    let answer: &[u8] = if known {
+        b"HTTP/1.1 200 Connected\r\n\r\n"
+    } else {
+        b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"
+    };
+    io.write_all(answer).await?;
+    Ok(known)
+}
+
+async fn admit_socks(io: &mut Box<dyn Io>) -> std::io::Result<bool> {
+    let mut greeting = [0; 4];
+    io.read_exact(&mut greeting).await?;
+    assert_eq!(greeting, [5, 2, 0, 2]);
+    io.write_all(&[5, 2]).await?;
+    let mut name = [0; 6];
+    io.read_exact(&mut name).await?;
+    assert_eq!(&name, b"\x01\x04user");
+    let mut password = vec![0; io.read_u8().await?.into()];
+    io.read_exact(&mut password).await?;
+    let known = password == b"pw";
+    io.write_all(&[1, u8::from(!known)]).await?;
+    if known {
+        let mut request = [0; 17];
+        io.read_exact(&mut request).await?;
+        assert_eq!(&request[..15], b"\x05\x01\x00\x03\x0arelay.test");
+        io.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    }
+    Ok(known)
 }
 
 #[tokio::test]
 async fn relays_are_reached_through_a_proxy() {
-    let relay = Relay::start().await;
-    let proxy = proxy(relay.address).await;
-    let through = |mut config: Config, password: &str| {
-        for region in config.derp_map.regions.values_mut() {
-            region.nodes[0].host_name = "relay.test".into();
-        }
-        config.proxies = tunnel::Proxies::all(&format!("http://user:{password}@{proxy}"));
-        config
-    };
-    let (client, agent) = introduced(
-        through(config(&relay, false), "pw"),
-        through(config(&relay, true), "pw"),
-    );
-    within(carry(&client, &agent, 1 << 20)).await;
-    let refused = Conn::new(through(config(&relay, false), "wrong"));
-    let waited = tokio::time::timeout(Duration::from_millis(300), refused.home_connected());
-    assert!(waited.await.is_err(), "the proxy asks for a password");
+    let (server, trusting) = tls();
+    for spoken in [Spoken::Http, Spoken::Https(server), Spoken::Socks] {
+        let scheme = match &spoken {
+            Spoken::Http => "http",
+            Spoken::Https(_) => "https",
+            Spoken::Socks => "socks5",
+        };
+        let relay = Relay::start().await;
+        let port = proxy(relay.address, spoken).await;
+        let through = |mut config: Config, password: &str| {
+            for region in config.derp_map.regions.values_mut() {
+                region.nodes[0].host_name = "relay.test".into();
+            }
+            let url = format!("{scheme}://user:{password}@localhost:{port}");
+            config.proxies = tunnel::Proxies::all(&url);
+            config.tls = Some(trusting.clone());
+            config
+        };
+        let (client, agent) = introduced(
+            through(config(&relay, false), "pw"),
+            through(config(&relay, true), "pw"),
+        );
+        within(carry(&client, &agent, 1 << 20)).await;
+        let refused = Conn::new(through(config(&relay, false), "wrong"));
+        let waited = tokio::time::timeout(Duration::from_millis(300), refused.home_connected());
+        assert!(
+            waited.await.is_err(),
+            "the {scheme} proxy asks for a password"
+        );
+    }
 }

@@ -9,6 +9,7 @@ pub mod portmap;
 mod report;
 #[cfg(test)]
 mod tests;
+pub mod upnp;
 
 pub use lookup::{Answer, Lookup, StunServer};
 pub use report::Report;

@@ -111,7 +111,7 @@ pub fn parse(datagram: &[u8], port: u16, nonce: Nonce) -> Option<Answer> {
 }
 
 /// A gateway behind another one names an address that nobody outside reaches: no help.
-fn usable(ip: Ipv4Addr) -> bool {
+pub(super) fn usable(ip: Ipv4Addr) -> bool {
     !ip.is_private() && !ip.is_unspecified() && !ip.is_loopback() && !ip.is_link_local()
 }
 

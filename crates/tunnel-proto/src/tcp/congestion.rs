@@ -34,7 +34,7 @@ const MIN_QUEUE: Duration = Duration::from_millis(1);
 const MAX_QUEUE: Duration = Duration::from_millis(16);
 /// More than this many times what the path holds only makes a queue, in which keys wait too. Enough
 /// that the path stays full when a loss shrinks the window.
-const MAX_FILL: f64 = 1.75;
+const MAX_FILL: f64 = 2.0;
 /// The same in slow start, which must be able to double.
 const MAX_FILL_SLOW_START: f64 = 2.25;
 /// Whatever the path holds, so many packets may be on the way: half a mebibyte. On short paths more

@@ -11,11 +11,12 @@ mod servers;
 mod sleep;
 mod socket;
 mod tasks;
+mod upnp;
 mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
@@ -26,6 +27,9 @@ pub(crate) use socket::{Family, Sent, Socket};
 pub(crate) use tasks::{netcheck, run, run_writer};
 
 use crate::engine::Engine;
+
+/// A writer that waits for room may keep an old socket; it is waited for so long.
+const RELEASE: Duration = Duration::from_millis(100);
 
 /// The sockets of this end, as long as it has any.
 pub(crate) struct Direct {
@@ -56,6 +60,32 @@ impl Direct {
             Err(error) => {
                 tracing::warn!(%error, "no UDP socket: peers are reached through relays only");
             }
+        }
+    }
+
+    /// Closes the sockets and waits a moment until whoever reads them has let go, so that their port
+    /// is free again. Gives the port; readers must have been told to let go.
+    pub(crate) async fn release(&self, tell: impl FnOnce()) -> Option<u16> {
+        let old = self.socket.write().take()?;
+        let port = old.port(Family::V4).or_else(|| old.port(Family::V6));
+        let gone = Arc::downgrade(&old);
+        drop(old);
+        tell();
+        let begun = Instant::now();
+        while gone.strong_count() > 0 && begun.elapsed() < RELEASE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        port
+    }
+
+    /// Binds sockets anew at `port`, so that what peers and routers know stays right; at any port
+    /// if that one is taken.
+    pub(crate) fn bind_again(&self, port: u16) {
+        match Socket::bind(port) {
+            Ok(socket) if socket.port(Family::V4) == Some(port) => {
+                *self.socket.write() = Some(Arc::new(socket));
+            }
+            _ => self.bind(),
         }
     }
 
@@ -103,5 +133,32 @@ impl Direct {
             }
         }
         engine.resume_direct()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn new_sockets_keep_the_port_unless_somebody_holds_it() {
+        let direct = Direct::new(false, 0);
+        let old = direct.socket().unwrap();
+        let told = std::cell::Cell::new(None);
+        let port = direct
+            .release(|| told.set(Some(direct.socket().is_none())))
+            .await
+            .unwrap();
+        assert_eq!(told.get(), Some(true), "readers find no socket when told");
+        // `old` is still held, as by a writer that waits.
+        direct.bind_again(port);
+        let other = direct.socket().unwrap().port(Family::V4).unwrap();
+        assert_ne!(other, port);
+        drop(old);
+        assert_eq!(direct.release(|| ()).await, Some(other));
+        direct.bind_again(port);
+        assert_eq!(direct.socket().unwrap().port(Family::V4), Some(port));
+        direct.unbind();
+        assert_eq!(direct.release(|| ()).await, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps a port of the router open for our socket, if it lets itself be asked (PCP, NAT-PMP).
+//! Keeps a port of the router open for our socket, if it lets itself be asked (PCP, NAT-PMP, UPnP).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tunnel_proto::netcheck::portmap::{self, Answer, Nonce};
 
-use super::Family;
+use super::{Family, upnp};
 use crate::shared::Shared;
 
 /// A router answers in this time, or not at all: it is the next machine.
@@ -25,8 +25,15 @@ struct Mapping {
     gateway: SocketAddr,
     ours: Ipv4Addr,
     port: u16,
-    /// By PCP with this nonce; otherwise by NAT-PMP.
-    nonce: Option<Nonce>,
+    by: By,
+}
+
+/// The protocol that mapped it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Pcp(Nonce),
+    NatPmp,
+    Upnp,
 }
 
 /// Gives the port back when the tunnel ends.
@@ -52,9 +59,7 @@ pub(super) async fn run(shared: &Arc<Shared>) {
             .socket()
             .and_then(|socket| socket.port(Family::V4));
         let found = match (port, gateway()) {
-            (Some(port), Some((gateway, ours))) => {
-                ask(SocketAddr::from((gateway, portmap::PORT)), ours, port).await
-            }
+            (Some(port), Some((gateway, ours))) => ask_all(gateway, ours, port).await,
             _ => None,
         };
         held.0 = found;
@@ -72,6 +77,23 @@ pub(super) async fn run(shared: &Arc<Shared>) {
     }
 }
 
+/// Asks by the cheap protocols first.
+async fn ask_all(gateway: Ipv4Addr, ours: Ipv4Addr, port: u16) -> Option<Mapping> {
+    let address = SocketAddr::from((gateway, portmap::PORT));
+    if let Some(mapping) = ask(address, ours, port).await {
+        return Some(mapping);
+    }
+    let outside = upnp::map(gateway, upnp::SEARCH, ours, port, portmap::LIFETIME).await?;
+    Some(Mapping {
+        outside,
+        lifetime: portmap::LIFETIME,
+        gateway: address,
+        ours,
+        port,
+        by: By::Upnp,
+    })
+}
+
 async fn ask(gateway: SocketAddr, ours: Ipv4Addr, port: u16) -> Option<Mapping> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.ok()?;
     socket.connect(gateway).await.ok()?;
@@ -83,13 +105,13 @@ async fn ask(gateway: SocketAddr, ours: Ipv4Addr, port: u16) -> Option<Mapping> 
     socket.send(&portmap::pmp_external()).await.ok()?;
     let mut older_asked = false;
     let (mut external, mut outside_port) = (None, None);
-    let mapping = |outside, lifetime, nonce| Mapping {
+    let mapping = |outside, lifetime, by| Mapping {
         outside,
         lifetime,
         gateway,
         ours,
         port,
-        nonce,
+        by,
     };
     let mut buffer = [0; 128];
     loop {
@@ -98,7 +120,7 @@ async fn ask(gateway: SocketAddr, ours: Ipv4Addr, port: u16) -> Option<Mapping> 
         match tokio::time::timeout(left, socket.recv(&mut buffer)).await {
             Ok(Ok(len)) => match portmap::parse(&buffer[..len], port, nonce) {
                 Some(Answer::Mapped(outside, lifetime)) => {
-                    return Some(mapping(outside, lifetime, Some(nonce)));
+                    return Some(mapping(outside, lifetime, By::Pcp(nonce)));
                 }
                 Some(Answer::External(ip)) => external = Some(ip),
                 Some(Answer::Port(port, lifetime)) => outside_port = Some((port, lifetime)),
@@ -115,7 +137,7 @@ async fn ask(gateway: SocketAddr, ours: Ipv4Addr, port: u16) -> Option<Mapping> 
             }
         }
         if let (Some(ip), Some((port, lifetime))) = (external, outside_port) {
-            return Some(mapping(SocketAddrV4::new(ip, port), lifetime, None));
+            return Some(mapping(SocketAddrV4::new(ip, port), lifetime, By::NatPmp));
         }
     }
 }
@@ -126,12 +148,14 @@ fn give_back(mapping: &Mapping) {
         return;
     };
     let zero = Duration::ZERO;
-    let _ = match mapping.nonce {
-        Some(nonce) => {
+    let _ = match mapping.by {
+        By::Pcp(nonce) => {
             let packet = portmap::pcp_map(mapping.ours, mapping.port, zero, nonce);
             socket.send_to(&packet, mapping.gateway)
         }
-        None => socket.send_to(&portmap::pmp_map(mapping.port, zero), mapping.gateway),
+        By::NatPmp => socket.send_to(&portmap::pmp_map(mapping.port, zero), mapping.gateway),
+        // That would take a conversation; it ends by itself soon.
+        By::Upnp => return,
     };
 }
 
@@ -207,11 +231,11 @@ mod tests {
         let newer = ask(router(true).await, Ipv4Addr::LOCALHOST, 41641).await;
         let newer = newer.unwrap();
         assert_eq!(newer.outside, "203.0.113.5:41641".parse().unwrap());
-        assert!(newer.nonce.is_some());
+        assert!(matches!(newer.by, By::Pcp(_)));
         let older = ask(router(false).await, Ipv4Addr::LOCALHOST, 41641).await;
         let older = older.unwrap();
         assert_eq!(older.outside, "203.0.113.5:4096".parse().unwrap());
-        assert!(older.nonce.is_none());
+        assert_eq!(older.by, By::NatPmp);
     }
 
     #[tokio::test]

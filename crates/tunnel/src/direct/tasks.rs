@@ -14,6 +14,9 @@ use crate::shared::Shared;
 const SERVERS_FRESH: Duration = Duration::from_mins(5);
 /// Longer than any round of questions to STUN servers.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
+/// While connections are open, our addresses are asked for again before they are stale: a router
+/// forgets its translation after 30 s of silence, and what is published should be right.
+const REFRESH: Duration = ENDPOINTS_FRESH;
 /// After an error of a socket, it is read again only after so long.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,7 +54,8 @@ async fn receive(shared: &Arc<Shared>, family: Family) {
     }
 }
 
-/// Looks up our addresses at the start, with every new map, and whenever a peer is to be called.
+/// Looks up our addresses at the start, with every new map, whenever a peer is to be called, and
+/// again and again while connections are open.
 async fn look_up(shared: &Arc<Shared>) {
     let mut maps = shared.derp_map.subscribe();
     let mut servers: Option<(Instant, Vec<StunServer>)> = None;
@@ -85,14 +89,28 @@ async fn look_up(shared: &Arc<Shared>) {
             };
             shared.set_endpoints(joined(&local, &outside), fresh);
         }
+        let known = servers.as_ref().is_some_and(|(_, list)| !list.is_empty());
         tokio::select! {
             () = shared.look_up.notified() => {}
+            () = until_stale(shared), if known => {}
             changed = maps.changed() => {
                 if changed.is_err() {
                     return;
                 }
                 servers = None;
             }
+        }
+    }
+}
+
+/// Waits until our addresses are old and somebody may need them.
+async fn until_stale(shared: &Arc<Shared>) {
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        if shared.direct.socket().is_some()
+            && shared.turn(|engine, _| engine.flows.count_open()) > 0
+        {
+            return;
         }
     }
 }

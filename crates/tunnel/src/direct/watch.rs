@@ -75,8 +75,13 @@ pub(super) async fn run(shared: &Arc<Shared>) {
         let now = Snapshot::take();
         if now != known {
             tracing::debug!(?now, "the network of this machine changed");
+            let elsewhere = now.sources != known.sources;
             known = now;
-            shared.network_changed();
+            if elsewhere {
+                shared.moved().await;
+            } else {
+                shared.network_changed();
+            }
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Engine {
     pub(crate) armed: Option<Instant>,
     pub(crate) closed: bool,
     tick_at: Option<Instant>,
+    /// Packets sent and received until the last tick.
+    moved_at_tick: u64,
     peers_at: Option<Instant>,
     flow_timers: BinaryHeap<timers::FlowTimer>,
     dirty: VecDeque<FlowId>,
@@ -123,6 +125,7 @@ impl Engine {
             armed: None,
             closed: false,
             tick_at: None,
+            moved_at_tick: 0,
             peers_at: None,
             flow_timers: BinaryHeap::new(),
             dirty: VecDeque::new(),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Instant;
 
 use tunnel_proto::peers::PeerIndex;
-use tunnel_proto::wireguard::TICK;
+use tunnel_proto::wireguard::{QUIET_TICK, TICK};
 
 use super::{Engine, FlowId};
 
@@ -55,8 +55,8 @@ impl Engine {
         self.send_discovery(now);
         self.resume_switched();
         if self.tick_at.is_some_and(|at| at <= now) {
-            self.tick_at = Some(now + TICK);
-            self.tick_sessions();
+            let busy = self.tick_sessions();
+            self.tick_at = Some(now + if busy { TICK } else { QUIET_TICK });
             self.tick_peers(now);
         } else if self.peers_at.is_some_and(|at| at <= now) {
             self.tick_peers(now);
@@ -70,11 +70,16 @@ impl Engine {
         self.peers_changed(now);
     }
 
-    fn tick_sessions(&mut self) {
+    /// True if something happens in any of them.
+    fn tick_sessions(&mut self) -> bool {
+        let moved = self.traffic.tx_packets + self.traffic.rx_packets;
+        let mut busy = std::mem::replace(&mut self.moved_at_tick, moved) != moved;
         let active = self.peers.iter().filter(|(_, peer)| peer.is_active());
         let active: Vec<PeerIndex> = active.map(|(index, _)| index).collect();
         for index in active {
-            self.with_session(index, |session, out| session.tick(out));
+            let said = self.with_session(index, |session, out| session.tick(out));
+            busy |= said.unwrap_or(false);
         }
+        busy
     }
 }

@@ -2,9 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -14,7 +12,7 @@ use tunnel_proto::derp_map::{DerpNode, Region};
 use tunnel_proto::key::NodePublic;
 
 use super::websocket::WebSocketIo;
-use super::{DIAL_TIMEOUT, Relays, http, proxy};
+use super::{DIAL_TIMEOUT, Relays, http, proxy, tls};
 
 /// Largest WebSocket message from a relay: generous for one frame.
 const MAX_MESSAGE: usize = 2 * derp::MAX_FRAME_LEN;
@@ -53,25 +51,42 @@ async fn connect_node(relays: &Relays, region: u16, node: &DerpNode) -> io::Resu
         let socket = websocket(relays, node).await?;
         return greet_boxed(relays, Box::new(socket), Vec::new()).await;
     }
-    let extra = "Upgrade: DERP\r\nConnection: Upgrade\r\n";
-    let tcp = dial_tcp(relays, node).await?;
-    if node.force_http {
-        // A plain socket splits into halves that do not share a lock.
-        let mut tcp = tcp;
-        let head = http::get(&mut tcp, node, "/derp", extra, &relays.headers).await?;
-        check_upgrade(relays, region, head.status)?;
-        let received = greet(relays, &mut tcp, head.rest).await?;
-        let (reader, writer) = tcp.into_split();
-        return Ok(Connection {
-            reader: Box::new(reader),
-            writer: Box::new(writer),
-            received,
-        });
+    match dial(relays, node).await? {
+        Way::Direct(mut tcp) if node.force_http => {
+            // A plain socket splits into halves that do not share a lock.
+            let rest = upgrade(relays, region, node, &mut tcp).await?;
+            let received = greet(relays, &mut tcp, rest).await?;
+            let (reader, writer) = tcp.into_split();
+            Ok(Connection {
+                reader: Box::new(reader),
+                writer: Box::new(writer),
+                received,
+            })
+        }
+        Way::Direct(tcp) => {
+            let mut tls = tls::wrap(relays, certified(node), tcp).await?;
+            let rest = upgrade(relays, region, node, &mut tls).await?;
+            greet_boxed(relays, Box::new(tls), rest).await
+        }
+        Way::Proxied(io) => {
+            let mut io = secured(relays, node, io).await?;
+            let rest = upgrade(relays, region, node, &mut io).await?;
+            greet_boxed(relays, io, rest).await
+        }
     }
-    let mut tls = wrap_tls(relays, node, tcp).await?;
-    let head = http::get(&mut tls, node, "/derp", extra, &relays.headers).await?;
+}
+
+/// Asks for the relay protocol; gives the bytes that came after the answer.
+async fn upgrade(
+    relays: &Relays,
+    region: u16,
+    node: &DerpNode,
+    io: &mut impl Io,
+) -> io::Result<Vec<u8>> {
+    let extra = "Upgrade: DERP\r\nConnection: Upgrade\r\n";
+    let head = http::get(io, node, "/derp", extra, &relays.headers).await?;
     check_upgrade(relays, region, head.status)?;
-    greet_boxed(relays, Box::new(tls), head.rest).await
+    Ok(head.rest)
 }
 
 fn check_upgrade(relays: &Relays, region: u16, status: u16) -> io::Result<()> {
@@ -88,16 +103,39 @@ fn check_upgrade(relays: &Relays, region: u16, status: u16) -> io::Result<()> {
 
 /// A TCP or TLS stream to a relay, for requests other than the relay protocol too.
 pub(super) async fn stream(relays: &Relays, node: &DerpNode) -> io::Result<Box<dyn Io>> {
-    let tcp = dial_tcp(relays, node).await?;
-    if node.force_http {
-        return Ok(Box::new(tcp));
-    }
-    Ok(Box::new(wrap_tls(relays, node, tcp).await?))
+    let io: Box<dyn Io> = match dial(relays, node).await? {
+        Way::Direct(tcp) => Box::new(tcp),
+        Way::Proxied(io) => io,
+    };
+    secured(relays, node, io).await
 }
 
-async fn dial_tcp(relays: &Relays, node: &DerpNode) -> io::Result<TcpStream> {
+/// TLS over `io`, where the relay speaks it.
+async fn secured(relays: &Relays, node: &DerpNode, io: Box<dyn Io>) -> io::Result<Box<dyn Io>> {
+    if node.force_http {
+        return Ok(io);
+    }
+    Ok(Box::new(tls::wrap(relays, certified(node), io).await?))
+}
+
+/// The name that a relay's certificate must have.
+fn certified(node: &DerpNode) -> &str {
+    if node.cert_name.is_empty() {
+        &node.host_name
+    } else {
+        &node.cert_name
+    }
+}
+
+/// How a relay's port was reached.
+enum Way {
+    Direct(TcpStream),
+    Proxied(Box<dyn Io>),
+}
+
+async fn dial(relays: &Relays, node: &DerpNode) -> io::Result<Way> {
     if let Some(proxy) = relays.proxies.of(node) {
-        return proxy::connect(&proxy, node).await;
+        return Ok(Way::Proxied(proxy::connect(relays, &proxy, node).await?));
     }
     let port = http::port(node);
     let fixed = [&node.ipv4, &node.ipv6];
@@ -113,32 +151,7 @@ async fn dial_tcp(relays: &Relays, node: &DerpNode) -> io::Result<TcpStream> {
     }
     let tcp = TcpStream::connect(addresses.as_slice()).await?;
     tcp.set_nodelay(true)?;
-    Ok(tcp)
-}
-
-async fn wrap_tls(
-    relays: &Relays,
-    node: &DerpNode,
-    tcp: TcpStream,
-) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let Some(config) = &relays.tls else {
-        let text = "the relay needs TLS, and no TLS settings were given";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    };
-    let name = if node.cert_name.is_empty() {
-        &node.host_name
-    } else {
-        &node.cert_name
-    };
-    let name = ServerName::try_from(name.clone()).map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the relay's host name is not a DNS name",
-        )
-    })?;
-    tokio_rustls::TlsConnector::from(Arc::clone(config))
-        .connect(name, tcp)
-        .await
+    Ok(Way::Direct(tcp))
 }
 
 async fn websocket(relays: &Relays, node: &DerpNode) -> io::Result<impl Io + 'static> {

@@ -7,6 +7,8 @@ mod http;
 mod latency;
 mod link;
 mod proxy;
+mod socks;
+mod tls;
 mod websocket;
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! HTTP proxies on the way to relays, as the environment names them.
+//! Proxies on the way to relays, as the environment names them: by HTTP, HTTPS or SOCKS5.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tunnel_proto::derp_map::DerpNode;
 
-use super::http;
+use super::dial::Io;
+use super::{Relays, http, socks, tls};
 
 /// Which proxies to use.
 #[derive(Clone)]
@@ -52,20 +53,55 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// A connection through `proxy` to `node`.
-pub(super) async fn connect(proxy: &Intercept, node: &DerpNode) -> io::Result<TcpStream> {
-    let unsupported = |text: String| io::Error::new(io::ErrorKind::Unsupported, text);
+/// A connection through `proxy` to `node`. Names are looked up by the proxy.
+pub(super) async fn connect(
+    relays: &Relays,
+    proxy: &Intercept,
+    node: &DerpNode,
+) -> io::Result<Box<dyn Io>> {
     let uri = proxy.uri();
-    if uri.scheme_str() != Some("http") {
-        let scheme = uri.scheme_str().unwrap_or("no scheme");
-        return Err(unsupported(format!(
-            "the proxy for relays is reached by {scheme}, and only http:// proxies are supported: \
-             set HTTPS_PROXY to one, or NO_PROXY for the relay's host"
-        )));
-    }
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let mut tcp = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let port = match (uri.port_u16(), scheme) {
+        (Some(port), _) => port,
+        (None, "http") => 80,
+        (None, "https") => 443,
+        (None, _) => 1080,
+    };
+    if !matches!(scheme, "http" | "https" | "socks5" | "socks5h") {
+        let text = format!(
+            "the proxy for relays is given as {scheme}://, and only http, https and socks5 are \
+             spoken: set HTTPS_PROXY to one of these, or NO_PROXY for the relay's host"
+        );
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    let mut tcp = TcpStream::connect((host, port)).await?;
     tcp.set_nodelay(true)?;
+    match scheme {
+        "http" => {
+            tunnel(&mut tcp, proxy, host, node).await?;
+            Ok(Box::new(tcp))
+        }
+        "https" => {
+            let mut tls = tls::wrap(relays, host, tcp).await?;
+            tunnel(&mut tls, proxy, host, node).await?;
+            Ok(Box::new(tls))
+        }
+        _ => {
+            let (target, port) = (node.host_name.as_str(), http::port(node));
+            socks::connect(&mut tcp, proxy.raw_auth(), target, port).await?;
+            Ok(Box::new(tcp))
+        }
+    }
+}
+
+/// Asks an HTTP proxy for a way to `node`.
+async fn tunnel(
+    io: &mut impl Io,
+    proxy: &Intercept,
+    host: &str,
+    node: &DerpNode,
+) -> io::Result<()> {
     let target = http::host_and_port(node);
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     if let Some(auth) = proxy.basic_auth() {
@@ -74,8 +110,9 @@ pub(super) async fn connect(proxy: &Intercept, node: &DerpNode) -> io::Result<Tc
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    tcp.write_all(&request).await?;
-    let head = http::read_head(&mut tcp).await?;
+    io.write_all(&request).await?;
+    io.flush().await?;
+    let head = http::read_head(io).await?;
     if head.status != 200 || !head.rest.is_empty() {
         let text = format!(
             "the proxy {host} answered HTTP {} to CONNECT {target}",
@@ -83,7 +120,7 @@ pub(super) async fn connect(proxy: &Intercept, node: &DerpNode) -> io::Result<Tc
         );
         return Err(io::Error::other(text));
     }
-    Ok(tcp)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub async fn all(topology: &Topology) {
     network_report(topology, &internet).await;
     small_mtu(topology, &internet).await;
     path_that_dies(topology, &internet).await;
+    black_hole(topology, &internet).await;
     roaming(topology, &internet).await;
 }
 
@@ -134,6 +135,24 @@ async fn path_that_dies(topology: &Topology, internet: &Internet) {
     pair.until_direct().await;
     pair.echo(&mut stream, BYTES).await;
     println!("UDP comes back: direct, the stream lives");
+}
+
+/// In the middle of a stream the direct path stops to carry whole packets, while small ones pass.
+async fn black_hole(topology: &Topology, internet: &Internet) {
+    topology.set(Nat::PortRestricted, Nat::PortRestricted);
+    let router = &topology.sites[1].router;
+    let (client, agent) = (&topology.sites[0].hosts[0], &topology.sites[1].hosts[0]);
+    let pair = internet.pair(client, agent).await;
+    let mut stream = pair.stream().await;
+    pair.until_direct().await;
+    pair.echo(&mut stream, BYTES).await;
+    router.ip("link set lan mtu 1300");
+    pair.echo(&mut stream, BYTES).await;
+    pair.until_relayed().await;
+    pair.echo(&mut stream, BYTES).await;
+    router.ip("link set lan mtu 1500");
+    pair.until_direct().await;
+    println!("MTU shrinks to 1300: relayed until it grows again, the stream lives");
 }
 
 /// The client gets another address, as when a laptop moves between networks.
