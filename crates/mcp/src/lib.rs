@@ -12,6 +12,7 @@
 
 pub mod channel;
 mod error;
+mod event_stream;
 mod events;
 pub mod guard;
 mod http;
@@ -24,6 +25,7 @@ mod sse;
 
 pub use channel::{Channel, open};
 pub use error::Error;
+pub use event_stream::EventStream;
 pub use guard::Guard;
 pub use protocol::{Called, Tool};
 pub use remote::{Remote, Target, Transport};

@@ -29,6 +29,8 @@ pub struct Tool {
     pub schema: Map<String, Value>,
     /// The server says that calling it changes nothing.
     pub read_only: bool,
+    /// The server says that calling it may destroy something.
+    pub destructive: bool,
 }
 
 /// The parameters of the first request.
@@ -117,12 +119,16 @@ fn tool(value: &Value) -> Option<Tool> {
     }
     schema.insert("type".into(), "object".into());
     schema.entry("properties").or_insert_with(|| json!({}));
-    let hint = value.pointer("/annotations/readOnlyHint");
+    let hint = |name: &str| {
+        let hint = value.get("annotations").and_then(|all| all.get(name));
+        hint.and_then(Value::as_bool).unwrap_or(false)
+    };
     Some(Tool {
         name: name.to_owned(),
         description: text("description").to_owned(),
         schema,
-        read_only: hint.and_then(Value::as_bool).unwrap_or(false),
+        read_only: hint("readOnlyHint"),
+        destructive: hint("destructiveHint"),
     })
 }
 

@@ -1,11 +1,9 @@
 //! The server's half of the conversation: what is answered to each message, and a server on a pair
 //! of pipes, one message on each line.
 
-use std::sync::Arc;
-
 use api_types::McpToolContent;
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
@@ -19,8 +17,8 @@ const MAX_MESSAGE: u64 = 16 << 20;
 /// Calls under way at once; more wait.
 const MAX_CALLS: usize = 64;
 
-/// Offers tools.
-pub trait Service: Send + Sync {
+/// Offers tools. All is asked from one task.
+pub trait Service {
     /// What its user should know beforehand; may be empty.
     fn instructions(&self) -> String;
 
@@ -32,7 +30,7 @@ pub trait Service: Send + Sync {
         &'a self,
         name: &'a str,
         arguments: Map<String, Value>,
-    ) -> Option<BoxFuture<'a, Called>>;
+    ) -> Option<LocalBoxFuture<'a, Called>>;
 }
 
 /// An answer of one text.
@@ -103,7 +101,12 @@ fn listed(tool: &Tool) -> Value {
         "name": tool.name,
         "description": tool.description,
         "inputSchema": tool.schema,
-        "annotations": { "readOnlyHint": tool.read_only },
+        "annotations": {
+            "readOnlyHint": tool.read_only,
+            "destructiveHint": tool.destructive,
+            "idempotentHint": tool.read_only,
+            "openWorldHint": false,
+        },
     })
 }
 
@@ -123,7 +126,7 @@ fn shown(called: &Called) -> Value {
 /// # Errors
 /// When the pipes break, or a message is too long.
 pub async fn serve(
-    service: Arc<dyn Service>,
+    service: &dyn Service,
     input: impl tokio::io::AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> std::io::Result<()> {
@@ -140,8 +143,7 @@ pub async fn serve(
                 }
                 match serde_json::from_slice::<Value>(&line) {
                     Ok(message) => {
-                        let service = service.clone();
-                        calls.push(async move { answer(&*service, message).await });
+                        calls.push(answer(service, message));
                     }
                     Err(error) if !line.trim_ascii().is_empty() => {
                         let refusal = failed(&Value::Null, -32700, &error.to_string());

@@ -52,6 +52,16 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "chat_replicas",
         include_str!("../migrations/0010_chat_replicas.sql"),
     ),
+    (
+        11,
+        "chat_governance",
+        include_str!("../migrations/0011_chat_governance.sql"),
+    ),
+    (
+        12,
+        "mcp_servers",
+        include_str!("../migrations/0012_mcp_servers.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -181,6 +181,7 @@ impl Conn {
         for table in [
             "api_keys",
             "user_links",
+            "mcp_server_user_tokens",
             "organization_members",
             "user_configs",
             "git_ssh_keys",

@@ -1,0 +1,6 @@
+//! The client beside servers of the test: good ones, and such as one meets.
+
+mod oauth;
+mod remote;
+mod serve;
+mod world;
