@@ -42,6 +42,14 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
+/// The TLS settings of who connects to others by the system's roots.
+///
+/// # Errors
+/// When the TLS library refuses its own defaults.
+pub fn system_tls() -> Result<ClientConfig, TlsError> {
+    config(&TlsFiles::default())
+}
+
 /// The TLS settings that `files` describe.
 pub(crate) fn config(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

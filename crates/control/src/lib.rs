@@ -5,6 +5,7 @@
 //! SQL (that is `store`'s). [`Control`] holds the services that the rules need.
 
 mod access_lists;
+mod activity;
 pub mod agents;
 mod ai;
 mod api_keys;
@@ -23,6 +24,7 @@ pub mod groups;
 pub mod init_scripts;
 pub mod jobs;
 mod lifecycle;
+pub mod mcp;
 mod members;
 mod names;
 mod organization_changes;
@@ -37,14 +39,19 @@ mod sign_in;
 mod templates;
 mod user_skills;
 pub mod users;
+mod webpush;
 mod workspaces;
 
-pub use chats::{ChatFileData, ChatListQuery, ChatSetting, MAX_CHAT_FILE};
+pub use chats::{
+    AutoArchived, ChatFileData, ChatListQuery, ChatSetting, ChatTemplate, GitBranch, GitHostError,
+    GitHosts, MAX_CHAT_FILE,
+};
 pub use crypto_keys::CryptoKey;
 pub use error::{Error, Kind, NOT_FOUND};
 pub use files::{MAX_UPLOAD, TAR, ZIP};
 pub use settings::Settings;
 pub use templates::DryRun;
+pub use webpush::{Push, PushError};
 pub use workspaces::Owner;
 
 use std::sync::Arc;
@@ -61,6 +68,7 @@ pub struct Control {
 }
 
 struct Inner {
+    activity: activity::Activity,
     chats: chats::Chats,
     store: Store,
     settings: Settings,
@@ -68,6 +76,8 @@ struct Inner {
     uses: sessions::Uses,
     visits: apps::RecentVisits,
     forms: templates::forms::Forms,
+    mcp: Arc<mcp::Mcp>,
+    push: std::sync::OnceLock<Arc<dyn Push>>,
 }
 
 impl Control {
@@ -75,6 +85,7 @@ impl Control {
     pub fn new(store: Store, settings: Settings) -> Self {
         Control {
             inner: Arc::new(Inner {
+                activity: activity::Activity::default(),
                 chats: chats::Chats::new(&store),
                 store,
                 settings,
@@ -82,8 +93,14 @@ impl Control {
                 uses: sessions::Uses::default(),
                 visits: apps::RecentVisits::default(),
                 forms: templates::forms::Forms::default(),
+                mcp: Arc::default(),
+                push: std::sync::OnceLock::new(),
             }),
         }
+    }
+
+    pub(crate) fn activity(&self) -> &activity::Activity {
+        &self.inner.activity
     }
 
     pub(crate) fn visits(&self) -> &apps::RecentVisits {
@@ -97,6 +114,10 @@ impl Control {
 
     pub(crate) fn chats(&self) -> &chats::Chats {
         &self.inner.chats
+    }
+
+    pub(crate) fn push_slot(&self) -> &std::sync::OnceLock<Arc<dyn Push>> {
+        &self.inner.push
     }
 
     pub(crate) fn forms(&self) -> &templates::forms::Forms {

@@ -11,6 +11,8 @@ const HOUR: Duration = Duration::from_hours(1);
 pub struct Settings {
     /// Where users and agents reach the server, without a trailing slash in its path.
     pub access_url: Url,
+    /// Where other replicas reach this one; empty if they do not.
+    pub replica_url: String,
     /// Wildcard host of apps (`*.apps.example.com`); empty if there is none.
     pub wildcard_access_url: String,
     /// Apps under a path keep their sharing level, though they share the dashboard's origin.
@@ -65,10 +67,14 @@ pub struct Settings {
     pub audit_logs_retention: Duration,
     /// How long records of model calls are kept; zero keeps them.
     pub ai_gateway_retention: Duration,
+    /// Debug logs are kept of all chats, whatever their owners say.
+    pub chat_debug_logging: bool,
     /// The keys that seal secrets in the database.
     pub seal: store::seal::Seal,
     /// Users may use keys of their own for model providers.
     pub allow_byok: bool,
+    /// Chats have no tools that their client runs.
+    pub disable_chat_caller_supplied_tools: bool,
 }
 
 impl Settings {
@@ -76,6 +82,7 @@ impl Settings {
     pub fn new(access_url: Url) -> Self {
         Settings {
             access_url,
+            replica_url: String::new(),
             wildcard_access_url: String::new(),
             allow_path_app_sharing: false,
             allow_path_app_site_owner_access: false,
@@ -103,8 +110,10 @@ impl Settings {
             api_keys_retention: 168 * HOUR,
             audit_logs_retention: Duration::ZERO,
             ai_gateway_retention: 60 * 24 * HOUR,
+            chat_debug_logging: false,
             seal: store::seal::Seal::default(),
             allow_byok: true,
+            disable_chat_caller_supplied_tools: false,
         }
     }
 }

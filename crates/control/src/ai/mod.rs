@@ -10,3 +10,5 @@ mod prices;
 mod provider_settings;
 mod providers;
 mod user_keys;
+
+pub(crate) use model_acls::{available_for, readers_of};

@@ -3,7 +3,7 @@
 use api_types::{
     AclAvailable, ChatModelAcl, ChatModelGroup, ChatModelRole, ChatModelUser, UpdateChatModelAcl,
 };
-use authz::{Action, Subject, System};
+use authz::{AccessList, Action, Subject, System};
 use store::ai::ModelRow;
 use store::{AuditAction, AuditEntry, Conn, OrganizationRef};
 use uuid::Uuid;
@@ -57,26 +57,7 @@ impl Control {
     ) -> Result<ChatModelAcl> {
         let conn = self.store().conn().await?;
         let row = shared(&conn, who, organization, id).await?;
-        let (users, found) = named_in(&conn, &row.user_acl, &row.group_acl).await?;
-        Ok(ChatModelAcl {
-            users: users
-                .into_iter()
-                .map(|(user, actions)| ChatModelUser {
-                    id: user.id,
-                    username: user.username,
-                    name: user.name,
-                    avatar_url: user.avatar_url,
-                    role: ChatModelRole::of(&actions),
-                })
-                .collect(),
-            groups: found
-                .into_iter()
-                .map(|(row, actions)| ChatModelGroup {
-                    group: groups::shown(row, Vec::new()),
-                    role: ChatModelRole::of(&actions),
-                })
-                .collect(),
-        })
+        readers_of(&conn, &row.user_acl, &row.group_acl).await
     }
 
     /// People and groups that a model may be given to.
@@ -88,25 +69,9 @@ impl Control {
         search: &str,
         page: Page,
     ) -> Result<AclAvailable> {
-        let system = Subject::system(System::Core);
         let conn = self.store().conn().await?;
-        let organization = shared(&conn, who, organization, id).await?.organization_id;
-        let search = search.to_lowercase().replace('\0', "");
-        let users = conn
-            .acl_candidates(&system, organization, &search, page.limit, page.offset)
-            .await?;
-        let found = conn.group_list(&system, Some(organization), None).await?;
-        Ok(AclAvailable {
-            users: users.iter().map(reduced).collect(),
-            groups: found
-                .into_iter()
-                .filter(|row| {
-                    row.name.to_lowercase().contains(&search)
-                        || row.display_name.to_lowercase().contains(&search)
-                })
-                .map(|row| groups::shown(row, Vec::new()))
-                .collect(),
-        })
+        let row = shared(&conn, who, organization, id).await?;
+        available_for(&conn, row.organization_id, search, page).await
     }
 
     /// Changes who may use a model.
@@ -131,4 +96,58 @@ impl Control {
             .await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// The users and groups of access lists that give reading.
+pub(crate) async fn readers_of(
+    conn: &Conn,
+    users: &AccessList,
+    groups: &AccessList,
+) -> Result<ChatModelAcl> {
+    let (users, found) = named_in(conn, users, groups).await?;
+    Ok(ChatModelAcl {
+        users: users
+            .into_iter()
+            .map(|(user, actions)| ChatModelUser {
+                id: user.id,
+                username: user.username,
+                name: user.name,
+                avatar_url: user.avatar_url,
+                role: ChatModelRole::of(&actions),
+            })
+            .collect(),
+        groups: found
+            .into_iter()
+            .map(|(row, actions)| ChatModelGroup {
+                group: groups::shown(row, Vec::new()),
+                role: ChatModelRole::of(&actions),
+            })
+            .collect(),
+    })
+}
+
+/// Members and groups of an organization, to be offered for an access list.
+pub(crate) async fn available_for(
+    conn: &Conn,
+    organization: Uuid,
+    search: &str,
+    page: Page,
+) -> Result<AclAvailable> {
+    let system = Subject::system(System::Core);
+    let search = search.to_lowercase().replace('\0', "");
+    let users = conn
+        .acl_candidates(&system, organization, &search, page.limit, page.offset)
+        .await?;
+    let found = conn.group_list(&system, Some(organization), None).await?;
+    Ok(AclAvailable {
+        users: users.iter().map(reduced).collect(),
+        groups: found
+            .into_iter()
+            .filter(|row| {
+                row.name.to_lowercase().contains(&search)
+                    || row.display_name.to_lowercase().contains(&search)
+            })
+            .map(|row| groups::shown(row, Vec::new()))
+            .collect(),
+    })
 }

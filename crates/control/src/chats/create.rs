@@ -45,9 +45,16 @@ impl Control {
             ChatClientType::Other(_) => return Err(Error::invalid("Invalid client_type.")),
         };
         content::labels(&request.labels)?;
+        if self.settings().disable_chat_caller_supplied_tools
+            && !request.unsafe_dynamic_tools.is_empty()
+        {
+            return Err(Error::invalid(
+                "Tools of clients are disabled on this deployment: leave out unsafe_dynamic_tools.",
+            ));
+        }
         content::dynamic_tools(&request.unsafe_dynamic_tools)?;
         let effort = content::effort(request.reasoning_effort.as_deref())?;
-        let parts = content::content(&conn, &owner, &request.content).await?;
+        let parts = content::content(&conn, &owner, None, &request.content).await?;
         let workspace = match request.workspace_id.filter(|id| !id.is_nil()) {
             Some(id) => {
                 super::patch::usable_workspace(&conn, &owner, id, organization).await?;
@@ -55,9 +62,9 @@ impl Control {
             }
             None => None,
         };
-        if !request.mcp_server_ids.is_empty() {
-            return Err(super::steer::no_mcp_servers());
-        }
+        let mcp_server_ids = self
+            .mcp_ids_checked(&conn, &owner, organization, &request.mcp_server_ids, &[])
+            .await?;
         drop(conn);
         let model = self
             .chat_model(&owner, organization, request.model_config_id)
@@ -89,7 +96,7 @@ impl Control {
             mode: None,
             plan_mode: plan_mode.to_owned(),
             client_type: client_type.to_owned(),
-            mcp_server_ids: Vec::new(),
+            mcp_server_ids,
             labels: request.labels,
             dynamic_tools: request.unsafe_dynamic_tools,
         };

@@ -15,11 +15,6 @@ use uuid::Uuid;
 use super::{content, refused, shown};
 use crate::{Control, Error, Result};
 
-/// Until there are MCP servers, none can be named.
-pub(super) fn no_mcp_servers() -> Error {
-    Error::invalid("One or more MCP server IDs are invalid or disabled.")
-}
-
 fn shown_messages(outcome: &Outcome) -> Vec<api_types::ChatMessage> {
     outcome
         .inserted
@@ -137,7 +132,7 @@ impl Control {
     ) -> Result<UserMessage> {
         let effort = content::effort(effort)?;
         let conn = self.store().conn().await?;
-        let parts = content::content(&conn, who, input).await?;
+        let parts = content::content(&conn, who, row.workspace_id, input).await?;
         drop(conn);
         let model_config_id = match model.filter(|id| !id.is_nil()) {
             Some(id) => {
@@ -164,23 +159,37 @@ impl Control {
         servers: Option<Vec<Uuid>>,
     ) -> Result<()> {
         let plan = plan.map(|mode| plan_mode(&mode)).transpose()?;
-        if servers.is_some_and(|ids| !ids.is_empty()) {
-            return Err(no_mcp_servers());
+        let servers = match servers {
+            // What a helper that only looks may use was settled when it was made.
+            Some(asked) if row.mode.as_deref() != Some("explore") => {
+                let (organization, conn) = (row.organization_id, self.store().conn().await?);
+                let already = &row.mcp_server_ids;
+                let checked = self.mcp_ids_checked(&conn, who, organization, &asked, already);
+                Some(checked.await?).filter(|ids| ids != already)
+            }
+            _ => None,
+        };
+        let plan = plan.filter(|mode| *mode != row.plan_mode);
+        if plan.is_none() && servers.is_none() {
+            return Ok(());
         }
-        if let Some(mode) = plan.filter(|mode| *mode != row.plan_mode) {
-            let tx = self.store().begin(who).await?;
+        let tx = self.store().begin(who).await?;
+        if let Some(mode) = plan {
             tx.chat_plan_mode_set(who, row, mode).await?;
-            tx.commit().await?;
         }
+        if let Some(ids) = servers {
+            tx.chat_mcp_servers_set(who, row, &ids).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 
-    /// Stops what runs.
+    /// Stops what runs, and the chat's helpers.
     pub async fn chat_interrupt(&self, who: &Subject, id: Uuid) -> Result<Chat> {
-        let outcome = self
-            .chat_apply(who, id, Op::Interrupt, "Cannot interrupt an archived chat.")
-            .await?;
-        Ok(shown(&outcome.chat))
+        let stopped = self.chat_machine().interrupt(who, id).await;
+        let stopped =
+            stopped.map_err(|error| refused(error, "Cannot interrupt an archived chat."))?;
+        Ok(shown(&stopped.chat))
     }
 
     /// Asks for a summary that takes the place of the conversation.
