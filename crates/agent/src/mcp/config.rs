@@ -30,6 +30,8 @@ pub enum Transport {
     },
     /// It is at an address.
     Http {
+        /// How it speaks.
+        kind: ::mcp::Transport,
         /// The address.
         url: String,
         /// Headers of each request.
@@ -132,11 +134,15 @@ fn server(name: &str, entry: Value) -> Result<ServerConfig, String> {
                 })
                 .collect(),
         },
-        "http" | "streamable-http" if !entry.url.is_empty() => Transport::Http {
+        "http" | "streamable-http" | "sse" if !entry.url.is_empty() => Transport::Http {
+            kind: if kind == "sse" {
+                ::mcp::Transport::Sse
+            } else {
+                ::mcp::Transport::StreamableHttp
+            },
             url: entry.url,
             headers: entry.headers,
         },
-        "sse" => return Err("the transport \"sse\" is not supported; use \"http\"".into()),
         _ => return Err("it has no command or url".into()),
     };
     Ok(ServerConfig {
@@ -164,7 +170,7 @@ mod tests {
         for wrong in [
             r#"{"mcpServers":{"a__b":{"command":"x"}}}"#,
             r#"{"mcpServers":{"a":{}}}"#,
-            r#"{"mcpServers":{"a":{"type":"sse","url":"x"}}}"#,
+            r#"{"mcpServers":{"a":{"type":"sse"}}}"#,
             r#"{"mcpServers":[]}"#,
             "{",
         ] {

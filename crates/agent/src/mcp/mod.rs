@@ -2,8 +2,6 @@
 //! tools they have, and calls these for those who ask.
 
 mod config;
-mod http;
-mod protocol;
 mod stdio;
 
 use std::collections::BTreeMap;
@@ -11,18 +9,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+pub use ::mcp::Tool;
+use ::mcp::names::SEPARATOR;
+use ::mcp::{Channel, Error, Remote, Target, channel};
 use api_types::{CallMcpToolRequest, CallMcpToolResponse};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use config::check;
 use config::{ServerConfig, Transport};
-pub use protocol::Tool;
 
 use crate::workspace::Workspace;
 
-/// Between the names of a server and of its tool.
-const SEPARATOR: &str = "__";
+/// How we introduce ourselves to servers.
+const CLIENT: &str = "coder-agent";
 /// How long a server may take to start and tell its tools.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long a tool may take.
@@ -39,39 +40,36 @@ pub enum ToolError {
     /// No such server is configured.
     #[error("unknown MCP server {0:?}")]
     Server(String),
-    /// It could not be started or reached.
+    /// It failed when it was last tried.
+    #[error("the MCP server is not there: {0}")]
+    Failed(String),
+    /// It could not be started.
     #[error("the MCP server could not be run: {0}")]
     Io(#[from] std::io::Error),
-    /// It speaks something else.
-    #[error("the MCP server broke the protocol: {0}")]
-    Protocol(String),
-    /// It refused.
-    #[error("the MCP server answered with an error: {0}")]
-    Refused(String),
-    /// It was too slow.
-    #[error("the MCP server did not answer in time")]
-    Timeout,
+    /// It gave no answer, or another than we asked for.
+    #[error(transparent)]
+    Answer(#[from] Error),
 }
 
 /// A connection to a server.
 #[derive(Debug)]
 enum Connection {
     Stdio(Box<stdio::Connection>),
-    Http(http::Connection),
+    Remote(Remote),
 }
 
-impl Connection {
-    async fn request(&mut self, method: &str, params: Value) -> Result<Value, ToolError> {
+impl Channel for Connection {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Error> {
         match self {
             Self::Stdio(connection) => connection.request(method, params).await,
-            Self::Http(connection) => connection.request(method, params).await,
+            Self::Remote(remote) => remote.request(method, params).await,
         }
     }
 
-    async fn notify(&mut self, method: &str) -> Result<(), ToolError> {
+    async fn notify(&self, method: &str) -> Result<(), Error> {
         match self {
             Self::Stdio(connection) => connection.notify(method).await,
-            Self::Http(connection) => connection.notify(method).await,
+            Self::Remote(remote) => remote.notify(method).await,
         }
     }
 }
@@ -79,7 +77,7 @@ impl Connection {
 /// A server that runs.
 #[derive(Debug)]
 struct Server {
-    connection: Mutex<Connection>,
+    connection: Connection,
     tools: Vec<Tool>,
 }
 
@@ -142,7 +140,7 @@ impl Tools {
 
     async fn start(&self, config: &ServerConfig) -> Result<Arc<Server>, (Instant, String)> {
         let started = tokio::time::timeout(CONNECT, self.connect(config)).await;
-        match started.unwrap_or(Err(ToolError::Timeout)) {
+        match started.unwrap_or(Err(Error::Timeout.into())) {
             Ok(server) => Ok(Arc::new(server)),
             Err(error) => {
                 tracing::warn!(server = config.name, %error, "an MCP server could not be started");
@@ -152,26 +150,26 @@ impl Tools {
     }
 
     async fn connect(&self, config: &ServerConfig) -> Result<Server, ToolError> {
-        let mut connection = match &config.transport {
+        let connection = match &config.transport {
             Transport::Stdio { command, args, env } => {
                 let started = stdio::Connection::start(&self.workspace, command, args, env)?;
                 Connection::Stdio(Box::new(started))
             }
-            Transport::Http { url, headers } => {
+            Transport::Http { kind, url, headers } => {
                 let client = self.workspace.config.client();
                 let tls = rustls::ClientConfig::clone(client.tls_config());
-                Connection::Http(http::Connection::new(url, headers, tls)?)
+                let http = reqwest::Client::builder().tls_backend_preconfigured(tls);
+                let http = http.build().map_err(Error::from)?;
+                let target = Target {
+                    transport: *kind,
+                    url: url.parse().map_err(std::io::Error::other)?,
+                    headers: header_map(headers)?,
+                };
+                Connection::Remote(Remote::connect(http, target).await?)
             }
         };
-        connection
-            .request("initialize", protocol::initialize())
-            .await?;
-        connection.notify("notifications/initialized").await?;
-        let tools = protocol::tools(connection.request("tools/list", json!({})).await?)?;
-        Ok(Server {
-            connection: Mutex::new(connection),
-            tools,
-        })
+        let tools = ::mcp::open(&connection, CLIENT).await?;
+        Ok(Server { connection, tools })
     }
 
     /// Calls a tool by `server__tool`.
@@ -187,7 +185,7 @@ impl Tools {
             .ok_or_else(|| ToolError::Name(name.clone()))?;
         let running = |known: &BTreeMap<String, Known>| match known.get(server).map(|k| &k.server) {
             Some(Ok(server)) => Some(Ok(server.clone())),
-            Some(Err((_, error))) => Some(Err(ToolError::Refused(error.clone()))),
+            Some(Err((_, error))) => Some(Err(ToolError::Failed(error.clone()))),
             None => None,
         };
         let known = running(&*self.known.lock().await);
@@ -199,19 +197,25 @@ impl Tools {
                 running(&known).ok_or_else(|| ToolError::Server(server.to_owned()))??
             }
         };
-        let params = json!({ "name": tool, "arguments": request.arguments });
-        let call = async {
-            let mut connection = found.connection.lock().await;
-            connection.request("tools/call", params).await
-        };
+        let call = channel::call(&found.connection, tool, &request.arguments);
         let answer = tokio::time::timeout(CALL, call).await;
-        let answer = answer.unwrap_or(Err(ToolError::Timeout));
-        if !matches!(answer, Ok(_) | Err(ToolError::Refused(_))) {
+        let answer = answer.unwrap_or(Err(Error::Timeout));
+        if !matches!(answer, Ok(_) | Err(Error::Refused(_))) {
             // It may be in the middle of anything: the next call starts it anew.
             self.known.lock().await.remove(server);
         }
-        protocol::called(answer?)
+        Ok(answer?)
     }
+}
+
+fn header_map(headers: &BTreeMap<String, String>) -> std::io::Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name: HeaderName = name.parse().map_err(std::io::Error::other)?;
+        let value: HeaderValue = value.parse().map_err(std::io::Error::other)?;
+        map.insert(name, value);
+    }
+    Ok(map)
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use serde_json::Value;
+use ::mcp::{Channel, Error, protocol};
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
 
-use super::{ToolError, protocol};
+use super::ToolError;
 use crate::account::Account;
 use crate::environment;
 use crate::workspace::Workspace;
@@ -19,6 +21,12 @@ const MAX_MESSAGE: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Connection {
     _child: Child,
+    /// One conversation at a time: an answer is read by whoever asked.
+    pipes: Mutex<Pipes>,
+}
+
+#[derive(Debug)]
+struct Pipes {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     next: u64,
@@ -55,46 +63,62 @@ impl Connection {
         };
         Ok(Self {
             _child: child,
-            input,
-            output: BufReader::new(output),
-            next: 0,
+            pipes: Mutex::new(Pipes {
+                input,
+                output: BufReader::new(output),
+                next: 0,
+            }),
         })
     }
+}
 
-    /// Sends a request and waits for its answer.
-    pub async fn request(&mut self, method: &str, params: Value) -> Result<Value, ToolError> {
-        self.next += 1;
-        let id = self.next;
-        self.send(&protocol::request(id, method, &params)).await?;
+fn broken(error: std::io::Error) -> Error {
+    Error::Unreachable(error.to_string())
+}
+
+impl Channel for Connection {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Error> {
+        let mut pipes = self.pipes.lock().await;
+        pipes.next += 1;
+        let id = pipes.next;
+        pipes.send(&protocol::request(id, method, &params)).await?;
         loop {
             let mut line = Vec::new();
-            let mut bounded = (&mut self.output).take(MAX_MESSAGE);
-            if bounded.read_until(b'\n', &mut line).await? == 0 {
-                return Err(ToolError::Protocol("the server has ended".into()));
+            let mut bounded = (&mut pipes.output).take(MAX_MESSAGE);
+            let read = bounded.read_until(b'\n', &mut line).await;
+            if read.map_err(broken)? == 0 {
+                return Err(Error::Protocol("the server has ended".into()));
             }
             if line.len() as u64 == MAX_MESSAGE {
                 let text = format!("a message of more than {MAX_MESSAGE} bytes");
-                return Err(ToolError::Protocol(text));
+                return Err(Error::Protocol(text));
             }
             // Some servers print other things first.
             let Ok(message) = serde_json::from_slice(&line) else {
                 continue;
             };
-            if let Some(answer) = protocol::answer(message, id) {
+            if let Some(reply) = protocol::reply(&message) {
+                pipes.send(&reply).await?;
+            } else if let Some(answer) = protocol::answer(message, id) {
                 return answer;
             }
         }
     }
 
-    /// Sends a message that wants no answer.
-    pub async fn notify(&mut self, method: &str) -> Result<(), ToolError> {
-        self.send(&protocol::notification(method)).await
+    async fn notify(&self, method: &str) -> Result<(), Error> {
+        let message = protocol::notification(method, &json!({}));
+        self.pipes.lock().await.send(&message).await
     }
+}
 
-    async fn send(&mut self, message: &Value) -> Result<(), ToolError> {
+impl Pipes {
+    async fn send(&mut self, message: &Value) -> Result<(), Error> {
         let mut line = message.to_string();
         line.push('\n');
-        self.input.write_all(line.as_bytes()).await?;
-        Ok(self.input.flush().await?)
+        self.input
+            .write_all(line.as_bytes())
+            .await
+            .map_err(broken)?;
+        self.input.flush().await.map_err(broken)
     }
 }

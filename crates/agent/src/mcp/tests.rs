@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::*;
 use crate::testing;
 
@@ -48,16 +50,16 @@ async fn tools_are_listed_and_called() {
         ("hello", false)
     );
     let error = tools.call(&files, &call("shell__fail")).await.unwrap_err();
-    assert!(matches!(error, ToolError::Refused(_)), "{error}");
+    assert!(matches!(error, ToolError::Answer(Error::Refused(_))), "{error}");
     let error = tools.call(&files, &call("shell__die")).await.unwrap_err();
-    assert!(matches!(error, ToolError::Protocol(_)), "{error}");
+    assert!(matches!(error, ToolError::Answer(Error::Protocol(_))), "{error}");
     // It was started anew.
     assert!(tools.call(&files, &call("shell__say")).await.is_ok());
     for (name, status) in [
         ("say", "Name"),
         ("__say", "Name"),
         ("other__say", "Server"),
-        ("broken__x", "Refused"),
+        ("broken__x", "Failed"),
     ] {
         let error = tools.call(&files, &call(name)).await.unwrap_err();
         assert!(
