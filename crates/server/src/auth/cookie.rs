@@ -38,6 +38,24 @@ impl CookiePolicy {
         format!("; Path=/; HttpOnly; SameSite={same_site}{secure}")
     }
 
+    /// `Set-Cookie` for a value that is needed below a path for some seconds, as while someone is
+    /// away at another server; none if it cannot stand in a cookie. Without time it is ended.
+    pub fn set_brief(
+        self,
+        name: &str,
+        value: &str,
+        path: &str,
+        seconds: u32,
+    ) -> Option<HeaderValue> {
+        let secure = if self.secure { "; Secure" } else { "" };
+        // Whoever comes back from there is let in by a cookie too.
+        let same_site = if self.same_site_none { "None" } else { "Lax" };
+        let text = format!(
+            "{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"
+        );
+        HeaderValue::try_from(text).ok()
+    }
+
     /// `Set-Cookie` for a session. A token is plain ASCII, so this fails never.
     pub fn set(self, token: &str) -> Option<HeaderValue> {
         let text = format!(

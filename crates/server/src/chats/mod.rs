@@ -2,16 +2,24 @@
 //! through the gateway, workspaces through the tunnel.
 
 mod connector;
+mod mcp;
 mod models;
+pub(crate) mod peers;
+mod workspaces;
 
 use std::sync::Arc;
 
 use authz::Subject;
+use chat::debug::Recorded;
+use chat::models::Models;
 use chat::tools::agent::Connector;
+use chat::tools::mcp::RemoteTool;
+use chat::tools::workspaces::Workspaces;
 use chat::tools::{Tool, Toolbox, standard};
 use chat::worker::{Neighbours, Parts};
 use client::agent_api::AgentApi;
 use control::Control;
+use futures::future::BoxFuture;
 use gateway::Gateway;
 use store::chats::ChatRow;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use connector::AgentConnector;
 use models::GatewayModels;
+use workspaces::ChatWorkspaces;
 
 use crate::Tailnet;
 
@@ -31,9 +40,16 @@ pub fn start(
     tasks: &TaskTracker,
     loops: &CancellationToken,
 ) {
-    let models = Arc::new(GatewayModels::new(control.clone(), gateway));
+    let models: Arc<dyn Models> = Arc::new(Recorded::new(
+        Arc::new(GatewayModels::new(control.clone(), gateway)),
+        control.store().clone(),
+        control.settings().chat_debug_logging,
+    ));
     control.chat_models_set(models.clone());
     let machine = control.chat_machine().clone();
+    machine
+        .hub()
+        .peers_set(Arc::new(peers::Replicas::new(control.clone())));
     tasks.spawn({
         let (hub, loops) = (machine.hub().clone(), loops.clone());
         async move { hub.run(loops).await }
@@ -42,10 +58,12 @@ pub fn start(
         machine,
         models,
         toolbox: Arc::new(ServerTools {
+            mcp: mcp::McpServers::new(control.clone()),
             control: control.clone(),
             tailnet: tailnet.clone(),
         }),
         policy: control.settings().policy,
+        url: control.settings().replica_url.clone(),
     };
     tasks.spawn(chat::worker::run(parts, neighbours, loops.clone()));
 }
@@ -53,6 +71,7 @@ pub fn start(
 /// The tools of this server.
 struct ServerTools {
     control: Control,
+    mcp: mcp::McpServers,
     tailnet: Tailnet,
 }
 
@@ -61,11 +80,26 @@ impl Toolbox for ServerTools {
         standard(chat)
     }
 
+    fn remote<'a>(
+        &'a self,
+        chat: &'a ChatRow,
+        owner: &'a Subject,
+    ) -> BoxFuture<'a, Vec<RemoteTool>> {
+        Box::pin(self.mcp.tools(chat, owner))
+    }
+
     fn connector(&self, chat: &ChatRow, owner: &Subject) -> Arc<dyn Connector<AgentApi>> {
         Arc::new(AgentConnector {
             control: self.control.clone(),
             tailnet: self.tailnet.clone(),
             owner: owner.clone(),
+            chat: chat.clone(),
+        })
+    }
+
+    fn workspaces(&self, chat: &ChatRow) -> Arc<dyn Workspaces> {
+        Arc::new(ChatWorkspaces {
+            control: self.control.clone(),
             chat: chat.clone(),
         })
     }

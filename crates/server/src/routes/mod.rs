@@ -28,6 +28,7 @@ mod files;
 mod groups;
 mod init_script;
 mod job_logs;
+mod mcp_servers;
 mod notifications;
 mod organization_changes;
 mod organizations;
@@ -42,6 +43,7 @@ mod user_keys;
 mod user_schedules;
 mod user_skills;
 mod users;
+mod webpush;
 mod workspace_builds;
 mod workspace_settings;
 mod workspace_watch;
@@ -76,6 +78,7 @@ pub fn api() -> Router<AppState> {
         .merge(files::router())
         .merge(groups::router())
         .merge(init_script::router())
+        .merge(mcp_servers::router())
         .merge(notifications::router())
         .merge(organization_changes::router())
         .merge(organizations::router())
@@ -88,6 +91,7 @@ pub fn api() -> Router<AppState> {
         .merge(user_keys::router())
         .merge(user_schedules::router())
         .merge(users::router())
+        .merge(webpush::router())
         .merge(workspace_builds::router())
         .merge(workspace_settings::router())
         .merge(workspace_watch::router())
@@ -98,8 +102,10 @@ pub fn api() -> Router<AppState> {
 /// What older clients look for below `/api/experimental`.
 pub fn experimental() -> Router<AppState> {
     Router::new()
+        .merge(ai_models::experimental())
         .merge(ai_providers::experimental())
         .merge(chats::router())
+        .merge(chats::experimental())
         .merge(user_skills::router())
         .fallback(|| async { ApiError::no_route() })
 }

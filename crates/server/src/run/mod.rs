@@ -8,6 +8,7 @@
 
 mod admin;
 mod bundles;
+mod ciphers;
 mod database;
 mod error;
 mod jobs;
@@ -78,7 +79,7 @@ pub async fn run(
     let access_url = control_settings.access_url.clone();
     let mcp_web = settings::mcp_web(&options)?;
 
-    let tailnet_settings = settings::tailnet(&options)?;
+    let tailnet_settings = settings::tailnet(&options).await?;
     let stun = stun::listen(&tailnet_settings.stun_listen).await?;
 
     let database = database::open(&options, &bundles, &places).await?;
@@ -208,7 +209,7 @@ pub async fn run(
 
 /// Begins to tell browsers; the key that they are told.
 async fn webpush(control: &Control) -> Result<String, RunError> {
-    match client::tls_config(&client::TlsFiles::default()) {
+    match client::system_tls() {
         Ok(tls) => Ok(crate::webpush::start(control, tls).await?),
         Err(error) => {
             tracing::error!(%error, "browsers are not told by push");

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use control::{Control, Settings};
 use http::HeaderValue;
+use tunnel_proto::derp_map::DerpMap;
 use url::Url;
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
     let daemons = usize::try_from(options.int("provisioner-daemons"))
         .map_err(|_| bad("provisioner-daemons")("must not be negative".to_owned()))?;
     Ok(Settings {
+        replica_url: options.text("derp-server-relay-url").to_owned(),
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
         allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),
         allow_path_app_site_owner_access: options.on("dangerous-allow-path-app-site-owner-access"),
@@ -61,8 +63,21 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         api_keys_retention: options.duration("api-keys-retention"),
         audit_logs_retention: options.duration("audit-logs-retention"),
         ai_gateway_retention: options.duration("ai-gateway-retention"),
+        disable_chat_caller_supplied_tools: options.on("disable-chat-caller-supplied-tools"),
+        chat_debug_logging: options.on("chat-debug-logging-enabled"),
         ..Settings::new(access_url)
     })
+}
+
+/// How MCP servers are reached.
+pub(super) fn mcp_web(options: &Options) -> Result<mcp::guard::Web, RunError> {
+    const FLAG: &str = "mcp-allowed-private-cidrs";
+    let allowed = options.list(FLAG);
+    let allowed: Result<Vec<api_types::Network>, _> = allowed.iter().map(|n| n.parse()).collect();
+    let allowed = allowed.map_err(|error| bad(FLAG)(error.to_string()))?;
+    let tls = client::system_tls().map_err(|error| bad(FLAG)(error.to_string()))?;
+    mcp::guard::Web::new(mcp::Guard::new(allowed), tls)
+        .map_err(|error| bad(FLAG)(error.to_string()))
 }
 
 /// Settings of the HTTP side.
@@ -74,6 +89,7 @@ pub(super) fn http(options: &Options, deployment_id: Uuid) -> Result<HttpSetting
         }
     };
     Ok(HttpSettings {
+        webpush_public_key: String::new(),
         deployment_id,
         cookies: CookiePolicy {
             secure: options.on("secure-auth-cookie"),
@@ -141,9 +157,9 @@ fn addresses(options: &Options, flag: &'static str) -> Result<Vec<SocketAddr>, R
 }
 
 /// Settings of relays and paths.
-pub(super) fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
+pub(super) async fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
     let region = options.int("derp-server-region-id");
-    Ok(TailnetSettings {
+    let mut settings = TailnetSettings {
         relay: options.on("derp-server-enable"),
         region_id: u16::try_from(region)
             .ok()
@@ -159,9 +175,18 @@ pub(super) fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
             .filter(|address| address != "disable")
             .collect(),
         stun_listen: addresses(options, "derp-server-stun-listen")?,
+        own: DerpMap::default(),
         force_websockets: options.on("derp-force-websockets"),
         block_direct: options.on("block-direct-connections"),
-    })
+    };
+    let (path, url) = (
+        options.text("derp-config-path"),
+        options.text("derp-config-url"),
+    );
+    settings.own = crate::tailnet::derp_config(path, url, &settings)
+        .await
+        .map_err(|wrong| bad(wrong.flag)(wrong.problem))?;
+    Ok(settings)
 }
 
 /// The deployment's id: made once, with the database.
