@@ -63,6 +63,8 @@ pub struct Budget {
     pub limit: Option<(i64, BudgetSource)>,
     /// Spent for that group since the beginning of the month (UTC).
     pub spent_micros: i64,
+    /// What calls under way may cost beside that.
+    pub reserved_micros: i64,
 }
 
 /// Groups of `users` (an array) as `memberships (user_id, group_id, organization_id)`.
@@ -126,7 +128,10 @@ impl Conn {
              SELECT first.group_id, first.spend_limit_micros, first.rank, \
                COALESCE((SELECT sum(s.spend_micros)::bigint FROM ai_user_daily_spend s \
                  WHERE s.user_id = $1 AND s.effective_group_id = first.group_id \
-                 AND s.day >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0) \
+                 AND s.day >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0), \
+               COALESCE((SELECT sum(r.amount_micros)::bigint FROM ai_budget_reservations r \
+                 WHERE r.user_id = $1 AND r.effective_group_id = first.group_id \
+                 AND r.expires_at > now()), 0) \
              FROM first"
         );
         let Some(row) = self.query_opt(&sql, &[&user, &organization]).await? else {
@@ -144,6 +149,7 @@ impl Conn {
                 .try_get::<_, Option<i64>>(1)?
                 .map(|limit| (limit, source)),
             spent_micros: row.try_get(3)?,
+            reserved_micros: row.try_get(4)?,
         }))
     }
 }

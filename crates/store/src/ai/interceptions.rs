@@ -160,6 +160,9 @@ impl Tx {
         if let Some(used) = used {
             self.usage(id, initiator, ended.response_id, used).await?;
         }
+        // What was spent is known now: with the same commit nothing is reserved any more.
+        let sql = "DELETE FROM ai_budget_reservations WHERE interception_id = $1";
+        self.execute(sql, &[&id]).await?;
         Ok(())
     }
 

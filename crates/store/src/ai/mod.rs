@@ -6,6 +6,7 @@ mod model_overrides;
 mod models;
 mod prices;
 mod providers;
+mod reservations;
 mod spend;
 mod user_keys;
 

@@ -72,7 +72,8 @@ impl Conn {
         self.fetch(sql, &[]).await
     }
 
-    /// The price that counts for a model: a custom one, else the default.
+    /// The price that counts for a model: a custom one, else the default; for a version of a day
+    /// (`-20250929`, `-2025-08-07`) that has none, that of the model without the day.
     ///
     /// # Errors
     /// [`crate::StoreError::Forbidden`].
@@ -84,13 +85,55 @@ impl Conn {
     ) -> Result<Option<PriceRow>> {
         who.may(Action::Read, &object())?;
         // `custom` comes before `default`.
-        let sql = "SELECT * FROM ai_model_prices WHERE provider = $1 AND model = $2 \
-                   ORDER BY source LIMIT 1";
-        self.fetch_opt(sql, &[&provider, &model]).await
+        let sql = "SELECT * FROM ai_model_prices WHERE provider = $1 AND model IN ($2, $3) \
+                   ORDER BY (model = $2) DESC, source LIMIT 1";
+        self.fetch_opt(sql, &[&provider, &model, &undated(model)])
+            .await
     }
 }
 
+/// A model's name without the day of its version.
+fn undated(model: &str) -> &str {
+    let digits = |text: &str, form: &[usize]| {
+        let parts: Vec<&str> = text.split('-').collect();
+        parts.len() == form.len()
+            && parts.iter().zip(form).all(|(part, length)| {
+                part.len() == *length && part.bytes().all(|byte| byte.is_ascii_digit())
+            })
+    };
+    for (length, form) in [(8, [8].as_slice()), (10, &[4, 2, 2])] {
+        let Some(at) = model.len().checked_sub(length) else {
+            continue;
+        };
+        if let (Some(name), Some(day)) = (model.get(..at), model.get(at..))
+            && digits(day, form)
+            && let Some(name) = name.strip_suffix('-')
+        {
+            return name;
+        }
+    }
+    model
+}
+
 impl Tx {
+    /// Takes default prices away that are not among these.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Forbidden`].
+    pub async fn ai_price_defaults_keep(
+        &self,
+        who: &Subject,
+        prices: &[(&str, &str, Prices)],
+    ) -> Result<u64> {
+        who.may(Action::Update, &object())?;
+        let (providers, models): (Vec<&str>, Vec<&str>) =
+            prices.iter().map(|(p, m, _)| (*p, *m)).unzip();
+        let sql = "DELETE FROM ai_model_prices WHERE source = 'default' \
+                   AND (provider, model) NOT IN \
+                     (SELECT p, m FROM unnest($1::text[], $2::text[]) AS t (p, m))";
+        self.execute(sql, &[&providers, &models]).await
+    }
+
     /// Sets prices of one source.
     ///
     /// # Errors
@@ -116,7 +159,11 @@ impl Tx {
                    ON CONFLICT (provider, model, source) DO UPDATE SET \
                    input_price = excluded.input_price, output_price = excluded.output_price, \
                    cache_read_price = excluded.cache_read_price, \
-                   cache_write_price = excluded.cache_write_price, updated_at = now()";
+                   cache_write_price = excluded.cache_write_price, updated_at = now() \
+                   WHERE (ai_model_prices.input_price, ai_model_prices.output_price, \
+                     ai_model_prices.cache_read_price, ai_model_prices.cache_write_price) \
+                   IS DISTINCT FROM (excluded.input_price, excluded.output_price, \
+                     excluded.cache_read_price, excluded.cache_write_price)";
         self.execute(
             sql,
             &[
@@ -136,5 +183,26 @@ impl Tx {
     /// An id that stands for the price book in the audit log.
     pub fn ai_price_book() -> Uuid {
         Uuid::nil()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::undated;
+
+    #[test]
+    fn days_of_versions_are_left_out() {
+        for (model, name) in [
+            ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+            ("gpt-5-2025-08-07", "gpt-5"),
+            ("gpt-5", "gpt-5"),
+            ("gpt-4-0613", "gpt-4-0613"),
+            ("20250929", "20250929"),
+            ("é-2025-08-07", "é"),
+            ("x-éééé", "x-éééé"),
+            ("", ""),
+        ] {
+            assert_eq!(undated(model), name);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod context;
+mod debug;
 mod diffs;
 mod files;
 mod json;
@@ -13,6 +14,7 @@ mod messages;
 mod partials;
 mod queue;
 mod read;
+mod retention;
 mod search;
 mod settings;
 mod work;
@@ -20,12 +22,14 @@ mod write;
 
 pub use agents::ChatAgentRow;
 pub use context::ChatContextRows;
+pub use debug::{ChatDebugRunRow, ChatDebugStepRow, EndedDebugStep, NewDebugStep};
 pub use diffs::{ChatDiffRow, DiffFacts, StaleDiff};
 pub use files::{ChatFileRow, NewChatFile};
 pub use list::{ChatFilter, ChatPage};
 pub use messages::{ChatMessageRow, MessageRange, NewChatMessage, Visibility};
 pub use queue::{ChatQueueRow, NewQueued};
 pub use read::{ChatCostRow, ChatRow};
+pub use retention::IdleChatRow;
 pub use search::ChatSearch;
 pub use work::{ToolRun, WorkCandidate};
 pub use write::{ChatState, NewChat};

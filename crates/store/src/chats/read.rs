@@ -286,6 +286,19 @@ impl Conn {
         Ok(authorize(who, Action::Create, &any)?)
     }
 
+    /// How many chats that are not put away are in which state.
+    ///
+    /// # Errors
+    /// [`StoreError::Forbidden`].
+    pub async fn chat_states(&self, who: &Subject) -> Result<Vec<(String, i64)>> {
+        authorize(who, Action::Read, &Object::new(ResourceType::Chat))?;
+        let sql = "SELECT status, count(*) FROM chats WHERE NOT archived GROUP BY 1 ORDER BY 1";
+        let rows = self.query(sql, &[]).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
+    }
+
     /// Cost of the family of a chat that `who` was allowed to read.
     pub async fn chat_cost(&self, root: Uuid) -> Result<ChatCostRow> {
         let sql = "SELECT coalesce(sum(m.total_cost_micros), 0)::bigint, \

@@ -160,6 +160,20 @@ impl Tx {
             == 1)
     }
 
+    /// Notes what the whole chat is about, as told by its messages up to `up_to`.
+    pub async fn chat_summary_set(
+        &self,
+        who: &Subject,
+        chat: &ChatRow,
+        summary: &str,
+        up_to: i64,
+    ) -> Result<()> {
+        authorize(who, Action::Update, &chat.object())?;
+        let sql = "UPDATE chats SET summary = $2, summary_up_to = $3 WHERE id = $1";
+        self.execute(sql, &[&chat.id, &summary, &up_to]).await?;
+        Ok(())
+    }
+
     /// Replaces a title that still is the one given at the start; whether it was.
     pub async fn chat_title_replace(
         &self,
