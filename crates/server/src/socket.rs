@@ -13,9 +13,9 @@ use url::Url;
 use crate::{ApiError, AppState};
 
 /// How often a peer is asked whether it is still there.
-const PING_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long a peer may take to read a message.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest message of a peer on a one-way stream, where it has nothing to say.
 const MAX_MESSAGE: usize = 4 << 10;
 

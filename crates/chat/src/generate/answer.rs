@@ -9,6 +9,14 @@ use serde_json::Value;
 /// stream must not fill memory and rows.
 pub const MAX_ANSWER: usize = 8 << 20;
 
+/// An answer that failed and is larger than [`HUGE`] is kept only in so many bytes of its texts:
+/// enough to see what went wrong, and not so much that the model could never read the chat again.
+const KEPT: usize = 64 << 10;
+/// No model means to write so much at once.
+const HUGE: usize = 1 << 20;
+/// Stands where the rest was.
+const CUT: &str = "\n\n[… the rest of this answer was too large to keep]";
+
 /// An answer under way.
 #[derive(Debug, Default)]
 pub struct Answer {
@@ -128,6 +136,13 @@ impl Answer {
         self.done
     }
 
+    /// What is kept of an answer that failed.
+    pub fn into_partial(self) -> Vec<ChatMessagePart> {
+        let huge = self.bytes > HUGE;
+        let parts = self.into_parts();
+        if huge { head(parts) } else { parts }
+    }
+
     fn count(&mut self, bytes: usize) -> Result<(), TooLarge> {
         self.bytes += bytes;
         if self.bytes > MAX_ANSWER {
@@ -158,6 +173,28 @@ impl Answer {
             ..part
         });
     }
+}
+
+/// The first texts of an answer, up to [`KEPT`].
+fn head(parts: Vec<ChatMessagePart>) -> Vec<ChatMessagePart> {
+    let mut left = KEPT;
+    let mut out = Vec::new();
+    for mut part in parts {
+        let Some(text) = part.text.as_mut() else {
+            continue;
+        };
+        // What a provider signed is no longer what it signed.
+        part.provider_metadata = None;
+        if text.len() > left {
+            text.truncate(text.floor_char_boundary(left));
+            out.push(part);
+            break;
+        }
+        left -= text.len();
+        out.push(part);
+    }
+    out.push(ChatMessagePart::text(CUT));
+    out
 }
 
 fn extend(open: &mut Option<ChatMessagePart>, first: ChatMessagePart, text: &str) {
@@ -255,6 +292,27 @@ mod tests {
         let parts = answer.into_parts();
         assert_eq!(parts[0].args, Some(Value::from("{bad")));
         assert_eq!(parts[1].parsed_commands, [["ls", "-l"]]);
+    }
+
+    #[test]
+    fn of_a_huge_answer_that_failed_the_beginning_is_kept() {
+        let mut answer = Answer::default();
+        answer.take(Event::ToolCallEnd(call("1", "{}"))).unwrap();
+        let text = "é".repeat(100_000);
+        while answer.take(Event::TextDelta { text: text.clone() }).is_ok() {}
+        let parts = answer.into_partial();
+        let size: usize = parts
+            .iter()
+            .filter_map(|p| p.text.as_ref())
+            .map(String::len)
+            .sum();
+        assert!(size < KEPT + 200 && size > KEPT - 4, "{size}");
+        assert_eq!(parts.last().unwrap().text.as_deref(), Some(CUT));
+        assert!(parts.iter().all(|p| p.tool_call_id.is_empty()));
+        let mut small = Answer::default();
+        small.take(Event::TextDelta { text: "a".into() }).unwrap();
+        small.take(Event::ToolCallEnd(call("1", "{}"))).unwrap();
+        assert_eq!(small.into_partial().len(), 2);
     }
 
     #[test]

@@ -8,11 +8,16 @@ use llm::{Error, ErrorKind, FinishReason};
 use store::chats::NewChatMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoint::Checkpoint;
 use super::{Answer, Runner, Step, TooLarge, Turn, retry};
+use crate::live::EpisodeWriter;
 use crate::models::{ModelInfo, Purpose};
 
 /// A stream that stands still for so long is given up.
 const SILENCE: Duration = Duration::from_mins(10);
+
+/// An answer that takes longer than this does not end by itself.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// How a stream ended.
 enum End {
@@ -20,7 +25,6 @@ enum End {
     /// The run is not wanted any more, or is to stop.
     Broken,
     Failed(Error),
-    TooLarge,
 }
 
 impl Runner {
@@ -40,17 +44,24 @@ impl Runner {
         let began = Instant::now();
         let mut stream = shared.parts.models.stream(call, request, cancel);
         let mut answer = Answer::default();
+        let mut checkpoint = Checkpoint::new(shared.clone(), chat.id, attempt);
         let end = {
+            let mut too_late = std::pin::pin!(tokio::time::sleep(LONGEST));
             // Pinned for the whole stream: begun anew with each event it might never end.
             let mut broken = std::pin::pin!(self.lease.broken());
             loop {
-                let due = episode.due();
+                let due = episode.due().into_iter().chain(checkpoint.due()).min();
                 let flush = tokio::time::sleep_until(
                     due.unwrap_or_else(|| tokio::time::Instant::now() + SILENCE),
                 );
                 tokio::select! {
                     biased;
                     () = &mut broken => break End::Broken,
+                    () = &mut too_late => break End::Failed(Error::new(
+                        ErrorKind::Config,
+                        "The model's answer did not come to an end within an hour and was cut \
+                         off. Ask for less at once.",
+                    )),
                     event = tokio::time::timeout(SILENCE, stream.next()) => match event {
                         Err(_) => break End::Failed(retry::silence(SILENCE)),
                         Ok(None) => break End::Failed(Error::new(
@@ -61,16 +72,28 @@ impl Runner {
                         Ok(Some(Ok(event))) => match answer.take(event) {
                             Ok(part) => {
                                 if let Some(part) = part {
+                                    checkpoint.push(&part);
                                     episode.push(ChatMessageRole::Assistant, part);
                                 }
                                 if answer.finish.is_some() {
                                     break End::Done;
                                 }
                             }
-                            Err(TooLarge) => break End::TooLarge,
+                            Err(TooLarge) => break End::Failed(Error::new(
+                                ErrorKind::Config,
+                                "The model's answer grew too large and was cut off. Ask for \
+                                 less at once.",
+                            )),
                         },
                     },
-                    () = flush, if due.is_some() => episode.flush(),
+                    () = flush, if due.is_some() => {}
+                }
+                let now = tokio::time::Instant::now();
+                if episode.due().is_some_and(|due| due <= now) {
+                    episode.flush();
+                }
+                if checkpoint.due().is_some_and(|due| due <= now) {
+                    checkpoint.write();
                 }
             }
         };
@@ -78,10 +101,25 @@ impl Runner {
         // The last parts are seen before what they became.
         episode.flush();
         let reason = answer.finish;
-        let message = as_message(answer, &turn.model, began.elapsed(), |usage| {
+        let whole = matches!(end, End::Done);
+        let message = as_message(answer, whole, &turn.model, began.elapsed(), |usage| {
             shared.parts.models.price(&turn.model, usage)
         });
         let said = !message.content.is_empty();
+        let step = self.ended(end, reason, message, said, episode, turn).await;
+        checkpoint.done();
+        step
+    }
+
+    async fn ended(
+        &mut self,
+        end: End,
+        reason: Option<FinishReason>,
+        message: NewChatMessage,
+        said: bool,
+        episode: EpisodeWriter,
+        turn: &Turn,
+    ) -> Step {
         match end {
             End::Broken if self.lease.is_to_stop() => {
                 let partial = if said { vec![message] } else { Vec::new() };
@@ -92,13 +130,6 @@ impl Runner {
                 drop(episode);
                 let partial = if said { vec![message] } else { Vec::new() };
                 self.failed(error, partial).await
-            }
-            End::TooLarge => {
-                self.give_up(
-                    ChatErrorKind::Config,
-                    "The model's answer grew too large and was cut off. Ask for less at once.",
-                )
-                .await
             }
             End::Done if reason == Some(FinishReason::ContentFilter) && !said => {
                 self.give_up(
@@ -128,12 +159,18 @@ impl Runner {
 
 fn as_message(
     answer: Answer,
+    whole: bool,
     model: &ModelInfo,
     took: Duration,
     price: impl FnOnce(&llm::Usage) -> Option<i64>,
 ) -> NewChatMessage {
     let usage = answer.usage;
     let known = usage != llm::Usage::default();
+    let parts = if whole {
+        answer.into_parts()
+    } else {
+        answer.into_partial()
+    };
     let count = |n: u64| i64::try_from(n).ok().filter(|n| *n > 0);
     NewChatMessage {
         model_config_id: Some(model.id),
@@ -148,6 +185,6 @@ fn as_message(
         },
         total_cost_micros: if known { price(&usage) } else { None },
         runtime_ms: i64::try_from(took.as_millis()).ok(),
-        ..NewChatMessage::new(ChatMessageRole::Assistant, answer.into_parts())
+        ..NewChatMessage::new(ChatMessageRole::Assistant, parts)
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod checkpoint;
 mod commands;
 mod compact;
 mod decide;
@@ -13,6 +14,7 @@ mod retry;
 mod run_tools;
 
 pub use answer::{Answer, MAX_ANSWER, TooLarge};
+pub(crate) use checkpoint::joined;
 pub use decide::{Decision, Facts, MAX_STEPS, decide};
 pub use prepare::{PLAN_INSTRUCTIONS, USER_PROMPT, USER_THRESHOLD};
 pub use retry::{MAX_ATTEMPTS, chat_error, pause};

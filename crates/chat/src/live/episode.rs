@@ -19,6 +19,10 @@ use super::{Hub, events};
 /// At most so often viewers get a frame of parts; the first part of a pause goes at once.
 const FLUSH: Duration = Duration::from_millis(20);
 
+/// After so many parts they become rarer, so that an answer that drips for an hour is kept in
+/// tens of thousands of parts and not in millions.
+const MANY: i64 = 4096;
+
 /// Which attempt parts belong to.
 pub type Attempt = (i64, i64);
 
@@ -28,6 +32,23 @@ pub(super) struct Episode {
     pub(super) attempt: Attempt,
     /// Serialized events; the first has seq 1.
     pub(super) events: Vec<Bytes>,
+    /// Their length.
+    pub(super) bytes: usize,
+}
+
+impl Episode {
+    pub(super) fn new(attempt: Attempt) -> Self {
+        Episode {
+            attempt,
+            events: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn extend(&mut self, events: Vec<Bytes>) {
+        self.bytes += events.iter().map(Bytes::len).sum::<usize>();
+        self.events.extend(events);
+    }
 }
 
 /// The side of the worker: takes parts as they come.
@@ -63,7 +84,7 @@ impl EpisodeWriter {
             }
             _ => self.pending.push((role, part)),
         }
-        if self.flushed.is_none_or(|at| at.elapsed() >= FLUSH) {
+        if self.flushed.is_none_or(|at| at.elapsed() >= self.pause()) {
             self.flush();
         }
     }
@@ -73,7 +94,14 @@ impl EpisodeWriter {
         if self.pending.is_empty() {
             return None;
         }
-        Some(self.flushed.map_or_else(Instant::now, |at| at + FLUSH))
+        Some(
+            self.flushed
+                .map_or_else(Instant::now, |at| at + self.pause()),
+        )
+    }
+
+    fn pause(&self) -> Duration {
+        FLUSH * u32::try_from(1 + self.seq / MANY).unwrap_or(u32::MAX)
     }
 
     /// Shows what waits.

@@ -7,15 +7,17 @@
 mod episode;
 pub mod events;
 mod parts;
+mod relay;
 mod room;
 mod viewer;
 
 pub use episode::{Attempt, EpisodeWriter};
 pub use parts::Parts;
+pub use relay::Peers;
 pub use viewer::Viewer;
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api_types::{ChatMessageRole, ChatStatus, ChatStreamEvent};
@@ -94,6 +96,10 @@ struct Inner {
     origin: Uuid,
     rooms: Mutex<HashMap<Uuid, Arc<Room>>>,
     changes: broadcast::Sender<Option<Arc<ChatChange>>>,
+    /// Workers of this process.
+    workers: Mutex<HashSet<Uuid>>,
+    /// The way to other replicas.
+    peers: OnceLock<Arc<dyn Peers>>,
 }
 
 impl Hub {
@@ -105,6 +111,8 @@ impl Hub {
                 origin: Uuid::new_v4(),
                 rooms: Mutex::default(),
                 changes: broadcast::channel(BACKLOG).0,
+                workers: Mutex::default(),
+                peers: OnceLock::new(),
             }),
         }
     }
@@ -199,7 +207,7 @@ impl Hub {
     }
 
     /// Brings a room up to date from the rows.
-    async fn sync(&self, chat: Uuid, room: &Room) {
+    async fn sync(&self, chat: Uuid, room: &Arc<Room>) {
         let _one = room.sync.lock().await;
         let Some(at) = room.at() else { return };
         let who = Subject::system(System::Chats);
@@ -215,6 +223,7 @@ impl Hub {
         };
         match read.await {
             Ok(Some((row, messages, queue))) => {
+                self.follow(&row, room);
                 if messages.iter().any(|m| m.deleted) {
                     room.stale();
                 }
@@ -242,6 +251,7 @@ impl Hub {
             return;
         }
         let row = &committed.chat;
+        self.follow(row, &room);
         let attempt = (row.history_version, row.generation_attempt);
         let told = room.tell(
             Some(committed.before.snapshot),

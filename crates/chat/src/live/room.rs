@@ -5,9 +5,14 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use super::episode::{Attempt, Episode, frames};
+use super::relay::Relay;
 
 /// Frames that a slow viewer may lag behind; one that falls further back reads the rows anew.
 const BACKLOG: usize = 128;
+
+/// Bytes of one attempt that are taken from another replica: more than an answer of the largest
+/// size makes there.
+const MAX_FOREIGN: usize = 64 << 20;
 
 /// What goes to every viewer of a chat.
 #[derive(Debug, Clone)]
@@ -49,6 +54,8 @@ struct State {
 pub(super) struct Room {
     state: Mutex<State>,
     frames: broadcast::Sender<Frame>,
+    /// The connection to the replica that generates, if that is another.
+    relay: Mutex<Option<Relay>>,
     /// One reader of rows at a time.
     pub(super) sync: tokio::sync::Mutex<()>,
 }
@@ -58,6 +65,7 @@ impl Room {
         Room {
             state: Mutex::default(),
             frames: broadcast::channel(BACKLOG).0,
+            relay: Mutex::default(),
             sync: tokio::sync::Mutex::default(),
         }
     }
@@ -89,7 +97,13 @@ impl Room {
         let mut state = self.state.lock();
         if self.frames.receiver_count() == 0 {
             state.at = None;
+            *self.relay.lock() = None;
         }
+    }
+
+    /// Changes the connection to the replica that generates.
+    pub(super) fn relay(&self, change: impl FnOnce(&mut Option<Relay>)) {
+        change(&mut self.relay.lock());
     }
 
     /// Tells viewers of rows, if `from` is what they know already; whether it was.
@@ -137,10 +151,7 @@ impl Room {
     pub(super) fn open_episode(&self, attempt: Attempt) {
         let mut state = self.state.lock();
         state.open = true;
-        state.episode = Some(Episode {
-            attempt,
-            events: Vec::new(),
-        });
+        state.episode = Some(Episode::new(attempt));
     }
 
     pub(super) fn close_episode(&self, attempt: Attempt) {
@@ -164,7 +175,43 @@ impl Room {
                 let _ = self.frames.send(frame);
             }
         }
-        episode.events.extend(events);
+        episode.extend(events);
+    }
+
+    /// Keeps and shows parts that another replica made; whether they go on where the last ended.
+    /// Those that are known already are left out.
+    pub(super) fn show_foreign(
+        &self,
+        attempt: Attempt,
+        first: i64,
+        mut events: Vec<Bytes>,
+    ) -> bool {
+        let mut state = self.state.lock();
+        match &state.episode {
+            Some(episode) if episode.attempt == attempt => {}
+            // Old news.
+            Some(episode) if episode.attempt > attempt => return true,
+            _ => state.episode = Some(Episode::new(attempt)),
+        }
+        let Some(episode) = state.episode.as_mut() else {
+            return true;
+        };
+        let known = i64::try_from(episode.events.len()).unwrap_or(i64::MAX);
+        if first > known + 1 || first < 1 || episode.bytes > MAX_FOREIGN {
+            return false;
+        }
+        let skip = usize::try_from(known + 1 - first).unwrap_or(0);
+        events.drain(..skip.min(events.len()));
+        if events.is_empty() {
+            return true;
+        }
+        if self.frames.receiver_count() > 0 {
+            for frame in frames(attempt, known + 1, &events) {
+                let _ = self.frames.send(frame);
+            }
+        }
+        episode.extend(events);
+        true
     }
 
     /// The parts of an attempt behind `after`, and frames that follow them: to be called with a

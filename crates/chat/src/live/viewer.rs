@@ -133,7 +133,6 @@ impl Viewer {
     /// Reads the rows anew, after having missed something.
     async fn reload(&mut self) -> Result<(), StoreError> {
         self.receiver = Some(self.room.listen());
-        self.ready.clear();
         let newest = self.newest;
         self.load(newest).await?;
         Ok(())
@@ -166,22 +165,28 @@ impl Viewer {
         // Newer ones come with the frames of their snapshot.
         messages.retain(|m| m.revision <= row.snapshot_version);
         self.loaded = row.snapshot_version;
-        self.attempt = (row.history_version, row.generation_attempt);
-        self.seq = 0;
+        let attempt = (row.history_version, row.generation_attempt);
+        // Who has parts of this attempt is told the rest of them, and nothing twice.
+        let goes_on = attempt == self.attempt && self.seq > 0;
+        if !goes_on {
+            self.attempt = attempt;
+            self.seq = 0;
+        }
         self.room.begin_at(row.snapshot_version);
+        self.hub.follow(&row, &self.room);
         if self.room.at().is_some_and(|at| at < row.snapshot_version) {
             let hub = self.hub.clone();
             hub.sync_soon(self.chat, self.room.clone(), std::time::Duration::ZERO);
         }
         let mut out = first_events(&row, &messages, &queue, edited, after);
-        if self.newest > 0 || row.generation_attempt > 0 {
+        if !goes_on && (self.newest > 0 || row.generation_attempt > 0) {
             out.push(events::preview_reset(self.chat));
         }
         self.ready.extend(events::frames(&out));
         self.newest = messages
             .last()
             .map_or(self.newest, |m| m.id.max(self.newest));
-        for frame in self.room.replay(self.attempt, 0) {
+        for frame in self.room.replay(self.attempt, self.seq) {
             self.take(frame);
         }
         Ok(())

@@ -2,6 +2,9 @@
 //! transitions, counts the snapshot up, announces and commits; only then anyone sees it.
 
 mod create;
+mod cut;
+#[cfg(debug_assertions)]
+mod death;
 mod error;
 mod family;
 mod ops;
@@ -28,8 +31,9 @@ pub const MAX_QUEUED: i64 = 20;
 pub const MAX_FILES: i64 = 50;
 /// How long a client may take to answer its own tools.
 pub const ACTION_DEADLINE: chrono::Duration = chrono::Duration::minutes(5);
-/// A replica that was silent for so long is dead: three heartbeats.
-pub const STALE_SECONDS: f64 = 9.0;
+/// A replica that was silent for so long is dead: three heartbeats. With the pause between two
+/// searches for free chats this stays below ten seconds.
+pub const STALE_SECONDS: f64 = 7.5;
 
 /// The machine. Cheap to clone.
 #[derive(Clone)]
@@ -161,7 +165,7 @@ impl Machine {
         }
         let mut step = Step::new(tx, row);
         let runner = Uuid::new_v4();
-        step.own(worker, runner)?;
+        step.own(worker, runner).await?;
         let outcome = self.finish(step).await?;
         Ok(Some(Claimed {
             chat: outcome.chat,
@@ -182,7 +186,11 @@ impl Machine {
             kinds,
         };
         tx.chat_announce(&change).await?;
+        #[cfg(debug_assertions)]
+        death::before_commit();
         tx.commit().await?;
+        #[cfg(debug_assertions)]
+        death::after_commit();
         self.told(&committed, change);
         if let Some((permit, runner)) = claim {
             permit.send(Claimed {
@@ -213,7 +221,7 @@ impl Machine {
             return Ok(None);
         };
         let runner = Uuid::new_v4();
-        step.own(claim.worker, runner)?;
+        step.own(claim.worker, runner).await?;
         Ok(Some((permit, runner)))
     }
 }

@@ -8,6 +8,7 @@ use store::chats::{
 use store::{StoreError, Tx};
 use uuid::Uuid;
 
+use super::cut::cut_answer;
 use super::{
     ACTION_DEADLINE, MAX_FILES, MAX_QUEUED, MachineError, Op, Outcome, STALE_SECONDS, UserMessage,
 };
@@ -542,8 +543,16 @@ impl Step {
         Ok(())
     }
 
-    /// Gives the chat to a run, and begins its first attempt if it is to generate.
-    pub(super) fn own(&mut self, worker: Uuid, runner: Uuid) -> Result<(), MachineError> {
+    /// Gives the chat to a run, and begins its first attempt if it is to generate. What another
+    /// run left of an answer is kept.
+    pub(super) async fn own(&mut self, worker: Uuid, runner: Uuid) -> Result<(), MachineError> {
+        if self.state.runner_id.is_some() && self.state.generation_attempt > 0 {
+            let attempt = (self.state.history_version, self.state.generation_attempt);
+            let pieces = self.tx.chat_partial_take(self.chat.id, attempt).await?;
+            let stopped = self.state.status == ChatStatus::Interrupting;
+            let model = self.state.last_model_config_id;
+            self.insert(cut_answer(pieces, stopped, model)).await?;
+        }
         self.state.worker_id = Some(worker);
         self.state.runner_id = Some(runner);
         if matches!(self.state(), State::Running { .. }) {

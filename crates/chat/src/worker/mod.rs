@@ -32,9 +32,9 @@ use crate::models::Models;
 use crate::tools::Toolbox;
 
 /// How often a replica says that it lives: a third of [`STALE_SECONDS`].
-const BEAT: Duration = Duration::from_secs(3);
+const BEAT: Duration = Duration::from_millis(2500);
 /// How often free chats are searched for beside notifications.
-const SEARCH: Duration = Duration::from_secs(2);
+const SEARCH: Duration = Duration::from_millis(1500);
 /// A chat that is to stop and whose worker did not react is taken over after this.
 const STOP_SECONDS: f64 = 1.5;
 /// Chats of one search.
@@ -55,6 +55,8 @@ pub struct Parts {
     pub toolbox: Arc<dyn Toolbox>,
     /// Switches of the access model, for acting as owners.
     pub policy: Policy,
+    /// The URL by which other replicas reach this one; empty if they do not.
+    pub url: String,
 }
 
 /// What all runs of a worker share.
@@ -103,6 +105,7 @@ pub async fn run(parts: Parts, neighbours: Neighbours, cancel: CancellationToken
         tasks: TaskTracker::new(),
         cancel: cancel.clone(),
     });
+    shared.parts.machine.hub().worker_began(shared.id);
     if !shared.join(neighbours).await {
         return;
     }
@@ -154,7 +157,8 @@ impl Shared {
                 if neighbours == Neighbours::None {
                     conn.chat_worker_leave(&self.who, None, 0.0).await?;
                 }
-                conn.chat_worker_beat(&self.who, self.id).await
+                conn.chat_worker_beat(&self.who, self.id, &self.parts.url)
+                    .await
             };
             match joined.await {
                 Ok(()) => return true,
@@ -175,7 +179,8 @@ impl Shared {
             tick.tick().await;
             let beaten = async {
                 let conn = self.parts.machine.store().conn().await?;
-                conn.chat_worker_beat(&self.who, self.id).await?;
+                conn.chat_worker_beat(&self.who, self.id, &self.parts.url)
+                    .await?;
                 if beats.is_multiple_of(100) {
                     conn.chat_worker_leave(&self.who, None, FORGET_SECONDS)
                         .await?;
@@ -324,6 +329,11 @@ impl Shared {
                 () = cancel.cancelled() => {}
             }
         });
+    }
+
+    /// Runs something that the end of the worker waits for; it has to be short.
+    pub(crate) fn to_the_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
     }
 
     async fn leave(&self) {

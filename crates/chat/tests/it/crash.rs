@@ -160,3 +160,89 @@ async fn an_interrupt_is_honoured_though_the_worker_died() {
     world.asked().await.say("yes");
     world.until(chat, ChatStatus::Waiting).await;
 }
+
+/// What is kept of an answer under way: waits until `text` is in it.
+async fn kept(world: &World, text: &str) {
+    let sql = "SELECT count(*) FROM chat_partials WHERE content::text LIKE '%' || $1 || '%'";
+    let wait = async {
+        while world
+            .db
+            .query_one(sql, &[&text])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            == 0
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), wait).await;
+    waited.expect("the answer so far to be written down");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_answer_outlives_its_replica_and_is_said_to_be_cut() {
+    let mut world = without_worker(100_000).await;
+    let mut first = world.start_replica(Neighbours::Possible);
+    let chat = world.create("hi").await;
+    let asked = world.asked().await;
+    asked.text("half \0an ans");
+    kept(&world, "an ans").await;
+    asked.text("wer");
+    kept(&world, "wer").await;
+    first.kill();
+    let _second = world.start_replica(Neighbours::None);
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "hi", "the model does not see it");
+    asked.say("whole");
+    world.until(chat, ChatStatus::Waiting).await;
+    let said = world.said(chat).await;
+    assert_eq!(said[..2], ["user: hi", "assistant: half \0an answer"]);
+    assert!(said[2].contains("begins anew"), "{said:?}");
+    assert_eq!(said[3..], ["assistant: whole"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_after_a_crash_keeps_what_was_said() {
+    let mut world = without_worker(100_000).await;
+    let mut first = world.start_replica(Neighbours::Possible);
+    let chat = world.create("hi").await;
+    let asked = world.asked().await;
+    asked.text("half");
+    kept(&world, "half").await;
+    first.kill();
+    world.apply(chat, Op::Interrupt).await.unwrap();
+    let _second = world.start_replica(Neighbours::None);
+    world.until(chat, ChatStatus::Waiting).await;
+    assert_eq!(world.said(chat).await, ["user: hi", "assistant: half"]);
+    world.send(chat, "go on", false).await;
+    let asked = world.asked().await;
+    assert_eq!(asked.request.messages.len(), 4, "now it is the answer");
+    asked.say("ok");
+    world.until(chat, ChatStatus::Waiting).await;
+    let sql = "SELECT count(*) FROM chat_partials";
+    let left: i64 = world.db.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(left, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_leaves_all_that_was_said() {
+    let mut world = without_worker(100_000).await;
+    let stop = world.start_worker().await;
+    let chat = world.create("hi").await;
+    let asked = world.asked().await;
+    let hub = world.machine.hub();
+    let mut viewer = hub.view(&world.owner.who, chat, None).await.unwrap();
+    asked.text("half");
+    while !String::from_utf8_lossy(&viewer.next().await.unwrap()).contains("half") {}
+    stop.cancel();
+    kept(&world, "half").await;
+    world.start_worker().await;
+    world.asked().await.say("whole");
+    world.until(chat, ChatStatus::Waiting).await;
+    let said = world.said(chat).await;
+    assert_eq!(
+        (said[1].as_str(), said[3].as_str()),
+        ("assistant: half", "assistant: whole")
+    );
+}

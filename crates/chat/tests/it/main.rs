@@ -10,6 +10,7 @@ mod compaction;
 mod crash;
 mod helpers;
 mod queue;
+mod together;
 mod tools;
 mod turns;
 mod viewers;

@@ -1,18 +1,23 @@
 //! Viewers: whenever they come, they see all of it once and in order.
 
 use api_types::{ChatStatus, ChatStreamEvent, ChatStreamEventType};
-use chat::live::Viewer;
+use bytes::Bytes;
+use chat::live::{Attempt, Hub, Peers, Viewer};
 use chat::machine::Op;
+use futures::StreamExt as _;
+use futures::stream::{BoxStream, unfold};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, world};
 
 /// What a client makes of the events, by the rules of the protocol.
 #[derive(Default)]
-struct Client {
-    messages: std::collections::BTreeMap<i64, String>,
+pub struct Client {
+    pub messages: std::collections::BTreeMap<i64, String>,
     preview: String,
     last: (i64, i64, i64),
-    status: String,
+    pub status: String,
     queue: usize,
     resets: usize,
 }
@@ -58,7 +63,7 @@ impl Client {
         }
     }
 
-    async fn until(&mut self, viewer: &mut Viewer, mut done: impl FnMut(&Self) -> bool) {
+    pub async fn until(&mut self, viewer: &mut Viewer, mut done: impl FnMut(&Self) -> bool) {
         while !done(self) {
             let frame = viewer.next();
             let frame = tokio::time::timeout(std::time::Duration::from_secs(20), frame).await;
@@ -67,7 +72,7 @@ impl Client {
     }
 }
 
-async fn view(world: &World, chat: uuid::Uuid, after: Option<i64>) -> Viewer {
+pub async fn view(world: &World, chat: uuid::Uuid, after: Option<i64>) -> Viewer {
     world
         .machine
         .hub()
@@ -190,4 +195,125 @@ async fn what_another_replica_commits_is_seen_too() {
             c.status == "waiting" && c.messages.len() == 2
         })
         .await;
+}
+
+/// The way to the replica of a world, which can be cut.
+struct Line {
+    there: Hub,
+    who: authz::Subject,
+    cut: std::sync::Arc<tokio::sync::Notify>,
+}
+
+impl Peers for Line {
+    fn parts(
+        &self,
+        _: uuid::Uuid,
+        chat: uuid::Uuid,
+        attempts: watch::Receiver<Attempt>,
+    ) -> BoxStream<'static, Bytes> {
+        let (there, who, cut) = (self.there.clone(), self.who.clone(), self.cut.clone());
+        let frames = async move {
+            let mut parts = there.parts(&who, chat).await.unwrap();
+            parts.follow(*attempts.borrow());
+            unfold(
+                (parts, attempts, cut),
+                |(mut parts, mut attempts, cut)| async {
+                    loop {
+                        tokio::select! {
+                            frame = parts.next() => return Some((frame, (parts, attempts, cut))),
+                            changed = attempts.changed() => changed.ok()?,
+                            () = cut.notified() => return None,
+                        }
+                        let attempt = *attempts.borrow_and_update();
+                        parts.follow(attempt);
+                    }
+                },
+            )
+        };
+        futures::stream::once(frames).flatten().boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_at_another_replica_sees_every_delta_live() {
+    let mut world = world().await;
+    let (stop, cut) = (CancellationToken::new(), std::sync::Arc::default());
+    let hub = Hub::new(world.db.store.clone());
+    hub.peers_set(std::sync::Arc::new(Line {
+        there: world.machine.hub().clone(),
+        who: world.owner.who.clone(),
+        cut: std::sync::Arc::clone(&cut),
+    }));
+    tokio::spawn({
+        let (hub, stop) = (hub.clone(), stop.clone());
+        async move { hub.run(stop).await }
+    });
+    let chat = world.create("hi").await;
+    let mut viewer = hub.view(&world.owner.who, chat, None).await.unwrap();
+    let mut client = Client::default();
+    for turn in 0..2 {
+        let asked = world.asked().await;
+        let mut expected = String::new();
+        for i in 0..3000 {
+            let token = format!("{turn}.{i} ");
+            expected.push_str(&token);
+            asked.text(&token);
+            if i == 1000 {
+                // The line breaks, and is there again.
+                client.until(&mut viewer, |c| c.preview.len() > 100).await;
+                cut.notify_one();
+            }
+        }
+        client
+            .until(&mut viewer, |c| c.preview.len() == expected.len())
+            .await;
+        assert_eq!(client.preview, expected);
+        let mut late = hub.view(&world.owner.who, chat, None).await.unwrap();
+        let mut second = Client::default();
+        second
+            .until(&mut late, |c| c.preview.len() == expected.len())
+            .await;
+        asked.finish();
+        client
+            .until(&mut viewer, |c| c.messages.len() == 2 * (turn + 1))
+            .await;
+        assert_eq!(client.messages.values().last().unwrap(), &expected);
+        client.until(&mut viewer, |c| c.status == "waiting").await;
+        if turn == 0 {
+            world.send(chat, "more", false).await;
+        }
+    }
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_viewer_that_does_not_read_is_not_waited_for_and_misses_nothing() {
+    let mut world = world().await;
+    let chat = world.create("hi").await;
+    let asked = world.asked().await;
+    let mut slow = view(&world, chat, None).await;
+    let mut quick = view(&world, chat, None).await;
+    let (mut first, mut expected) = (Client::default(), String::new());
+    let mut second = Client::default();
+    // More frames than are kept for anyone: each is waited for at the other viewer.
+    for i in 0..300 {
+        let token = format!("t{i} ");
+        expected.push_str(&token);
+        asked.text(&token);
+        first
+            .until(&mut quick, |c| c.preview.len() == expected.len())
+            .await;
+        if i == 10 {
+            second.until(&mut slow, |c| !c.preview.is_empty()).await;
+        }
+    }
+    second
+        .until(&mut slow, |c| c.preview.len() == expected.len())
+        .await;
+    assert_eq!(second.preview, expected);
+    asked.finish();
+    for (client, viewer) in [(&mut first, &mut quick), (&mut second, &mut slow)] {
+        client.until(viewer, |c| c.status == "waiting").await;
+        assert_eq!(client.messages.values().last().unwrap(), &expected);
+    }
 }

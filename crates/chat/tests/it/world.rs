@@ -447,6 +447,7 @@ impl World {
             models: self.script.clone(),
             toolbox: self.tools.clone(),
             policy: Policy::default(),
+            url: String::new(),
         }
     }
 
@@ -484,6 +485,7 @@ impl World {
                     models: script,
                     toolbox: tools,
                     policy: Policy::default(),
+                    url: String::new(),
                 };
                 let work = chat::worker::run(parts, neighbours, CancellationToken::new());
                 tokio::select! {

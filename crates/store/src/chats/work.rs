@@ -33,13 +33,21 @@ fn any_chat() -> Object {
 }
 
 impl Conn {
-    /// Says that a replica lives.
-    pub async fn chat_worker_beat(&self, who: &Subject, worker: Uuid) -> Result<()> {
+    /// Says that a replica lives, and at which URL others reach it; empty: at none.
+    pub async fn chat_worker_beat(&self, who: &Subject, worker: Uuid, url: &str) -> Result<()> {
         authorize(who, Action::Update, &any_chat())?;
-        let sql = "INSERT INTO chat_workers (id, heartbeat_at) VALUES ($1, now()) \
-                   ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()";
-        self.execute(sql, &[&worker]).await?;
+        let sql = "INSERT INTO chat_workers (id, heartbeat_at, url) VALUES ($1, now(), $2) \
+                   ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), url = $2";
+        self.execute(sql, &[&worker, &url]).await?;
         Ok(())
+    }
+
+    /// Where a replica is reached; none if it is gone, or gave no URL.
+    pub async fn chat_worker_url(&self, who: &Subject, worker: Uuid) -> Result<Option<String>> {
+        authorize(who, Action::Update, &any_chat())?;
+        let sql = "SELECT url FROM chat_workers WHERE id = $1 AND url <> ''";
+        let row = self.query_opt(sql, &[&worker]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// Takes a replica's word back, so that its chats are free at once; also forgets those that

@@ -4,6 +4,7 @@
 mod config;
 mod files;
 mod messages;
+mod parts;
 mod sharing;
 mod stream;
 
@@ -49,6 +50,7 @@ pub fn router() -> Router<AppState> {
         .merge(config::router())
         .merge(files::router())
         .merge(messages::router())
+        .merge(parts::router())
         .merge(sharing::router())
         .merge(stream::router())
 }

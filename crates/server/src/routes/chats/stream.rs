@@ -1,15 +1,13 @@
-//! What happens in chats, live: one chat's stream, the parts of one attempt, and the list.
+//! What happens in chats, live: one chat's stream, and the list.
 
 use std::sync::Arc;
 
-use api_types::ChatPartsControl;
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::Utf8Bytes;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use chat::live::Parts;
 use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::broadcast;
@@ -23,7 +21,6 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/chats/watch", get(watch))
         .route("/chats/{chat}/stream", get(stream))
-        .route("/chats/{chat}/stream/parts", get(parts))
 }
 
 async fn stream(
@@ -120,41 +117,4 @@ fn watched(
             }
         },
     )
-}
-
-async fn parts(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path(chat): Path<Uuid>,
-    socket: Socket,
-) -> Result<Response, ApiError> {
-    let hub = state.control.chat_machine().hub().clone();
-    let parts = hub.parts(&actor.who, chat).await?;
-    Ok(socket.bytes(move |socket| relay(socket, parts)))
-}
-
-/// Serves the parts of whichever attempt the client asked for last.
-async fn relay(mut socket: WebSocket, mut parts: Parts) {
-    loop {
-        let frame = tokio::select! {
-            frame = parts.next() => frame,
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    let Ok(control) = serde_json::from_str::<ChatPartsControl>(&text) else {
-                        return;
-                    };
-                    parts.follow((control.history_version, control.generation_attempt));
-                    continue;
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                _ => return,
-            },
-        };
-        let Ok(text) = Utf8Bytes::try_from(frame) else {
-            return;
-        };
-        if socket.send(Message::Text(text)).await.is_err() {
-            return;
-        }
-    }
 }
