@@ -17,6 +17,7 @@ pub mod live;
 pub mod machine;
 pub mod models;
 pub mod prompt;
+pub mod sent_files;
 pub mod skills;
 pub mod state;
 pub mod titles;

@@ -70,6 +70,13 @@ impl Client {
         self.get(&format!("/api/v2/chats/{id}")).decode().await
     }
 
+    /// Tells a chat anew what its workspace says.
+    pub async fn chat_context_refresh(&self, id: Uuid) -> Result<Chat, Error> {
+        self.call(http::Method::PUT, &format!("/api/v2/chats/{id}/context"))
+            .decode()
+            .await
+    }
+
     /// Begins a chat with its first message.
     pub async fn chat_create(&self, body: &CreateChatRequest) -> Result<Chat, Error> {
         self.post("/api/v2/chats").json(body).decode().await

@@ -1,8 +1,8 @@
 //! Skills that users write for their AI agents.
 
-use api_types::{UserSkill, UserSkillMetadata, UserSkillRequest};
+use api_types::{SkillFile, UserSkill, UserSkillMetadata, UserSkillRequest};
 use authz::Subject;
-use chat::skills::{self, MAX_SKILLS, Skill};
+use chat::skills::{self, MAX_SKILLS};
 use serde_json::json;
 use store::user_skills::{SKILL_NAME_TAKEN, UserSkillRow};
 use store::{AuditAction, AuditDiff, AuditEntry, StoreError, UserRef};
@@ -121,7 +121,7 @@ impl Control {
     }
 }
 
-fn parsed(request: &UserSkillRequest) -> Result<Skill> {
+fn parsed(request: &UserSkillRequest) -> Result<SkillFile<'_>> {
     skills::parse(&request.content)
         .map_err(|detail| Error::invalid("Invalid skill content.").with_detail(detail))
 }

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use api_types::{ContextConfigResponse, ContextPart};
+use api_types::{
+    ContextConfigResponse, ContextPart, SkillFile, is_skill_name, sanitize_prompt, without_comments,
+};
 
-use super::{paths, skill};
+use super::paths;
 use crate::files::read::open_regular;
 
 /// Bytes of a file that are read.
@@ -97,7 +99,7 @@ impl Config {
                 .eq_ignore_ascii_case(&self.instructions_file)
         })?;
         let (text, truncated) = text(&entry.path())?;
-        let text = sanitize(&text);
+        let text = sanitize_prompt(&without_comments(&text));
         (!text.is_empty()).then(|| ContextPart {
             r#type: "context-file".into(),
             context_file_path: entry.path().to_string_lossy().into_owned(),
@@ -115,13 +117,18 @@ impl Config {
                     return;
                 }
                 let meta = entry.path().join(&self.skill_meta_file);
-                let parsed = text(&meta).and_then(|(text, _)| skill::parse(&text).ok());
-                let Some((name, description)) = parsed else {
+                let Some((text, _)) = text(&meta) else {
+                    continue;
+                };
+                let Ok(SkillFile {
+                    name, description, ..
+                }) = SkillFile::parse(&text)
+                else {
                     continue;
                 };
                 let own_name = entry.file_name();
                 if own_name.to_string_lossy() != name
-                    || !skill::is_name(&name)
+                    || !is_skill_name(&name)
                     || !seen.insert(name.clone())
                 {
                     continue;
@@ -149,30 +156,4 @@ fn text(path: &Path) -> Option<(String, bool)> {
     let truncated = bytes.len() > MAX_FILE;
     bytes.truncate(MAX_FILE);
     Some((String::from_utf8_lossy(&bytes).into_owned(), truncated))
-}
-
-/// Without what people do not see and models do: comments, invisible characters.
-fn sanitize(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("<!--") {
-        // A comment without an end is none.
-        let Some((_, next)) = after.split_once("-->") else {
-            break;
-        };
-        out.push_str(before);
-        rest = next;
-    }
-    out.push_str(rest);
-    out.retain(|c| !is_invisible(c));
-    out.trim().to_owned()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}'
-        | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200d}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -7,7 +7,6 @@ mod paths;
 mod push;
 mod resource;
 mod scan;
-mod skill;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +25,8 @@ use crate::workspace::Workspace;
 
 /// How often files are looked at for changes that nobody tells of.
 const POLL: Duration = Duration::from_secs(30);
+/// How long who asks for a look waits until the server knows of it.
+const TOLD: Duration = Duration::from_secs(3);
 /// Places that may be added.
 const MAX_SOURCES: usize = 256;
 
@@ -56,6 +57,8 @@ pub struct Context {
     /// Version zero until the first look.
     latest: watch::Sender<Arc<Snapshot>>,
     ready: watch::Sender<bool>,
+    /// The version that the server knows.
+    pushed: watch::Sender<u64>,
     looking: tokio::sync::Mutex<()>,
 }
 
@@ -69,6 +72,7 @@ impl Context {
             sources: Mutex::default(),
             latest: watch::Sender::new(Arc::default()),
             ready: watch::Sender::new(false),
+            pushed: watch::Sender::new(0),
             looking: tokio::sync::Mutex::default(),
         }
     }
@@ -112,6 +116,14 @@ impl Context {
             });
         }
         self.latest()
+    }
+
+    /// Waits, not for ever, until the server knows what was found.
+    pub async fn told(&self, snapshot: &Snapshot) {
+        let mut pushed = self.pushed.subscribe();
+        let told = pushed.wait_for(|version| *version >= snapshot.version);
+        // Without a connection, the next one tells it.
+        let _ = tokio::time::timeout(TOLD, told).await;
     }
 
     fn working_directory(&self) -> Option<PathBuf> {

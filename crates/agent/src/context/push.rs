@@ -24,6 +24,7 @@ impl Context {
                     Ok(_) => {
                         initial = false;
                         pause = BACKOFF.0;
+                        self.pushed.send_replace(snapshot.version);
                     }
                     Err(error) if error.is_unimplemented() => {
                         tracing::debug!("the server does not take context of the workspace");

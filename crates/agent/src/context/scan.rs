@@ -6,10 +6,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use api_types::{SkillFile, is_skill_name};
 use sha2::{Digest, Sha256};
 
 use super::resource::{Kind, Resource, Snapshot, State};
-use super::skill;
 use crate::files::read::open_regular;
 use crate::mcp::Listed;
 
@@ -216,16 +216,17 @@ fn a_skill(directory: &Path, root: &Root) -> Option<Resource> {
     }
     let text = String::from_utf8_lossy(&resource.payload).into_owned();
     let own_name = directory.file_name().unwrap_or_default().to_string_lossy();
-    let error = match skill::parse(&text) {
+    let error = match SkillFile::parse(&text) {
         Err(error) => Some(error),
-        Ok((name, _)) if name != own_name => Some(format!(
-            "front-matter name {name:?} does not match directory {own_name:?}"
+        Ok(skill) if skill.name != own_name => Some(format!(
+            "front-matter name {:?} does not match directory {own_name:?}",
+            skill.name
         )),
-        Ok((name, _)) if !skill::is_name(&name) => {
-            Some(format!("skill name {name:?} is not kebab-case"))
+        Ok(skill) if !is_skill_name(&skill.name) => {
+            Some(format!("skill name {:?} is not kebab-case", skill.name))
         }
-        Ok((name, description)) => {
-            (resource.name, resource.description) = (name, description);
+        Ok(skill) => {
+            (resource.name, resource.description) = (skill.name, skill.description);
             None
         }
     };

@@ -185,8 +185,12 @@ impl AgentSocketService for Service {
         &self,
         _: proto::ResyncContextRequest,
     ) -> Result<proto::ResyncContextResponse, Status> {
+        let found = self.context.resync().await;
+        if self.workspace.server().is_some() {
+            self.context.told(&found).await;
+        }
         Ok(proto::ResyncContextResponse {
-            snapshot: Some(snapshot(&*self.context.resync().await)),
+            snapshot: Some(snapshot(&found)),
         })
     }
 }

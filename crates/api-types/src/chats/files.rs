@@ -35,3 +35,15 @@ pub struct ChatFileDownloadUrlResponse {
     pub name: String,
     pub mime_type: String,
 }
+
+/// What `POST /chats/{chat}/workspace-files` answers: a file that lies in the chat's workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatWorkspaceFile {
+    /// Absolute, in the workspace.
+    pub path: String,
+    pub name: String,
+    pub size: i64,
+    pub media_type: String,
+    pub workspace_id: Uuid,
+}

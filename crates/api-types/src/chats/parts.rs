@@ -15,6 +15,7 @@ string_enum! {
         Source = "source",
         File = "file",
         FileReference = "file-reference",
+        WorkspaceFileReference = "workspace-file-reference",
         ContextFile = "context-file",
         Skill = "skill",
         HookContext = "hook-context",
@@ -50,6 +51,9 @@ pub struct ChatMessagePart {
     pub result: Option<Value>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub result_delta: String,
+    /// What the advisor thinks before it answers; only while it streams.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning_delta: String,
     #[serde(skip_serializing_if = "crate::is_default")]
     pub result_reset: bool,
     #[serde(skip_serializing_if = "crate::is_default")]
@@ -100,6 +104,16 @@ pub struct ChatMessagePart {
     pub skill_name: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub skill_description: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_path: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_name: String,
+    #[serde(skip_serializing_if = "crate::is_default")]
+    pub workspace_file_size: i64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_media_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_file_workspace_id: Option<Uuid>,
 }
 
 impl ChatMessagePart {
@@ -171,6 +185,7 @@ string_enum! {
         Text = "text",
         File = "file",
         FileReference = "file-reference",
+        WorkspaceFileReference = "workspace-file-reference",
     }
 }
 
@@ -192,6 +207,16 @@ pub struct ChatInputPart {
     pub end_line: i64,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub content: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_path: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_name: String,
+    #[serde(skip_serializing_if = "crate::is_default")]
+    pub workspace_file_size: i64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workspace_file_media_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_file_workspace_id: Option<Uuid>,
 }
 
 impl ChatInputPart {

@@ -103,6 +103,15 @@ fn user_part(part: &ChatMessagePart, files: &Files) -> Option<Part> {
                 "[file reference: {name}, lines {start}-{end}]\n```\n{content}\n```"
             )))
         }
+        ChatMessagePartType::WorkspaceFileReference => Some(Part::text(format!(
+            "[file in the workspace: {}, {} bytes, {}]",
+            part.workspace_file_path,
+            part.workspace_file_size,
+            match part.workspace_file_media_type.as_str() {
+                "" => "type unknown",
+                known => known,
+            }
+        ))),
         ChatMessagePartType::File => {
             let Some(file) = part.file_id.and_then(|id| files.get(&id)) else {
                 return Some(Part::text(format!(
@@ -270,4 +279,4 @@ fn answer_all(messages: &mut Vec<Message>) {
 
 #[cfg(test)]
 #[path = "convert_tests.rs"]
-mod tests;
+pub(super) mod tests;

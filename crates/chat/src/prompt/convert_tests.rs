@@ -6,7 +6,11 @@ use store::chats::Visibility;
 
 use super::*;
 
-fn row(id: i64, role: ChatMessageRole, content: Vec<ChatMessagePart>) -> ChatMessageRow {
+pub(in crate::prompt) fn row(
+    id: i64,
+    role: ChatMessageRole,
+    content: Vec<ChatMessagePart>,
+) -> ChatMessageRow {
     ChatMessageRow {
         id,
         chat_id: Uuid::nil(),

@@ -1,11 +1,21 @@
-//! What a model is told: in this order the deployment's prompt and the chat's own (fixed when
-//! the chat began), what the workspace and the user say, the mode, then the conversation.
+//! What a model is told, in this order:
+//!
+//! 1. the deployment's prompt, the chat's own and whether there is a workspace: fixed when the chat
+//!    began;
+//! 2. for helpers, that they are such;
+//! 3. what the workspace says: system, directory, files with instructions ([`workspace`]). What a
+//!    template has to say, it puts into `~/.coder/AGENTS.md` of its workspaces;
+//! 4. the list of skills of the user and of the workspace ([`crate::skills`]);
+//! 5. the user's own instructions;
+//! 6. the mode: looking around, or planning with the administrators' instructions for it;
+//! 7. what tools ask to be said;
+//! 8. the conversation.
 
 mod convert;
-mod sanitize;
+pub mod workspace;
 
+pub use api_types::sanitize_prompt as sanitize;
 pub use convert::{Files, LoadedFile, convert, files_of};
-pub use sanitize::sanitize;
 
 use llm::{Message, Role};
 use store::chats::{ChatMessageRow, ChatRow};
@@ -46,6 +56,8 @@ pub struct Surroundings {
     pub user_prompt: Option<String>,
     /// The administrators' instructions for plan mode.
     pub plan_instructions: Option<String>,
+    /// What tools ask to be said; see [`crate::tools::Tool::guidance`].
+    pub guidance: Vec<&'static str>,
 }
 
 /// The texts that a chat begins with and keeps.
@@ -110,6 +122,13 @@ pub fn assemble(
             say(text);
         }
     }
+    if !explores {
+        around.guidance.iter().for_each(|text| say(text));
+    }
     all.extend(conversation);
     all
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -175,7 +175,7 @@ async fn skills_of_the_user_and_of_the_workspace() {
         .iter()
         .flat_map(llm::Message::texts)
         .collect();
-    assert!(told.contains("- personal/mine: when needed"), "{told}");
+    assert!(told.contains("- mine: when needed"), "{told}");
     let file = |path: &str| json!({ "name": "workspace/both", "path": path });
     asked.tools(&[
         ("bare", "read_skill", json!({ "name": "both" })),

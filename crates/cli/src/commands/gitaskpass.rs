@@ -10,6 +10,7 @@ use client::Client;
 use http::{HeaderMap, Method};
 use serde::Deserialize;
 use url::Url;
+use uuid::Uuid;
 
 use super::agent::AgentAuth;
 use crate::failure::Exit;
@@ -18,6 +19,9 @@ use crate::session::Session;
 
 /// Shortest and longest pause between two questions whether someone has signed in.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// The chat for which this process runs, as agents set it.
+const CHAT: &str = "CODER_CHAT_ID";
 
 /// Answer a question of git.
 #[derive(Debug, ClapArgs)]
@@ -125,6 +129,9 @@ async fn ask(
             "git_remote_origin",
             git(&["config", "--get", "remote.origin.url"]).await,
         );
+        // Set in what an AI agent runs: its chat works on this branch.
+        let chat = std::env::var(CHAT).ok();
+        call = call.query_if("chat_id", chat.and_then(|id| id.parse::<Uuid>().ok()));
     }
     call.decode().await
 }

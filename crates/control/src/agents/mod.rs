@@ -5,6 +5,7 @@
 
 mod apps;
 mod connections;
+mod context;
 mod convert;
 mod external;
 mod logs;

@@ -7,6 +7,7 @@ use api_types::{
 };
 use authz::Subject;
 use store::Conn;
+use uuid::Uuid;
 
 use crate::{Error, Result};
 
@@ -14,6 +15,8 @@ use crate::{Error, Result};
 const MAX_PARTS: usize = 500;
 /// Most files of one message, which is as many as a chat may have.
 const MAX_FILES: usize = chat::machine::MAX_FILES as usize;
+/// Longest path and name of a file in a workspace, in bytes: Linux knows no longer ones.
+const MAX_PATH: usize = 4096;
 /// Most tools that a client runs itself.
 const MAX_TOOLS: usize = 250;
 /// Limits of labels.
@@ -21,10 +24,11 @@ const MAX_LABELS: usize = 50;
 const MAX_LABEL_KEY: usize = 64;
 const MAX_LABEL_VALUE: usize = 256;
 
-/// Parts of a message.
+/// Parts of a message in a chat with this workspace, or of the first one of a chat.
 pub(super) async fn content(
     conn: &Conn,
     who: &Subject,
+    workspace: Option<Uuid>,
     input: &[ChatInputPart],
 ) -> Result<Vec<ChatMessagePart>> {
     if input.is_empty() {
@@ -75,15 +79,50 @@ pub(super) async fn content(
                 content: Some(part.content.clone()),
                 ..ChatMessagePart::default()
             },
+            ChatInputPartType::WorkspaceFileReference => {
+                workspace_file(part, workspace).map_err(|detail| bad(at, detail))?
+            }
             ref other => {
                 return Err(bad(
                     at,
-                    &format!("type must be text, file or file-reference, not {other:?}."),
+                    &format!(
+                        "type must be text, file, file-reference or workspace-file-reference, not \
+                         {other:?}."
+                    ),
                 ));
             }
         });
     }
     Ok(parts)
+}
+
+/// A file that lies in the chat's workspace.
+fn workspace_file(
+    part: &ChatInputPart,
+    workspace: Option<Uuid>,
+) -> std::result::Result<ChatMessagePart, &'static str> {
+    let path = &part.workspace_file_path;
+    if !path.starts_with('/') || path.len() > MAX_PATH || path.contains(char::is_control) {
+        return Err("workspace_file_path must be an absolute path.");
+    }
+    if part.workspace_file_name.is_empty() || part.workspace_file_name.len() > MAX_PATH {
+        return Err("workspace_file_name is required.");
+    }
+    if part.workspace_file_size < 0 || part.workspace_file_media_type.len() > MAX_PATH {
+        return Err("workspace_file_size or workspace_file_media_type makes no sense.");
+    }
+    if workspace.is_none() || part.workspace_file_workspace_id != workspace {
+        return Err("the file must lie in the workspace of this chat, which is sent one first.");
+    }
+    Ok(ChatMessagePart {
+        kind: ChatMessagePartType::WorkspaceFileReference,
+        workspace_file_path: path.clone(),
+        workspace_file_name: part.workspace_file_name.clone(),
+        workspace_file_size: part.workspace_file_size,
+        workspace_file_media_type: part.workspace_file_media_type.clone(),
+        workspace_file_workspace_id: workspace,
+        ..ChatMessagePart::default()
+    })
 }
 
 /// Labels, checked.

@@ -49,13 +49,14 @@ impl Control {
             limit: query.limit,
             offset: query.offset,
         };
-        let page = self.store().conn().await?.chat_list(who, &filter).await?;
+        let conn = self.store().conn().await?;
+        let page = conn.chat_list(who, &filter).await?;
         let mut children: HashMap<Uuid, Vec<Chat>> = HashMap::new();
         for child in &page.children {
             children.entry(child.root()).or_default().push(shown(child));
         }
         let me = who.user_id();
-        Ok(page
+        let mut chats: Vec<Chat> = page
             .roots
             .iter()
             .map(|row| {
@@ -67,7 +68,9 @@ impl Control {
                 }
                 chat
             })
-            .collect())
+            .collect();
+        super::diffs::add(&conn, &mut chats).await?;
+        Ok(chats)
     }
 
     /// Per workspace, the latest chat that is not archived.

@@ -2,9 +2,12 @@
 //! the machine of `chat`.
 
 mod acl;
+mod agent;
 mod config;
 mod content;
+mod context;
 mod create;
+mod diffs;
 mod files;
 mod list;
 mod messages;
@@ -14,6 +17,7 @@ mod steer;
 mod titles;
 
 pub use config::ChatSetting;
+pub use diffs::{GitBranch, GitHostError, GitHosts};
 pub use files::{ChatFileData, MAX_CHAT_FILE};
 pub use list::ChatListQuery;
 
@@ -35,6 +39,7 @@ use crate::{Control, Error, Kind, Result};
 pub struct Chats {
     machine: Machine,
     models: OnceLock<Arc<dyn Models>>,
+    git_hosts: OnceLock<Arc<dyn GitHosts>>,
 }
 
 impl Chats {
@@ -43,6 +48,7 @@ impl Chats {
         Chats {
             machine: Machine::new(store.clone(), hub),
             models: OnceLock::new(),
+            git_hosts: OnceLock::new(),
         }
     }
 }
@@ -143,7 +149,8 @@ fn refused(error: MachineError, archived: &str) -> Error {
 
 /// A chat as clients see it.
 fn shown(row: &ChatRow) -> Chat {
-    let context_known = row.context_dirty_since.is_some() || !row.context_error.is_empty();
+    let context_known =
+        row.context_known || row.context_dirty_since.is_some() || !row.context_error.is_empty();
     Chat {
         id: row.id,
         organization_id: row.organization_id,

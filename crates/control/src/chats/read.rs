@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use api_types::{Chat, ChatCost, ChatDiffContents, ChatWatchEvent, ChatWatchEventKind};
+use api_types::{Chat, ChatContext, ChatCost, ChatWatchEvent, ChatWatchEventKind};
 use authz::Subject;
 use chat::live::Viewer;
 use store::chats::ChatChange;
 use uuid::Uuid;
 
 use super::{shown, shown_file};
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
 impl Control {
     /// A chat with its files and what is below it.
@@ -22,11 +22,19 @@ impl Control {
         } else {
             Vec::new()
         };
-        Ok(Chat {
+        let told = conn.chat_context(id).await?;
+        let mut shown_row = shown(&row);
+        if !told.resources.is_empty() {
+            let context = shown_row.context.get_or_insert_with(ChatContext::default);
+            context.resources = super::context::resources(&told);
+        }
+        let mut chat = Chat {
             files: files.into_iter().map(shown_file).collect(),
             children: children.iter().map(shown).collect(),
-            ..shown(&row)
-        })
+            ..shown_row
+        };
+        super::diffs::add(&conn, std::slice::from_mut(&mut chat)).await?;
+        Ok(chat)
     }
 
     /// What a chat's family cost.
@@ -42,13 +50,10 @@ impl Control {
         })
     }
 
-    /// What a chat changed, as far as a branch or pull request of it is known: none is.
-    pub async fn chat_diff(&self, who: &Subject, id: Uuid) -> Result<ChatDiffContents> {
-        self.chat_row(who, id).await?;
-        Ok(ChatDiffContents {
-            chat_id: id,
-            ..ChatDiffContents::default()
-        })
+    /// How many chats are in which state, for metrics: those that are not put away.
+    pub async fn chat_states(&self) -> Result<Vec<(String, i64)>> {
+        let who = Subject::system(authz::System::Chats);
+        Ok(self.store().conn().await?.chat_states(&who).await?)
     }
 
     /// Opens a chat's stream for someone who has the messages up to `after`.
@@ -91,6 +96,8 @@ impl Control {
         } else {
             Vec::new()
         };
+        let mut chat = shown(&row);
+        super::diffs::add(&conn, std::slice::from_mut(&mut chat)).await?;
         Ok(change
             .kinds
             .iter()
@@ -103,17 +110,9 @@ impl Control {
                         Vec::new()
                     },
                     kind,
-                    chat: shown(&row),
+                    chat: chat.clone(),
                 }
             })
             .collect())
-    }
-
-    /// The workspace context of a chat, taken anew.
-    pub async fn chat_context_refresh(&self, who: &Subject, id: Uuid) -> Result<Chat> {
-        let row = self.chat_row(who, id).await?;
-        who.may(authz::Action::Update, &row.object())
-            .map_err(|_| Error::not_found())?;
-        self.chat_read(who, id).await
     }
 }

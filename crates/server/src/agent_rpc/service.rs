@@ -10,11 +10,12 @@ use rpc::proto::agent::{
     GetAnnouncementBannersRequest, GetAnnouncementBannersResponse, GetManifestRequest,
     GetResourcesMonitoringConfigurationRequest, GetResourcesMonitoringConfigurationResponse,
     GetServiceBannerRequest, Lifecycle, ListSubAgentsRequest, ListSubAgentsResponse, Manifest,
-    PushResourcesMonitoringUsageRequest, PushResourcesMonitoringUsageResponse,
-    ReportBoundaryLogsRequest, ReportBoundaryLogsResponse, ReportConnectionRequest, ServiceBanner,
-    Startup, UpdateAppStatusRequest, UpdateAppStatusResponse, UpdateLifecycleRequest,
-    UpdateStartupRequest, UpdateStatsRequest, UpdateStatsResponse,
-    WorkspaceAgentScriptCompletedRequest, WorkspaceAgentScriptCompletedResponse,
+    PushContextStateRequest, PushContextStateResponse, PushResourcesMonitoringUsageRequest,
+    PushResourcesMonitoringUsageResponse, ReportBoundaryLogsRequest, ReportBoundaryLogsResponse,
+    ReportConnectionRequest, ServiceBanner, Startup, UpdateAppStatusRequest,
+    UpdateAppStatusResponse, UpdateLifecycleRequest, UpdateStartupRequest, UpdateStatsRequest,
+    UpdateStatsResponse, WorkspaceAgentScriptCompletedRequest,
+    WorkspaceAgentScriptCompletedResponse,
 };
 
 use crate::AppState;
@@ -203,5 +204,13 @@ impl AgentService for AgentApi {
         let done = control.agent_app_status_update(&self.agent, &request);
         done.await.map_err(refused)?;
         Ok(UpdateAppStatusResponse {})
+    }
+
+    async fn push_context_state(
+        &self,
+        request: PushContextStateRequest,
+    ) -> Result<PushContextStateResponse, Status> {
+        let done = self.state.control.agent_context_push(&self.agent, request);
+        done.await.map_err(refused)
     }
 }

@@ -27,6 +27,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/workspaceagents/me/gitsshkey", get(git_ssh_key))
         .route("/workspaceagents/me/external-auth", get(external_auth))
         .route("/workspaceagents/me/gitauth", get(external_auth))
+        .route(
+            "/workspaceagents/me/experimental/chat-context/refresh",
+            post(chat_context_refresh),
+        )
         .route("/workspaceagents/me/reinit", get(reinit))
         .route("/workspaceagents/me/log-source", post(log_source))
         .route("/workspaceagents/me/logs", patch(logs))
@@ -63,10 +67,27 @@ struct AgentSshKey {
     private_key: String,
 }
 
+/// Tells the drifted chats of the workspace anew what the agent told last.
+async fn chat_context_refresh(
+    State(state): State<AppState>,
+    AgentActor(agent): AgentActor,
+) -> Result<Json<RefreshedChats>, ApiError> {
+    let refreshed = state.control.agent_chats_context_refresh(&agent).await?;
+    Ok(Json(RefreshedChats { refreshed }))
+}
+
+/// How many chats it were.
+#[derive(Serialize)]
+struct RefreshedChats {
+    refreshed: i64,
+}
+
 async fn external_auth(
-    AgentActor(_): AgentActor,
-    params: QueryParams,
+    State(state): State<AppState>,
+    AgentActor(agent): AgentActor,
+    mut params: QueryParams,
 ) -> Result<Json<Message>, ApiError> {
+    let chat: Option<Uuid> = params.parse("chat_id", "a UUID");
     let (id, url) = (params.text("id"), params.text("match"));
     if id.is_empty() && url.is_empty() {
         return Err(ApiError::bad_request(
@@ -78,6 +99,12 @@ async fn external_auth(
             "'url' and 'id' cannot be provided together.",
         ));
     }
+    // Git asks, so it works on a branch: that is told whether or not it gets what it asks for.
+    let (branch, origin) = (params.text("git_branch"), params.text("git_remote_origin"));
+    state
+        .control
+        .agent_git_told(&agent, chat, branch, origin)
+        .await?;
     let wanted = if id.is_empty() { url } else { id };
     Err(ApiError::new(
         StatusCode::NOT_FOUND,

@@ -11,4 +11,5 @@ mod limits;
 mod pages;
 mod personal;
 mod sign_in;
+mod skills;
 mod users;

@@ -2,8 +2,8 @@
 
 use api_types::{WorkspaceAgentLifecycle, WorkspaceAgentStatus};
 use rpc::proto::agent::{
-    BatchCreateLogsRequest, GetManifestRequest, Lifecycle, Log, PushContextStateRequest, Startup,
-    UpdateLifecycleRequest, UpdateStartupRequest, UpdateStatsRequest, lifecycle, log,
+    BatchCreateLogsRequest, GetManifestRequest, Lifecycle, Log, Startup, UpdateLifecycleRequest,
+    UpdateStartupRequest, UpdateStatsRequest, lifecycle, log,
 };
 use rpc::{AgentClient, TailnetClient};
 use uuid::Uuid;
@@ -82,11 +82,6 @@ async fn other_programs_with_an_agents_token_are_not_shown() {
 async fn methods_that_are_not_served_say_so_by_their_code() {
     let w = world().await;
     let (_session, channel) = w.agent_session("role=agent").await;
-    let error = AgentClient::new(channel.clone())
-        .push_context_state(&PushContextStateRequest::default())
-        .await
-        .unwrap_err();
-    assert!(error.is_unimplemented(), "{error}");
     let error = TailnetClient::new(channel)
         .refresh_resume_token(&Default::default())
         .await

@@ -20,11 +20,12 @@ use uuid::Uuid;
 use crate::world::{World, world};
 
 /// A server with a worker, a provider and a model; the admin made them.
-struct Chats {
-    world: World,
-    provider: ModelServer,
+pub struct Chats {
+    pub world: World,
+    pub provider: ModelServer,
+    pub organization: Uuid,
+    pub admin: Client,
     stop: CancellationToken,
-    organization: Uuid,
     model: Uuid,
 }
 
@@ -34,14 +35,20 @@ impl Drop for Chats {
     }
 }
 
-async fn chats() -> Chats {
+/// The same, with the usual connections.
+pub async fn chats() -> Chats {
+    with_http(llm::Http::new("test").unwrap()).await
+}
+
+/// Like [`chats`], with other connections to the provider.
+pub async fn with_http(http: llm::Http) -> Chats {
     let world = world().await;
     let provider = ModelServer::start().await;
     let stop = CancellationToken::new();
     let gateway = gateway::Gateway::new(
         world.db.store.clone(),
         world.control.settings().seal.clone(),
-        llm::Http::new("test").unwrap(),
+        http,
         gateway::Options::default(),
     );
     server::start_chats(
@@ -72,13 +79,14 @@ async fn chats() -> Chats {
     Chats {
         world,
         provider,
-        stop,
         organization,
+        admin: api,
+        stop,
         model,
     }
 }
 
-async fn post(api: &Client, path: &str, body: &Value) -> Value {
+pub async fn post(api: &Client, path: &str, body: &Value) -> Value {
     api.call(Method::POST, path)
         .json(body)
         .decode()
@@ -87,7 +95,8 @@ async fn post(api: &Client, path: &str, body: &Value) -> Value {
 }
 
 impl Chats {
-    async fn create(&self, text: &str, workspace: Option<Uuid>) -> Chat {
+    /// Begins a chat as the workspace's owner.
+    pub async fn create(&self, text: &str, workspace: Option<Uuid>) -> Chat {
         let request = CreateChatRequest {
             organization_id: self.organization,
             content: vec![ChatInputPart::text(text)],
@@ -99,7 +108,7 @@ impl Chats {
 }
 
 /// Follows a stream until the chat rests; the texts of parts, and of messages.
-async fn until_idle(events: &mut ChatEvents) -> (String, Vec<String>) {
+pub async fn until_idle(events: &mut ChatEvents) -> (String, Vec<String>) {
     let (mut parts, mut messages, mut ran) = (String::new(), Vec::new(), false);
     let follow = async {
         while let Some(event) = events.next().await {

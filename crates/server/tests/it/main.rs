@@ -6,6 +6,7 @@ mod agents;
 mod apps;
 mod binaries;
 mod browser;
+mod chat_context;
 mod chats;
 mod foreign_agents;
 mod forms;

@@ -27,6 +27,8 @@ async fn the_other_agent_starts_reports_and_is_reached() {
     };
     let w = world().await;
     let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".coder")).unwrap();
+    std::fs::write(home.path().join(".coder/AGENTS.md"), "Be brief.").unwrap();
     let agent = tokio::process::Command::new(program)
         .args(["agent", "--no-reap"])
         .env_clear()
@@ -80,6 +82,13 @@ async fn the_other_agent_starts_reports_and_is_reached() {
     .await;
     eventually("the script's timing has come", async || {
         let sql = "SELECT count(*) FROM workspace_agent_script_timings WHERE status = 'ok'";
+        w.db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1
+    })
+    .await;
+
+    eventually("its instructions for AI agents have come", async || {
+        let sql = "SELECT count(*) FROM workspace_agent_context_resources \
+                   WHERE kind = 'instruction_file' AND status = 'ok' AND content = 'Be brief.'";
         w.db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1
     })
     .await;

@@ -1,5 +1,7 @@
 //! `coder exp`: commands that may still change.
 
+mod agent_socket;
+mod chat;
 mod rpty;
 mod sync;
 
@@ -17,6 +19,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Sub {
+    /// Chats, from within a workspace.
+    Chat(chat::Args),
     /// Open the terminal of a workspace that the web terminal shows.
     Rpty(rpty::Args),
     /// Put scripts of this workspace into an order.
@@ -26,6 +30,7 @@ enum Sub {
 /// Runs the subcommand.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
+        Sub::Chat(args) => chat::run(args, session).await,
         Sub::Rpty(args) => rpty::run(args, session).await,
         Sub::Sync(args) => sync::run(args, session).await,
     }

@@ -1,25 +1,20 @@
 //! `coder exp sync`: scripts of one workspace wait for each other, by way of
 //! the agent's local socket.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Subcommand};
 use rpc::AgentSocketClient;
-use rpc::drpc::Channel;
 use rpc::proto::agentsocket as wire;
 use serde::Serialize;
-use tokio::net::UnixStream;
 
-use crate::failure::Advice;
+use super::agent_socket::AgentSocket;
 use crate::say;
 use crate::session::Session;
 use crate::ui::output::{Column, Format, Listing, Table};
 use crate::ui::time;
 
-/// Where agents listen when nothing else is said.
-const SOCKET: &str = "/tmp/coder-agent.sock";
 /// How often to ask whether the others are done. The socket tells nothing by
 /// itself.
 const POLL: Duration = Duration::from_secs(1);
@@ -31,14 +26,8 @@ const POLL: Duration = Duration::from_secs(1);
     after_help = "Example, in the script of unit \"app\":\n  coder exp sync want app database\n  coder exp sync start app     # waits until database is complete\n  …\n  coder exp sync complete app"
 )]
 pub struct Args {
-    /// Socket of the agent.
-    #[arg(
-        long,
-        global = true,
-        env = "CODER_AGENT_SOCKET_PATH",
-        value_name = "file"
-    )]
-    socket_path: Option<PathBuf>,
+    #[command(flatten)]
+    socket: AgentSocket,
 
     #[command(subcommand)]
     command: Sub,
@@ -158,20 +147,7 @@ fn shown(status: &str) -> String {
 
 /// Runs the subcommand.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
-    let path = args
-        .socket_path
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or_else(|| SOCKET.into());
-    // Told at once, with the path: calls would say no more than "not found".
-    if let Err(error) = UnixStream::connect(&path).await {
-        return Err(Advice::error(
-            format!("cannot reach the agent by {}: {error}", path.display()),
-            "Run this in a workspace whose agent runs; --socket-path names another socket.",
-        ));
-    }
-    let client = AgentSocketClient::new(Channel::connecting(move || {
-        UnixStream::connect(path.clone())
-    }));
+    let client = args.socket.connect("").await?;
     match args.command {
         Sub::Ping => {
             client.ping(&wire::PingRequest {}).await?;

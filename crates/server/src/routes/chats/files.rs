@@ -46,7 +46,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> String {
+pub(super) fn text(headers: &HeaderMap, name: header::HeaderName) -> String {
     let value = headers
         .get(name)
         .map(|v| String::from_utf8_lossy(v.as_bytes()));
@@ -54,7 +54,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> String {
 }
 
 /// The name in a `Content-Disposition`: `filename*` (RFC 5987, UTF-8) before `filename`.
-fn file_name(disposition: &str) -> String {
+pub(super) fn file_name(disposition: &str) -> String {
     let mut plain = String::new();
     for part in split_parameters(disposition).into_iter().skip(1) {
         let Some((key, value)) = part.split_once('=') else {

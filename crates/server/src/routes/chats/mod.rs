@@ -7,11 +7,12 @@ mod messages;
 mod parts;
 mod sharing;
 mod stream;
+mod workspace;
 
 use std::collections::HashMap;
 
 use api_types::{
-    Chat, ChatContext, ChatCost, ChatDiffContents, CreateChatRequest, ProposeChatTitleResponse,
+    Chat, ChatCost, ChatDiffContents, CreateChatRequest, ProposeChatTitleResponse,
     UpdateChatRequest,
 };
 use axum::Router;
@@ -23,6 +24,10 @@ use uuid::Uuid;
 
 use crate::extract::{Json, Path};
 use crate::{Actor, ApiError, AppState, QueryParams};
+
+/// What stands below `/api/experimental` alone.
+pub fn experimental() -> Router<AppState> {
+}
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
@@ -53,6 +58,7 @@ pub fn router() -> Router<AppState> {
         .merge(parts::router())
         .merge(sharing::router())
         .merge(stream::router())
+        .merge(workspace::router())
 }
 
 async fn gone() -> ApiError {
@@ -114,11 +120,7 @@ async fn by_workspace(
 }
 
 async fn read(State(state): State<AppState>, actor: Actor, Path(chat): Path<Uuid>) -> Answer<Chat> {
-    let mut chat = state.control.chat_read(&actor.who, chat).await?;
-    if chat.workspace_id.is_some() {
-        chat.context.get_or_insert_with(ChatContext::default);
-    }
-    Ok(Json(chat))
+    Ok(Json(state.control.chat_read(&actor.who, chat).await?))
 }
 
 async fn update(
