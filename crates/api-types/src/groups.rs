@@ -58,8 +58,24 @@ pub struct PatchGroupRequest {
 #[serde(default)]
 pub struct PaginatedGroupsResponse {
     #[serde(deserialize_with = "crate::null_default")]
-    pub groups: Vec<Group>,
+    pub groups: Vec<PaginatedGroup>,
     pub count: i64,
+}
+
+/// `PaginatedGroup` of the API: a group without its members, whose number alone is told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PaginatedGroup {
+    pub id: Uuid,
+    pub name: String,
+    pub display_name: String,
+    pub organization_id: Uuid,
+    pub total_member_count: i64,
+    pub avatar_url: String,
+    pub quota_allowance: i64,
+    pub source: GroupSource,
+    pub organization_name: String,
+    pub organization_display_name: String,
 }
 
 /// `GroupMembersResponse` of the API.

@@ -1,7 +1,8 @@
 //! Groups of organizations: who is in them, and what they may spend.
 
 use api_types::{
-    CreateGroupRequest, Group, GroupSource, PatchGroupRequest, ReducedUser, UserStatus,
+    CreateGroupRequest, Group, GroupSource, PaginatedGroup, PatchGroupRequest, ReducedUser,
+    UserStatus,
 };
 use authz::{Subject, System};
 use serde_json::{Value, json};
@@ -62,10 +63,10 @@ impl Control {
         &self,
         who: &Subject,
         organization: &OrganizationRef,
-    ) -> Result<Vec<Group>> {
+    ) -> Result<Vec<PaginatedGroup>> {
         let conn = self.store().conn().await?;
         let rows = listed(&conn, who, Some(organization), None).await?;
-        Ok(rows.into_iter().map(|row| shown(row, Vec::new())).collect())
+        Ok(rows.into_iter().map(summary).collect())
     }
 
     /// One group with the members that may be read.
@@ -312,6 +313,21 @@ pub(crate) fn shown(row: GroupRow, members: Vec<GroupMemberRow>) -> Group {
         display_name: row.display_name,
         organization_id: row.organization_id,
         members: members.into_iter().map(member).collect(),
+        total_member_count: row.member_count,
+        avatar_url: row.avatar_url,
+        quota_allowance: row.quota_allowance.into(),
+        source: GroupSource::from(row.source.as_str()),
+        organization_name: row.organization_name,
+        organization_display_name: row.organization_display_name,
+    }
+}
+
+fn summary(row: GroupRow) -> PaginatedGroup {
+    PaginatedGroup {
+        id: row.id,
+        name: row.name,
+        display_name: row.display_name,
+        organization_id: row.organization_id,
         total_member_count: row.member_count,
         avatar_url: row.avatar_url,
         quota_allowance: row.quota_allowance.into(),

@@ -53,22 +53,17 @@ pub struct AppVisit {
 }
 
 impl Conn {
-    /// Writes sessions down, and notes that their workspaces were used.
+    /// Writes sessions down.
     pub async fn app_sessions_upsert(&self, who: &Subject, sessions: &[AppSession]) -> Result<()> {
         authz::authorize(who, Action::Update, &Object::new(ResourceType::Workspace))?;
         fn column<T>(sessions: &[AppSession], of: impl Fn(&AppSession) -> T) -> Vec<T> {
             sessions.iter().map(of).collect()
         }
-        let sql = "WITH new AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], \
-                 $4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], \
-                 $9::int[]) AS n (session_id, user_id, workspace_id, agent_id, access_method, \
-                 slug_or_port, session_started_at, session_ended_at, requests)), \
-             used AS (UPDATE workspaces w SET last_used_at = greatest(w.last_used_at, u.at) \
-                 FROM (SELECT workspace_id, max(session_ended_at) AS at FROM new GROUP BY 1) u \
-                 WHERE w.id = u.workspace_id) \
-             INSERT INTO workspace_app_stats (session_id, user_id, workspace_id, agent_id, \
+        let sql = "INSERT INTO workspace_app_stats (session_id, user_id, workspace_id, agent_id, \
                  access_method, slug_or_port, session_started_at, session_ended_at, requests) \
-             SELECT * FROM new ON CONFLICT (user_id, agent_id, session_id) DO UPDATE SET \
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], \
+                 $6::text[], $7::timestamptz[], $8::timestamptz[], $9::int[]) \
+             ON CONFLICT (user_id, agent_id, session_id) DO UPDATE SET \
                  session_ended_at = EXCLUDED.session_ended_at, requests = EXCLUDED.requests";
         self.execute(
             sql,

@@ -70,6 +70,7 @@ pub use migrate::{MigrateError, schema_fingerprint};
 pub use organizations::{MemberRow, OrganizationRef, OrganizationRow};
 pub use row::FromRow;
 pub use sessions::{KeyUse, SESSIONS_CHANNEL, SessionRow};
+pub use tls::AnyCertificate;
 pub use tx::Tx;
 pub use users::{UserFilter, UserRef, UserRow, user_object};
 

@@ -88,4 +88,32 @@ impl Tx {
             .await?;
         Ok(gone > 0)
     }
+
+    /// Makes the shares of a template's workspaces as narrow as the template wants them from now
+    /// on: none for `owner`. What was narrower before stays so.
+    pub async fn port_shares_limit(
+        &self,
+        who: &Subject,
+        template: &authz::Object,
+        template_id: Uuid,
+        max: &str,
+    ) -> Result<()> {
+        authz::authorize(who, Action::Update, template)?;
+        let wider: &[&str] = match max {
+            "owner" => &["organization", "authenticated", "public"],
+            "organization" => &["authenticated", "public"],
+            "authenticated" => &["public"],
+            _ => return Ok(()),
+        };
+        let of = "share_level = ANY($2) AND workspace_id IN \
+             (SELECT id FROM workspaces WHERE template_id = $1)";
+        if max == "owner" {
+            let sql = format!("DELETE FROM workspace_agent_port_shares WHERE {of}");
+            self.execute(&sql, &[&template_id, &wider]).await?;
+        } else {
+            let sql = format!("UPDATE workspace_agent_port_shares SET share_level = $3 WHERE {of}");
+            self.execute(&sql, &[&template_id, &wider, &max]).await?;
+        }
+        Ok(())
+    }
 }

@@ -284,12 +284,6 @@ impl Conn {
             .collect()
     }
 
-    /// By how many milliseconds use moves the deadline of a template's workspaces.
-    pub async fn template_activity_bump(&self, id: Uuid) -> Result<i64, StoreError> {
-        let sql = "SELECT activity_bump_ms FROM templates WHERE id = $1";
-        Ok(self.query_one(sql, &[&id]).await?.try_get(0)?)
-    }
-
     /// How widely ports of a template's workspaces may be shared.
     pub async fn template_max_port_share_level(&self, id: Uuid) -> Result<String, StoreError> {
         let sql = "SELECT max_port_share_level FROM templates WHERE id = $1";

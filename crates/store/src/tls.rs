@@ -124,17 +124,24 @@ fn client(trust: Trust) -> Result<ClientConfig, rustls::Error> {
         Trust::Roots(roots) => builder.with_root_certificates(roots).with_no_client_auth(),
         Trust::Anyone => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider)))
             .with_no_client_auth(),
     })
 }
 
-/// Takes any certificate, as `require` means in libpq: against listeners, not
-/// against impostors.
+/// Takes any certificate, if its owner holds the key: against listeners, not against impostors.
+/// For `require` as libpq means it, and for servers that something else has proven already.
 #[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
+pub struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Unverified {
+impl AnyCertificate {
+    /// One that checks handshakes by what `provider` knows.
+    pub fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self(provider)
+    }
+}
+
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -30,6 +30,8 @@ pub struct AppPlace {
     pub organization_id: Uuid,
     /// What the latest build does: `start`, `stop` or `delete`.
     pub transition: String,
+    /// How that build's job stands.
+    pub job_status: String,
     /// The template's rule on requests of other origins.
     pub cors_behavior: CorsBehavior,
     /// The template's bound on shares of ports.
@@ -53,7 +55,7 @@ pub struct AppOfAgent {
 }
 
 const PLACE: &str = "SELECT w.id, w.name, w.owner_id, u.username, w.organization_id, w.dormant_at, \
-        w.user_acl, w.group_acl, b.transition, t.cors_behavior, t.max_port_share_level, \
+        w.user_acl, w.group_acl, b.transition, j.job_status, t.cors_behavior, t.max_port_share_level, \
         (SELECT coalesce(json_agg(json_build_object('id', a.id, 'name', a.name, \
             'created_at', a.created_at, 'first_connected_at', a.first_connected_at, \
             'last_connected_at', a.last_connected_at, 'disconnected_at', a.disconnected_at, \
@@ -72,7 +74,8 @@ const PLACE: &str = "SELECT w.id, w.name, w.owner_id, u.username, w.organization
          WHERE s.workspace_id = w.id) \
     FROM workspaces w JOIN users u ON u.id = w.owner_id \
     JOIN templates t ON t.id = w.template_id \
-    JOIN workspace_builds b ON b.workspace_id = w.id AND b.build_number = w.latest_build_number";
+    JOIN workspace_builds b ON b.workspace_id = w.id AND b.build_number = w.latest_build_number \
+    JOIN provisioner_jobs j ON j.id = b.job_id";
 
 impl Conn {
     /// The undeleted workspace of an owner; both by name or id.
@@ -134,6 +137,7 @@ fn place(who: &Subject, row: Option<Row>) -> Result<AppPlace> {
         owner_name,
         organization_id,
         transition: cols.next()?,
+        job_status: cols.next()?,
         cors_behavior: cols.text()?,
         max_port_share_level: cols.next()?,
         agents: cols.next::<Json<_>>()?.0,

@@ -293,9 +293,15 @@ async fn the_two_reports_of_a_connection_make_one_entry() {
         session_counts: BTreeMap::from([("ssh".to_owned(), 1)]),
         ..NewAgentStats::default()
     };
-    conn.agent_stats_insert(&w.who, &session, &stats, Utc::now())
-        .await
-        .unwrap();
+    let report = AgentReport {
+        at: Utc::now(),
+        agent_id: session.agent_id,
+        workspace_id: session.workspace_id,
+        owner_id: session.owner_id,
+        template_id: session.template_id,
+        stats,
+    };
+    conn.agent_stats_insert(&w.who, &[report]).await.unwrap();
     let mut event = ConnectionEvent {
         connection_id: Uuid::new_v4(),
         kind: "ssh".to_owned(),

@@ -83,15 +83,20 @@ impl Control {
             uri: &text(&request.uri),
         };
         let conn = self.store().conn().await?;
-        match conn
+        let noted = conn
             .agent_app_status_insert(&agent_subject(), agent.agent_id, &status)
-            .await
-        {
-            Err(StoreError::NotFound) => Err(invalid(format!(
-                "No app found with slug {:?}",
-                request.slug
-            ))),
-            other => Ok(other?),
+            .await;
+        let before = match noted {
+            Err(StoreError::NotFound) => {
+                let slug = &request.slug;
+                return Err(invalid(format!("No app found with slug {slug:?}")));
+            }
+            before => before?,
+        };
+        // Work goes on, or has just ended: its user wants to see what came of it.
+        if state == "working" || before.as_deref() == Some("working") {
+            self.activity().works(agent.workspace_id);
         }
+        Ok(())
     }
 }

@@ -1,13 +1,12 @@
 //! Traffic and sessions.
 
-use api_types::PostWorkspaceUsageRequest;
 use chrono::Utc;
 use rpc::proto::agent::{Stats, UpdateStatsResponse};
-use store::workspace_agents::NewAgentStats;
+use store::workspace_agents::{AgentReport, NewAgentStats};
 
+use super::AgentSession;
 use super::convert::{cut, duration, text};
-use super::{AgentSession, agent_subject};
-use crate::{Control, Result};
+use crate::Control;
 
 /// Protocols or apps of one report; more is noise.
 const MAX_NAMES: usize = 64;
@@ -15,29 +14,31 @@ const MAX_NAMES: usize = 64;
 const MAX_NAME: usize = 64;
 
 impl Control {
-    /// Takes a report, if there is one, and tells when the next is due.
-    pub async fn agent_stats_update(
+    /// Takes a report, if there is one, and tells when the next is due. It is written down with
+    /// others.
+    pub fn agent_stats_update(
         &self,
         agent: &AgentSession,
         stats: Option<Stats>,
-    ) -> Result<UpdateStatsResponse> {
+    ) -> UpdateStatsResponse {
         if let Some(stats) = stats {
             let stats = report(stats);
-            let who = agent_subject();
-            {
-                let conn = self.store().conn().await?;
-                conn.agent_stats_insert(&who, agent, &stats, Utc::now())
-                    .await?;
-            }
+            let now = Utc::now();
             if stats.connection_count > 0 {
-                let usage = PostWorkspaceUsageRequest::default();
-                self.workspace_used(&who, agent.workspace_id, &usage)
-                    .await?;
+                self.activity().used(agent.workspace_id, now, true);
             }
+            self.activity().report(AgentReport {
+                at: now,
+                agent_id: agent.agent_id,
+                workspace_id: agent.workspace_id,
+                owner_id: agent.owner_id,
+                template_id: agent.template_id,
+                stats,
+            });
         }
-        Ok(UpdateStatsResponse {
+        UpdateStatsResponse {
             report_interval: Some(duration(self.settings().agent_stats_refresh_interval)),
-        })
+        }
     }
 }
 

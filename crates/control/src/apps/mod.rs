@@ -11,7 +11,7 @@ mod visits;
 
 pub use keys::AppKey;
 pub use request::{AccessMethod, AppRequest};
-pub use resolve::{AppRefusal, AppTarget, StoppedWorkspace};
+pub use resolve::{AppCondition, AppRefusal, AppTarget, NotRunning, StoppedWorkspace};
 pub use store::app_stats::{AppSession, AppVisit};
 
 pub(crate) use visits::RecentVisits;

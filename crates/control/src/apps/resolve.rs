@@ -1,6 +1,6 @@
 //! From the names in a request to a place at an agent, or to the reason why not.
 
-use api_types::{CorsBehavior, WorkspaceAgentStatus};
+use api_types::{CorsBehavior, WorkspaceAgentLifecycle, WorkspaceAgentStatus, WorkspaceAppHealth};
 use authz::{Action, Subject};
 use chrono::Utc;
 use store::StoreError;
@@ -29,15 +29,39 @@ pub struct AppTarget {
     pub cors_behavior: CorsBehavior,
     /// It is a port and no app.
     pub is_port: bool,
+    /// How it is doing.
+    pub condition: AppCondition,
+}
+
+/// What is known of an app, for when it does not answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppCondition {
     /// The app's name for people.
-    pub display_name: String,
-    /// The agent's last check of the app failed.
-    pub unhealthy: bool,
+    pub name: String,
+    /// What the agent's last check of it found.
+    pub health: WorkspaceAppHealth,
+    /// How far the workspace's start is.
+    pub lifecycle: WorkspaceAgentLifecycle,
+}
+
+/// Why a workspace does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRunning {
+    /// It is being started.
+    Starting,
+    /// It is being stopped, or deleted.
+    Stopping,
+    /// It is stopped.
+    Stopped,
+    /// The last build went wrong, or was cancelled.
+    Failed,
 }
 
 /// A workspace that would have the app if it ran.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoppedWorkspace {
+    /// Why it does not run.
+    pub state: NotRunning,
     /// The workspace.
     pub id: Uuid,
     /// Its name.
@@ -71,8 +95,8 @@ struct Meant {
     app_url: String,
     openness: Openness,
     is_port: bool,
-    display_name: String,
-    unhealthy: bool,
+    name: String,
+    health: WorkspaceAppHealth,
 }
 
 impl Control {
@@ -94,7 +118,7 @@ impl Control {
             Ok(meant) => meant,
             // How a workspace is made is for those who may connect to it.
             Err(_) if !insider => return Err(unknown(viewer, String::new())),
-            Err(_) if place.transition != "start" => {
+            Err(_) if not_running(&place).is_some() => {
                 return Err(AppRefusal::Stopped(stopped(&place, viewer)));
             }
             Err(refusal) => return Err(refusal),
@@ -104,7 +128,7 @@ impl Control {
             Verdict::SignIn => return Err(AppRefusal::SignIn),
             Verdict::No(hint) => return Err(unknown(viewer, hint.to_owned())),
         }
-        if place.transition != "start" {
+        if not_running(&place).is_some() {
             return Err(if insider {
                 AppRefusal::Stopped(stopped(&place, viewer))
             } else {
@@ -134,8 +158,11 @@ impl Control {
             app_url: meant.app_url,
             cors_behavior: place.cors_behavior,
             is_port: meant.is_port,
-            display_name: meant.display_name,
-            unhealthy: meant.unhealthy,
+            condition: AppCondition {
+                name: meant.name,
+                health: meant.health,
+                lifecycle: agent.lifecycle_state,
+            },
         })
     }
 
@@ -178,10 +205,23 @@ fn unknown(viewer: Option<&Subject>, hint: String) -> AppRefusal {
 
 fn stopped(place: &AppPlace, viewer: Option<&Subject>) -> StoppedWorkspace {
     StoppedWorkspace {
+        state: not_running(place).unwrap_or(NotRunning::Stopped),
         id: place.workspace_id,
         name: place.workspace_name.clone(),
         owner_name: place.owner_name.clone(),
         may_start: viewer.is_some_and(|viewer| viewer.may(Action::Start, &place.workspace).is_ok()),
+    }
+}
+
+/// Why a workspace does not run, if it does not.
+fn not_running(place: &AppPlace) -> Option<NotRunning> {
+    let starts = place.transition == "start";
+    match place.job_status.as_str() {
+        "succeeded" if starts => None,
+        "succeeded" => Some(NotRunning::Stopped),
+        "failed" | "canceled" => Some(NotRunning::Failed),
+        _ if starts => Some(NotRunning::Starting),
+        _ => Some(NotRunning::Stopping),
     }
 }
 
@@ -198,8 +238,8 @@ fn meant(place: &AppPlace, request: &AppRequest) -> Result<Meant, AppRefusal> {
             app_url: String::new(),
             openness: Openness::Owner,
             is_port: false,
-            display_name: "Terminal".to_owned(),
-            unhealthy: false,
+            name: "The terminal".to_owned(),
+            health: WorkspaceAppHealth::Disabled,
         });
     }
     if let Some((port, https)) = request.port() {
@@ -219,12 +259,12 @@ fn meant(place: &AppPlace, request: &AppRequest) -> Result<Meant, AppRefusal> {
         app_url: app.app.url.clone(),
         openness: Openness::from_name(app.app.sharing_level.as_str()),
         is_port: false,
-        display_name: if app.app.display_name.is_empty() {
+        name: if app.app.display_name.is_empty() {
             slug.clone()
         } else {
             app.app.display_name.clone()
         },
-        unhealthy: app.app.health.as_str() == "unhealthy",
+        health: app.app.health.clone(),
     })
 }
 
@@ -269,7 +309,7 @@ fn port_meant(
         app_url: format!("{scheme}://127.0.0.1:{port}"),
         openness,
         is_port: true,
-        display_name: format!("Port {port}"),
-        unhealthy: false,
+        name: format!("Port {port}"),
+        health: WorkspaceAppHealth::Disabled,
     })
 }

@@ -12,6 +12,10 @@ impl Control {
         for batch in sessions.chunks(BATCH) {
             let conn = self.store().conn().await?;
             conn.app_sessions_upsert(&proxy(), batch).await?;
+            for session in batch {
+                self.activity()
+                    .used(session.workspace_id, session.ended_at, false);
+            }
         }
         Ok(())
     }

@@ -304,8 +304,14 @@ impl Control {
             touch_last_used: request.update_workspace_last_used_at == Some(true),
             touch_dormant: request.update_workspace_dormant_at == Some(true),
         };
+        let template = after.object();
+        if before.api.max_port_share_level != after.api.max_port_share_level {
+            let max = after.api.max_port_share_level.as_str();
+            tx.port_shares_limit(who, &template, after.api.id, max)
+                .await?;
+        }
         Ok(tx
-            .workspaces_apply_template(who, &after.object(), &changes)
+            .workspaces_apply_template(who, &template, &changes)
             .await?)
     }
 

@@ -68,8 +68,9 @@ async fn workspaces_are_their_owners() {
             status(c.workspace_set_autostart(who, id, Default::default()).await),
             status(c.workspace_extend(who, id, chrono::Utc::now()).await),
             status(c.workspace_used(who, id, &used).await),
+            status(c.workspace_active(who, id).await),
         ];
-        assert_eq!(write, [writes; 10], "{who:?} writes");
+        assert_eq!(write, [writes; 11], "{who:?} writes");
     }
     // States belong to those who maintain the template, not to the workspace's owner.
     assert_eq!(

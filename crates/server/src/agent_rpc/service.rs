@@ -61,8 +61,7 @@ impl AgentService for AgentApi {
         request: UpdateStatsRequest,
     ) -> Result<UpdateStatsResponse, Status> {
         let control = &self.state.control;
-        let answer = control.agent_stats_update(&self.agent, request.stats);
-        answer.await.map_err(refused)
+        Ok(control.agent_stats_update(&self.agent, request.stats))
     }
 
     async fn update_lifecycle(&self, request: UpdateLifecycleRequest) -> Result<Lifecycle, Status> {

@@ -4,9 +4,10 @@ use authz::Origin;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::Utc;
-use control::apps::{AccessMethod, AppRefusal, AppRequest, AppTarget, AppVisit, StoppedWorkspace};
+use control::apps::{AccessMethod, AppCondition, AppRefusal, AppRequest, AppTarget, AppVisit};
 
 use super::headers::SIGNED_COOKIE;
+use super::notice;
 use super::page::{Page, wants_html};
 use super::token::{self, Grant};
 use super::viewer::viewer;
@@ -22,6 +23,8 @@ pub(super) struct Admitted {
     pub(super) cookie: Option<HeaderValue>,
     /// An entry for the log, if a decision was made.
     pub(super) visit: Option<AppVisit>,
+    /// How the app is doing, if a decision was made.
+    pub(super) condition: Option<AppCondition>,
 }
 
 /// A request as the decision sees it.
@@ -43,6 +46,7 @@ impl Ask<'_> {
                 grant,
                 cookie: None,
                 visit: None,
+                condition: None,
             });
         }
         self.by_rules().await
@@ -94,6 +98,7 @@ impl Ask<'_> {
             grant,
             cookie,
             visit,
+            condition: Some(target.condition),
         })
     }
 
@@ -139,48 +144,21 @@ impl Ask<'_> {
         let page = match refusal {
             AppRefusal::SignIn => return self.sign_in(),
             AppRefusal::Failed(error) => return ApiError::from(error).into_response(),
-            AppRefusal::NotFound(hint) => Page::new(
-                StatusCode::NOT_FOUND,
-                "Application not found",
-                "There is no such app, or you have no access to it. Apps may need another user's \
-                 permission, and names may have changed.",
-            )
-            .hint(&hint),
-            AppRefusal::Stopped(workspace) => self.stopped(&workspace),
-            AppRefusal::AgentOffline(status) => Page::new(
-                StatusCode::NOT_FOUND,
-                "Agent is not connected",
-                format!(
-                    "The workspace is started, but its agent is {}. It may still be starting, or \
-                     have lost its connection.",
-                    status.as_str()
-                ),
-            )
-            .link(&self.url, "Try again"),
+            AppRefusal::NotFound(hint) => notice::not_found(&hint),
+            AppRefusal::Stopped(workspace) => {
+                let start = super::start::url(self.state, workspace.id, &self.url);
+                // A key for apps says nothing of other rights: the page behind the link asks with
+                // the session.
+                let may_be =
+                    workspace.may_start || self.request.access_method == AccessMethod::Subdomain;
+                notice::not_running(&workspace, may_be.then_some(start.as_str()))
+            }
+            AppRefusal::AgentOffline(status) => notice::agent_offline(&status, &self.url),
             AppRefusal::Invalid(text) => {
                 Page::new(StatusCode::BAD_REQUEST, "This cannot be opened", text)
             }
         };
         page.aside(dashboard, "Dashboard").response(self.headers)
-    }
-
-    fn stopped(&self, workspace: &StoppedWorkspace) -> Page {
-        let StoppedWorkspace {
-            name, owner_name, ..
-        } = workspace;
-        let page = Page::new(
-            StatusCode::BAD_REQUEST,
-            "Workspace is stopped",
-            format!("{owner_name}/{name} is not running, and neither are its apps."),
-        );
-        let url = super::start::url(self.state, workspace.id, &self.url);
-        // A key for apps says nothing of other rights: the page behind it asks with the session.
-        let may_be = workspace.may_start || self.request.access_method == AccessMethod::Subdomain;
-        if may_be {
-            page.link(&url, "Start the workspace")
-        } else {
-            page
-        }
     }
 
     /// Sends a browser to sign in, and tells a program.

@@ -8,12 +8,13 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use control::apps::{AccessMethod, AppRequest};
+use control::apps::{AccessMethod, AppCondition, AppRequest};
 
 use super::admit::{Admitted, Ask};
 use super::cors;
 use super::headers::{Client, Place, upgrade};
 use super::host::{AppLabel, WildcardHost, without_port};
+use super::notice;
 use super::page::{Page, wants_html};
 use super::proxy::{self, Failure, Shape, Step, set_cookie};
 use super::viewer::has_bearer;
@@ -237,6 +238,7 @@ impl Asked<'_> {
             grant,
             cookie,
             visit,
+            condition,
         } = admitted;
         // A token in the address would be read by the page's scripts, and told to other sites.
         if self.parts.method == Method::GET
@@ -249,7 +251,7 @@ impl Asked<'_> {
         }
         let step = match proxy::target(&grant, &self.path, self.parts.uri.query()) {
             Ok(step) => step,
-            Err(failure) => return self.failed(failure),
+            Err(failure) => return self.failed(failure, None),
         };
         let target = match step {
             Step::Forward(target) => target,
@@ -259,7 +261,6 @@ impl Asked<'_> {
             }
         };
         let state = self.state;
-        let was_remembered = visit.is_none();
         let peer = self.parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let trusted = peer.is_some_and(|peer| state.http.proxies.trusts(peer.0.ip()));
         let headers = self.parts.headers.clone();
@@ -307,34 +308,25 @@ impl Asked<'_> {
                 }
                 response
             }
-            Err(failure) if was_remembered => {
+            Err(failure) if condition.is_none() => {
                 // What was true a minute ago may not be so any more: the rules say what is.
                 match before.ask().by_rules().await {
-                    Ok(_) => before.failed(failure),
+                    Ok(now) => before.failed(failure, now.condition.as_ref()),
                     Err(refusal) => refusal,
                 }
             }
-            Err(failure) => before.failed(failure),
+            Err(failure) => before.failed(failure, condition.as_ref()),
         }
     }
 
-    fn failed(&self, failure: Failure) -> Response {
+    fn failed(&self, failure: Failure, condition: Option<&AppCondition>) -> Response {
         let dashboard = self.state.control.settings().access_url.as_str();
         let page = match failure {
-            Failure::Url(text) => Page::new(
-                StatusCode::BAD_REQUEST,
-                "This app cannot be opened",
-                format!("The template is wrong about this app: {text}."),
-            ),
+            Failure::Url(text) => notice::useless_url(&text),
             Failure::Gateway(text) => {
-                let page = Page::new(
-                    StatusCode::BAD_GATEWAY,
-                    "The app does not answer",
-                    "The workspace is reachable, but nothing answers at the app's port. It may \
-                     still be starting, or have stopped.",
-                )
-                .hint(&text)
-                .link(&self.url, "Try again");
+                // What was sent cannot be sent again by loading the page anew.
+                let again = self.parts.method == Method::GET;
+                let page = notice::no_answer(&text, condition, again.then_some(self.url.as_str()));
                 match self.other_scheme() {
                     Some((url, text)) => page.link(&url, text),
                     None => page,

@@ -9,6 +9,7 @@ mod cors;
 mod divert;
 mod headers;
 mod host;
+mod notice;
 mod page;
 mod proxy;
 mod sealed_key;

@@ -222,8 +222,11 @@ mod tests {
             app_url: url.to_owned(),
             cors_behavior: "simple".into(),
             is_port: false,
-            display_name: String::new(),
-            unhealthy: false,
+            condition: control::apps::AppCondition {
+                name: String::new(),
+                health: "healthy".into(),
+                lifecycle: "ready".into(),
+            },
         };
         let request = AppRequest {
             base_path: "/@a/b/apps/c/".to_owned(),

@@ -157,8 +157,11 @@ mod tests {
             app_url: String::new(),
             cors_behavior: "simple".into(),
             is_port: false,
-            display_name: String::new(),
-            unhealthy: false,
+            condition: control::apps::AppCondition {
+                name: String::new(),
+                health: "healthy".into(),
+                lifecycle: "ready".into(),
+            },
         };
         let request = AppRequest {
             app_slug_or_port: app.to_owned(),

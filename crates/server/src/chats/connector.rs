@@ -1,7 +1,6 @@
 //! The way of a chat's tools into its workspace: over the tunnel, in the owner's name. Rights
 //! are asked anew before each dial.
 
-use api_types::PostWorkspaceUsageRequest;
 use authz::{Action, Subject};
 use chat::tools::agent::{AgentFacts, AgentStatus, Binding, Connector, SelectError, select};
 use client::agent_api::{AgentApi, PORT};
@@ -140,8 +139,7 @@ impl Connector<AgentApi> for AgentConnector {
             let (control, owner) = (self.control.clone(), self.owner.clone());
             // Nobody waits for the note.
             tokio::spawn(async move {
-                let request = PostWorkspaceUsageRequest::default();
-                if let Err(error) = control.workspace_used(&owner, workspace, &request).await {
+                if let Err(error) = control.workspace_active(&owner, workspace).await {
                     tracing::debug!(%error, "chats: use of a workspace was not noted");
                 }
             });

@@ -365,7 +365,29 @@ async fn shared_ports_open_as_far_as_the_template_lets_them() {
         status(&other.call(Method::GET, &path).done().await.unwrap_err()),
         404
     );
-    // A template that becomes stricter closes what was open.
+    // A template that becomes stricter closes what was open, at once and for good.
+    let template = async |max: &str| {
+        let sql = "SELECT template_id::text FROM workspaces";
+        let id: String = a.w.db.query_one(sql, &[]).await.unwrap().get(0);
+        let change = json!({ "max_port_share_level": max });
+        let path = format!("/api/v2/templates/{id}");
+        let admin = testkit::user(&a.w.db, &format!("admin-{max}"), &["owner"]).await;
+        let api = a.w.client_as(admin.token.clone());
+        let call = api.call(Method::PATCH, &path).json(&change);
+        call.decode::<Value>().await.unwrap();
+    };
+    let shares = async || {
+        let list = owner.call(Method::GET, &path).decode::<Value>().await;
+        list.unwrap()["shares"].clone()
+    };
+    template("organization").await;
+    assert_eq!(shares().await[0]["share_level"], "organization");
+    template("owner").await;
+    assert_eq!(shares().await, json!([]));
+    assert_eq!(a.at_host(label, "/x", Some(&colleague)).await.status, 404);
+    // One that became so by other means does, too.
+    template("public").await;
+    post(&owner, &share(8080, "authenticated")).await.unwrap();
     let sql = "UPDATE templates SET max_port_share_level = 'owner'";
     a.w.db.execute(sql, &[]).await.unwrap();
     assert_eq!(a.at_host(label, "/x", Some(&colleague)).await.status, 404);
@@ -389,6 +411,48 @@ async fn pages_say_why_an_app_is_not_there() {
     let dead = a.at_host("dead--dev--ann", "/x", owner).await;
     assert_eq!(dead.status, 502);
     assert!(dead.body.contains("does not answer") && dead.body.contains("Try again"));
+    // What the agent found out about it is said.
+    let health = async |state: &str, lifecycle: &str| {
+        let sql = "UPDATE workspace_apps SET health = $1 WHERE slug = 'dead'";
+        a.w.db.execute(sql, &[&state]).await.unwrap();
+        let sql = "UPDATE workspace_agents SET lifecycle_state = $1";
+        a.w.db.execute(sql, &[&lifecycle]).await.unwrap();
+        a.at_host("dead--dev--ann", "/x", owner).await
+    };
+    for (state, lifecycle, says, waits) in [
+        ("unhealthy", "ready", "The app is unhealthy", false),
+        ("initializing", "ready", "The app is starting", true),
+        ("disabled", "starting", "The app is starting", true),
+        (
+            "disabled",
+            "start_error",
+            "startup script did not succeed",
+            false,
+        ),
+        (
+            "disabled",
+            "shutting_down",
+            "The workspace is stopping",
+            false,
+        ),
+    ] {
+        let page = health(state, lifecycle).await;
+        assert_eq!(page.status, 502, "{state} {lifecycle}");
+        assert!(
+            page.body.contains(says),
+            "{state} {lifecycle}: {}",
+            page.body
+        );
+        assert_eq!(
+            !page.header("refresh").is_empty(),
+            waits,
+            "{state} {lifecycle}"
+        );
+    }
+    // Whatever the checks say, an app that answers is shown.
+    let sql = "UPDATE workspace_apps SET health = 'unhealthy' WHERE slug = 'web'";
+    a.w.db.execute(sql, &[]).await.unwrap();
+    assert_eq!(a.at_host(label, "/x", owner).await.status, 200);
     assert_eq!(a.at_host("ssh--dev--ann", "/x", owner).await.status, 400);
     assert_eq!(a.at_host(label, "/huge", owner).await.status, 502);
 
@@ -400,8 +464,35 @@ async fn pages_say_why_an_app_is_not_there() {
     let offline = a.at_host(label, "/x", owner).await;
     assert_eq!(offline.status, 404);
     assert!(offline.body.contains("disconnected"), "{}", offline.body);
+    let never = "UPDATE workspace_agents SET last_connected_at = NULL, \
+                 connection_timeout_seconds = 60, created_at = now() - $1 * interval '1 second'";
+    for (age, says, waits) in [
+        (0.0, "has not connected yet", true),
+        (3600.0, "does not connect", false),
+    ] {
+        a.w.db.execute(never, &[&age]).await.unwrap();
+        let page = a.at_host(label, "/x", owner).await;
+        assert_eq!(page.status, 404);
+        assert!(page.body.contains(says), "{}", page.body);
+        assert_eq!(!page.header("refresh").is_empty(), waits);
+    }
 
+    // While it is being built, there are no apps yet.
+    let sql = "UPDATE provisioner_jobs SET completed_at = NULL WHERE type = 'workspace_build'";
+    a.w.db.execute(sql, &[]).await.unwrap();
+    let starting = a.at_host("later--dev--ann", "/x", owner).await;
+    assert_eq!(starting.status, 404);
+    assert!(
+        starting.body.contains("The workspace is starting"),
+        "{}",
+        starting.body
+    );
     let sql = "UPDATE workspace_builds SET transition = 'stop'";
+    a.w.db.execute(sql, &[]).await.unwrap();
+    let stopping = a.at_host(label, "/x", owner).await;
+    assert_eq!(stopping.status, 400);
+    assert!(stopping.body.contains("is stopping"), "{}", stopping.body);
+    let sql = "UPDATE provisioner_jobs SET completed_at = now()";
     a.w.db.execute(sql, &[]).await.unwrap();
     let stopped = a.at_host(label, "/x", owner).await;
     assert_eq!(stopped.status, 400);
@@ -595,6 +686,8 @@ async fn a_reader_that_is_slow_slows_its_app_down() {
 #[tokio::test]
 async fn uses_and_visits_are_written_down() {
     let a = app_world().await;
+    let sql = "UPDATE workspaces SET last_used_at = now() - interval '1 hour'";
+    a.w.db.execute(sql, &[]).await.unwrap();
     for _ in 0..3 {
         a.at_host("web--dev--ann", "/x", Some(&a.w.owner)).await;
     }
@@ -607,6 +700,10 @@ async fn uses_and_visits_are_written_down() {
         ("web", "subdomain")
     );
     assert_eq!(row.get::<_, i32>(3), 3);
+    // A use of an app is one of the workspace.
+    let sql = "SELECT last_used_at > now() - interval '5 minutes' FROM workspaces";
+    let used = a.w.db.query_one(sql, &[]).await.unwrap();
+    assert!(used.get::<_, bool>(0));
     crate::world::eventually("the visit is in the log", async || {
         let sql = "SELECT count(*) FROM connection_logs WHERE slug_or_port = 'web' AND code = 200";
         a.w.db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1

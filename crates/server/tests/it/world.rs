@@ -115,6 +115,7 @@ impl World {
         let now = tokio_util::sync::CancellationToken::new();
         now.cancel();
         self.apps.run(now).await;
+        self.control.activity_flush().await.unwrap();
     }
 
     /// The API with a token.

@@ -65,15 +65,17 @@ impl Conn {
         who: &Subject,
         agent: Uuid,
         status: &NewAppStatus<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         may_report(who)?;
         let sql = format!(
             "WITH added AS (INSERT INTO workspace_app_statuses \
                  (id, created_at, workspace_id, agent_id, app_id, state, message, uri) \
                  SELECT gen_random_uuid(), now(), w.id, a.id, p.id, $3, $4, $5 \
                  FROM {UP} JOIN workspace_apps p ON p.agent_id = a.id \
-                 WHERE a.id = $1 AND p.slug = $2 RETURNING workspace_id) \
-             SELECT pg_notify('{WORKSPACE_CHANGED}', workspace_id::text)::text FROM added"
+                 WHERE a.id = $1 AND p.slug = $2 RETURNING workspace_id, app_id) \
+             SELECT (SELECT s.state FROM workspace_app_statuses s WHERE s.app_id = added.app_id \
+                     ORDER BY s.created_at DESC LIMIT 1), \
+                 pg_notify('{WORKSPACE_CHANGED}', workspace_id::text)::text FROM added"
         );
         let params: [crate::conn::SqlParam<'_>; 5] = [
             &agent,
@@ -82,9 +84,7 @@ impl Conn {
             &status.message,
             &status.uri,
         ];
-        self.query_opt(&sql, &params)
-            .await?
-            .map(drop)
-            .ok_or(StoreError::NotFound)
+        let row = self.query_opt(&sql, &params).await?;
+        Ok(row.ok_or(StoreError::NotFound)?.try_get(0)?)
     }
 }

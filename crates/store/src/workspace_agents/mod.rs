@@ -35,7 +35,7 @@ pub use read::AgentRow;
 pub use report::LifecycleReport;
 pub use scripts::ScriptRun;
 pub use session::AgentSession;
-pub use stats::NewAgentStats;
+pub use stats::{AgentReport, NewAgentStats};
 
 use authz::{Action, Object, ResourceType, Subject, authorize};
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use authz::Subject;
 use tokio_postgres::types::Json;
 
-use super::{AgentSession, may_report};
+use uuid::Uuid;
+
+use super::may_report;
 use crate::Result;
 use crate::Time;
 use crate::conn::Conn;
@@ -31,34 +33,50 @@ pub struct NewAgentStats {
     pub connection_median_latency_ms: f64,
 }
 
+/// A report, whose it is, and when it came.
+#[derive(Debug, Clone)]
+pub struct AgentReport {
+    /// When it came.
+    pub at: Time,
+    /// The agent.
+    pub agent_id: Uuid,
+    /// Its workspace.
+    pub workspace_id: Uuid,
+    /// The workspace's owner.
+    pub owner_id: Uuid,
+    /// The workspace's template.
+    pub template_id: Uuid,
+    /// What was reported.
+    pub stats: NewAgentStats,
+}
+
 impl Conn {
-    /// Adds a report.
-    pub async fn agent_stats_insert(
-        &self,
-        who: &Subject,
-        session: &AgentSession,
-        stats: &NewAgentStats,
-        now: Time,
-    ) -> Result<()> {
+    /// Adds reports, all by one statement.
+    pub async fn agent_stats_insert(&self, who: &Subject, reports: &[AgentReport]) -> Result<()> {
         may_report(who)?;
+        fn column<T>(reports: &[AgentReport], of: impl Fn(&AgentReport) -> T) -> Vec<T> {
+            reports.iter().map(of).collect()
+        }
         let sql = "INSERT INTO workspace_agent_stats (created_at, agent_id, workspace_id, user_id, \
                  template_id, connections_by_proto, connection_count, rx_packets, rx_bytes, \
                  tx_packets, tx_bytes, session_counts, connection_median_latency_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+             SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], \
+                 $5::uuid[], $6::jsonb[], $7::bigint[], $8::bigint[], $9::bigint[], \
+                 $10::bigint[], $11::bigint[], $12::jsonb[], $13::double precision[])";
         let params: [crate::conn::SqlParam<'_>; 13] = [
-            &now,
-            &session.agent_id,
-            &session.workspace_id,
-            &session.owner_id,
-            &session.template_id,
-            &Json(&stats.connections_by_proto),
-            &stats.connection_count,
-            &stats.rx_packets,
-            &stats.rx_bytes,
-            &stats.tx_packets,
-            &stats.tx_bytes,
-            &Json(&stats.session_counts),
-            &stats.connection_median_latency_ms,
+            &column(reports, |r| r.at),
+            &column(reports, |r| r.agent_id),
+            &column(reports, |r| r.workspace_id),
+            &column(reports, |r| r.owner_id),
+            &column(reports, |r| r.template_id),
+            &column(reports, |r| Json(r.stats.connections_by_proto.clone())),
+            &column(reports, |r| r.stats.connection_count),
+            &column(reports, |r| r.stats.rx_packets),
+            &column(reports, |r| r.stats.rx_bytes),
+            &column(reports, |r| r.stats.tx_packets),
+            &column(reports, |r| r.stats.tx_bytes),
+            &column(reports, |r| Json(r.stats.session_counts.clone())),
+            &column(reports, |r| r.stats.connection_median_latency_ms),
         ];
         self.execute(sql, &params).await?;
         Ok(())

@@ -1,10 +1,12 @@
 //! Workspaces: one row each, read together with its latest build in one round trip.
 
+mod activity;
 mod lifecycle;
 mod list;
 mod read;
 mod write;
 
+pub use activity::BumpFacts;
 pub use lifecycle::LifecycleFacts;
 pub use list::{WorkspaceFilter, WorkspacePage};
 pub use read::WorkspaceRow;

@@ -113,21 +113,6 @@ impl Tx {
         self.workspace_changed(row.api.id).await
     }
 
-    /// Notes that a workspace is in use now.
-    pub async fn workspace_used(
-        &self,
-        who: &Subject,
-        row: &WorkspaceRow,
-    ) -> Result<(), StoreError> {
-        authorize(who, Action::Update, &row.object())?;
-        self.execute(
-            "UPDATE workspaces SET last_used_at = now() WHERE id = $1",
-            &[&row.api.id],
-        )
-        .await?;
-        Ok(())
-    }
-
     /// Marks a workspace as deleted, with all its agents.
     pub async fn workspace_delete(&self, who: &Subject, id: Uuid) -> Result<(), StoreError> {
         authorize(who, Action::Delete, &Object::new(ResourceType::Workspace))?;
