@@ -41,6 +41,8 @@ pub mod files;
 pub mod form_owner;
 pub mod git_ssh_keys;
 pub mod groups;
+pub mod mcp_servers;
+pub mod mcp_tokens;
 pub mod memberships;
 pub mod organization_changes;
 pub mod port_shares;

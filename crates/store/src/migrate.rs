@@ -57,6 +57,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "chat_governance",
         include_str!("../migrations/0011_chat_governance.sql"),
     ),
+    (
+        12,
+        "mcp_servers",
+        include_str!("../migrations/0012_mcp_servers.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.
