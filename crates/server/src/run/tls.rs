@@ -53,7 +53,7 @@ pub(super) fn acceptor(
     if !options.on("tls-enable") {
         return Ok(None);
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(super::ciphers::provider(options)?);
     let versions: &[&rustls::SupportedProtocolVersion] = match options.text("tls-min-version") {
         "tls13" => &[&rustls::version::TLS13],
         _ => &[&rustls::version::TLS12, &rustls::version::TLS13],
@@ -348,6 +348,96 @@ mod tests {
         std::fs::write(&cert, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         (cert.display().to_string(), key.display().to_string())
+    }
+
+    /// An authority, and a certificate of it with its key, in PEM.
+    fn signed(dir: &Path, name: &str) -> (String, rustls::ClientConfig) {
+        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let ca = dir.join("ca.pem");
+        std::fs::write(&ca, params.self_signed(&key).unwrap().pem()).unwrap();
+        let issuer = Issuer::new(params, key);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &issuer).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let client = trusting(dir)
+            .with_client_auth_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        (ca.display().to_string(), client)
+    }
+
+    /// A client that trusts `cert.pem` of `dir`, and speaks TLS 1.2.
+    fn trusting(
+        dir: &Path,
+    ) -> rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert> {
+        let mut roots = RootCertStore::empty();
+        for cert in certificates("tls-cert-file", &dir.join("cert.pem")).unwrap() {
+            roots.add(cert).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_root_certificates(roots)
+    }
+
+    /// A whole handshake; gives the suite that both chose.
+    async fn shake(options: &Options, client: rustls::ClientConfig) -> Option<rustls::CipherSuite> {
+        let (acceptor, _) = acceptor(options, None).unwrap().unwrap();
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let name = "localhost".try_into().unwrap();
+        let (client, server) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
+        let suite = server.ok()?.get_ref().1.negotiated_cipher_suite()?.suite();
+        client.ok().map(|_| suite)
+    }
+
+    #[tokio::test]
+    async fn handshakes_keep_to_the_options() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cert, key) = write_pair(dir.path(), "localhost");
+        let (ca, known) = signed(dir.path(), "client");
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::copy(&cert, elsewhere.path().join("cert.pem")).unwrap();
+        let (_, unknown) = signed(elsewhere.path(), "client");
+        let bare = trusting(dir.path()).with_no_client_auth();
+        let with = |mode: &str| {
+            options(&[
+                ("tls-cert-file", cert.clone()),
+                ("tls-key-file", key.clone()),
+                ("tls-client-ca-file", ca.clone()),
+                ("tls-client-auth", mode.to_owned()),
+            ])
+        };
+        // Without a certificate, with that of a stranger, with one of the authority's.
+        for (mode, expected) in [
+            ("none", [true, true, true]),
+            ("request", [true, true, true]),
+            ("require-any", [false, true, true]),
+            ("verify-if-given", [true, false, true]),
+            ("require-and-verify", [false, false, true]),
+        ] {
+            for (client, enters) in [&bare, &unknown, &known].into_iter().zip(expected) {
+                let entered = shake(&with(mode), client.clone()).await.is_some();
+                assert_eq!(entered, enters, "{mode}");
+            }
+        }
+        for name in ["AES_128_GCM_SHA256", "CHACHA20_POLY1305_SHA256"] {
+            let mut options = with("none");
+            let name = format!("TLS_ECDHE_ECDSA_WITH_{name}");
+            options.set("tls-ciphers", name.clone());
+            let suite = shake(&options, bare.clone()).await.unwrap();
+            assert_eq!(format!("{suite:?}"), name);
+            options.set("tls-ciphers", name.replace("ECDSA", "RSA"));
+            assert_eq!(
+                shake(&options, bare.clone()).await,
+                None,
+                "the key is ECDSA"
+            );
+        }
     }
 
     #[test]
