@@ -66,6 +66,7 @@ pub struct UserSubject {
 pub struct Subject {
     inner: Arc<Inner>,
     origin: Option<Arc<Origin>>,
+    chat: Option<Uuid>,
 }
 
 struct Inner {
@@ -145,6 +146,7 @@ impl Subject {
         Subject {
             inner: Arc::new(inner),
             origin: None,
+            chat: None,
         }
     }
 
@@ -153,6 +155,19 @@ impl Subject {
     pub fn with_origin(mut self, origin: Arc<Origin>) -> Self {
         self.origin = Some(origin);
         self
+    }
+
+    /// The same subject, acting by the hand of the agent of this chat. Its rights stay the same;
+    /// the audit log names the chat beside the user.
+    #[must_use]
+    pub fn in_chat(mut self, chat: Uuid) -> Self {
+        self.chat = Some(chat);
+        self
+    }
+
+    /// The chat by whose agent it acts.
+    pub fn chat(&self) -> Option<Uuid> {
+        self.chat
     }
 
     /// The acting user; none for a part of the system.

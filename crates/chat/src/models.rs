@@ -6,6 +6,7 @@
 use authz::Subject;
 use futures::future::BoxFuture;
 use llm::{Answer, CallOptions, Error, EventStream, Request, Usage};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -42,10 +43,14 @@ pub fn is_effort(name: &str) -> bool {
 pub enum Purpose {
     /// A step of a turn.
     Turn,
-    /// A title, or a label.
+    /// A title.
     Title,
+    /// The words that tell what a turn did, or what a chat is about.
+    Label,
     /// A summary of the conversation.
     Compaction,
+    /// A second opinion for the model.
+    Advisor,
 }
 
 /// In whose name a model is called.
@@ -67,6 +72,26 @@ pub struct Call {
     pub purpose: Purpose,
 }
 
+/// A model that one may choose.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelChoice {
+    /// Id of its configuration.
+    pub model_config_id: Uuid,
+    /// Its name for people.
+    pub display_name: String,
+    /// Its name for the provider.
+    pub model: String,
+    /// Type of its provider.
+    pub provider: String,
+    /// Tokens that it can read.
+    pub context_limit: i64,
+    /// The organization's chats use it when nobody chose one.
+    pub is_default: bool,
+    /// Levels of reasoning that it allows, least first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasoning_efforts: Vec<String>,
+}
+
 /// A model, and how much it should think if that was chosen too.
 pub type Chosen = (ModelInfo, Option<String>);
 
@@ -79,6 +104,13 @@ pub trait Models: Send + Sync {
         organization: Uuid,
         id: Uuid,
     ) -> BoxFuture<'a, Result<ModelInfo, Error>>;
+
+    /// The models of an organization that the owner may use, and that can be used now.
+    fn list<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+    ) -> BoxFuture<'a, Result<Vec<ModelChoice>, Error>>;
 
     /// The model that an organization's chats use when nobody chose one.
     fn default_model<'a>(
@@ -95,6 +127,17 @@ pub trait Models: Send + Sync {
         organization: Uuid,
         explores: bool,
     ) -> BoxFuture<'a, Result<Option<Chosen>, Error>>;
+
+    /// The model that titles, labels and summaries are made with instead of the chat's; none to leave
+    /// it at that.
+    fn side_model<'a>(
+        &'a self,
+        _owner: &'a Subject,
+        _organization: Uuid,
+        _purpose: Purpose,
+    ) -> BoxFuture<'a, Result<Option<Chosen>, Error>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Asks and streams the answer. Budgets are checked before, usage is recorded after.
     fn stream(&self, call: Call, request: Request, cancel: CancellationToken) -> EventStream;

@@ -198,6 +198,11 @@ impl Conn {
             .or(origin.map(|o| o.request_id))
             .unwrap_or_default();
         let diff = serde_json::to_value(&entry.diff).unwrap_or_default();
+        let mut additional = entry.additional;
+        if let (Some(chat), Some(fields)) = (who.chat(), additional.as_object_mut()) {
+            // The user did it by the hand of an agent: both are named.
+            fields.insert("chat_id".to_owned(), Value::from(chat.to_string()));
+        }
         let sql = "INSERT INTO audit_logs (id, user_id, organization_id, ip, user_agent, \
                    resource_type, resource_id, resource_target, action, diff, status_code, \
                    additional_fields, request_id) \
@@ -216,7 +221,7 @@ impl Conn {
                 &entry.action.name(),
                 &diff,
                 &i32::from(entry.status),
-                &entry.additional,
+                &additional,
                 &request,
             ],
         )

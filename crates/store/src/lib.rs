@@ -52,6 +52,7 @@ pub mod provisioner_job_logs;
 pub mod provisioner_jobs;
 pub mod seal;
 pub mod site_configs;
+pub mod template_usage;
 pub mod template_version_contents;
 pub mod template_versions;
 pub mod templates;

@@ -9,6 +9,7 @@ mod checkpoint;
 mod commands;
 mod compact;
 mod decide;
+mod place;
 mod prepare;
 mod retry;
 mod run_tools;
@@ -19,9 +20,10 @@ pub use decide::{Decision, Facts, MAX_STEPS, decide};
 pub use prepare::{PLAN_INSTRUCTIONS, USER_PROMPT, USER_THRESHOLD};
 pub use retry::{MAX_ATTEMPTS, chat_error, pause};
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use api_types::{ChatError, ChatErrorKind, ChatStatus};
+use api_types::{ChatError, ChatErrorKind, ChatStatus, DynamicTool};
 use authz::Subject;
 use client::agent_api::AgentApi;
 use store::StoreError;
@@ -29,6 +31,7 @@ use store::chats::{ChatMessageRow, NewChatMessage};
 
 use crate::machine::{MachineError, Op, Outcome};
 use crate::models::ModelInfo;
+use crate::tools::Tool;
 use crate::tools::agent::Link;
 use crate::worker::{Lease, SideCalls};
 
@@ -58,12 +61,14 @@ pub(crate) struct Runner {
 #[derive(Clone)]
 struct Turn {
     owner: Subject,
-    workspace: std::sync::Arc<Link<AgentApi>>,
+    workspace: Arc<Link<AgentApi>>,
     model: ModelInfo,
     surroundings: crate::prompt::Surroundings,
+    /// Tools of MCP servers, beside those that every chat has.
+    remote: Vec<Arc<dyn Tool>>,
     threshold: i32,
-    /// Of which message of the user, model and mode it was read.
-    of: (uuid::Uuid, String, Option<uuid::Uuid>),
+    /// Of which model, mode, workspace and knowledge of that it was read.
+    of: (uuid::Uuid, String, Option<uuid::Uuid>, bool),
 }
 
 /// How a step went.
@@ -154,7 +159,7 @@ impl Runner {
     /// What comes next after these messages.
     fn decide(&self, messages: &[ChatMessageRow], turn: &Turn) -> Decision {
         let chat = &self.lease.chat;
-        let tools = self.lease.shared.parts.toolbox.tools(chat);
+        let tools = self.tools(turn);
         let facts = Facts {
             compaction_requested: chat.compaction_requested_at.is_some() || self.too_long,
             threshold: turn.threshold,
@@ -165,7 +170,26 @@ impl Runner {
                 .iter()
                 .any(|tool| tool.ends_turn() && tool.spec().name == name)
         };
-        decide(messages, &chat.dynamic_tools, ends, facts)
+        decide(messages, &self.dynamic_tools(&tools), ends, facts)
+    }
+
+    /// All tools that run here.
+    fn tools(&self, turn: &Turn) -> Vec<Arc<dyn Tool>> {
+        let mut tools = self.lease.shared.parts.toolbox.tools(&self.lease.chat);
+        tools.extend(turn.remote.iter().cloned());
+        tools
+    }
+
+    /// The tools that the client runs: none while the chat plans, and none that has the name of one
+    /// of ours.
+    fn dynamic_tools(&self, ours: &[Arc<dyn Tool>]) -> Vec<DynamicTool> {
+        let chat = &self.lease.chat;
+        if chat.plan_mode == "plan" {
+            return Vec::new();
+        }
+        let is_ours = |name: &str| ours.iter().any(|tool| tool.spec().name == name);
+        let all = chat.dynamic_tools.iter();
+        all.filter(|tool| !is_ours(&tool.name)).cloned().collect()
     }
 
     /// Begins the next attempt, unless the last commit did.

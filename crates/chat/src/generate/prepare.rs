@@ -12,6 +12,7 @@ use super::{Runner, Turn};
 use crate::models::{Call, Purpose};
 use crate::prompt::{self, Files, LoadedFile, Surroundings};
 use crate::tools::agent::Link;
+use crate::tools::mcp;
 
 /// Most tokens of an answer when the model's configuration names none.
 const MAX_OUTPUT: u32 = 32_000;
@@ -23,20 +24,23 @@ pub const USER_THRESHOLD: &str = "chat_compaction_threshold_pct:";
 /// Key of the administrators' instructions for plan mode.
 pub const PLAN_INSTRUCTIONS: &str = "agents_chat_plan_mode_instructions";
 
-fn internal(error: StoreError) -> Error {
+pub(super) fn internal(error: StoreError) -> Error {
     let mut failed = Error::new(ErrorKind::Generic, "The database did not answer.");
     failed.retryable = matches!(error, StoreError::Unavailable(_) | StoreError::Retry);
     failed.detail(&error.to_string())
 }
 
 impl Runner {
-    /// Reads what holds for the turn, unless it holds still.
+    /// Reads what holds for the turn, unless it holds still. There is none afterwards if the run is
+    /// not wanted any more.
     pub(super) async fn read_turn(&mut self) -> Result<(), Error> {
         let chat = &self.lease.chat;
         let of = (
             chat.last_model_config_id,
             chat.plan_mode.clone(),
             chat.workspace_id,
+            // A workspace may tell the first time between two steps.
+            chat.context_known,
         );
         // Who the owner is, and what it may, is asked anew with every turn.
         let fresh = self
@@ -46,6 +50,7 @@ impl Runner {
         if !fresh && self.turn.as_ref().is_some_and(|turn| turn.of == of) {
             return Ok(());
         }
+        self.turn = None;
         let shared = self.lease.shared.clone();
         let store = shared.parts.machine.store();
         let owner_id = chat.owner_id;
@@ -67,6 +72,7 @@ impl Runner {
             }
         )
         .map_err(internal)?;
+        let owner = owner.in_chat(chat.id);
         if user.status == "suspended" {
             return Err(Error::new(
                 ErrorKind::Auth,
@@ -93,22 +99,39 @@ impl Runner {
             .unwrap_or(model.compression_threshold);
         let own = settings.get(USER_PROMPT).map(|text| prompt::sanitize(text));
         let connector = shared.parts.toolbox.connector(chat, &owner);
+        let toolbox = &shared.parts.toolbox;
+        let told = self.told(chat, connector.as_ref()).await?;
+        let ours = toolbox.tools(chat);
+        let guidance = ours.iter().filter_map(|tool| tool.guidance()).collect();
+        let workspace_skills: Vec<(&str, &str)> = prompt::workspace::skills(&told)
+            .map(|skill| (skill.name.as_str(), skill.description.as_str()))
+            .collect();
+        let own_skills: Vec<(&str, &str)> = own_skills
+            .iter()
+            .map(|skill| (skill.name.as_str(), skill.description.as_str()))
+            .collect();
+        let chat = chat.clone();
+        let remote = tokio::select! {
+            biased;
+            // Nobody waits for slow servers once the turn is to stop.
+            () = self.lease.broken() => return Ok(()),
+            remote = toolbox.remote(&chat, &owner) => remote,
+        };
+        let remote = mcp::beside(&ours, remote, &told, mcp::reach(&chat));
         self.turn = Some(Turn {
             workspace: Arc::new(Link::new(connector)),
             owner,
             model,
             surroundings: Surroundings {
-                skills: crate::skills::index(
-                    own_skills
-                        .iter()
-                        .map(|skill| (skill.name.as_str(), skill.description.as_str())),
-                ),
+                workspace: prompt::workspace::block(&told),
+                skills: crate::skills::index(&own_skills, &workspace_skills),
                 user_prompt: own.filter(|text| !text.is_empty()),
                 plan_instructions: plan
                     .map(|text| prompt::sanitize(&text))
                     .filter(|text| !text.is_empty()),
-                ..Surroundings::default()
+                guidance,
             },
+            remote,
             threshold,
             of,
         });
@@ -133,24 +156,14 @@ impl Runner {
     pub(super) async fn request(&self, turn: &Turn) -> Result<Request, Error> {
         let chat = &self.lease.chat;
         let files = self.files().await?;
-        let mut tools: Vec<llm::Tool> = self
-            .lease
-            .shared
-            .parts
-            .toolbox
-            .tools(chat)
-            .iter()
-            .map(|tool| tool.spec())
-            .collect();
-        for dynamic in &chat.dynamic_tools {
-            // A tool of ours of the same name wins.
-            if tools.iter().all(|tool| tool.name != dynamic.name) {
-                tools.push(llm::Tool::new(
-                    dynamic.name.clone(),
-                    dynamic.description.clone(),
-                    dynamic.input_schema.clone(),
-                ));
-            }
+        let ours = self.tools(turn);
+        let mut tools: Vec<llm::Tool> = ours.iter().map(|tool| tool.spec()).collect();
+        for dynamic in self.dynamic_tools(&ours) {
+            tools.push(llm::Tool::new(
+                dynamic.name,
+                dynamic.description,
+                dynamic.input_schema,
+            ));
         }
         let mut request = Request {
             model: turn.model.model.clone(),

@@ -23,9 +23,14 @@ use crate::tools::{Tool, ToolAnswer, ToolContext, result_part};
 const TEXT_CAP: usize = 64 << 10;
 /// Least bytes of one text, however small the context.
 const MIN_CAP: usize = 16 << 10;
+/// Pieces of results that wait to be shown; a tool that is faster waits itself.
+const PIECES: usize = 64;
 
 const MAY_HAVE_RUN: &str = "The server was interrupted while this tool call was under way. It may \
 have run in part or completely, and its result is lost. Find out what it did before you repeat it.";
+
+const EXCLUSIVE: &str = "None of these calls was run: the advisor is asked alone. Ask it first, \
+or call the other tools without it.";
 
 impl Runner {
     pub(super) async fn run_tools(
@@ -34,7 +39,7 @@ impl Runner {
         calls: Vec<ChatMessagePart>,
         turn: &Turn,
     ) -> Step {
-        let tools = self.lease.shared.parts.toolbox.tools(&self.lease.chat);
+        let tools = self.tools(turn);
         let find = |name: &str| {
             let is = |tool: &&Arc<dyn Tool>| tool.spec().name == name || tool.alias() == Some(name);
             tools.iter().find(is).cloned()
@@ -65,20 +70,40 @@ impl Runner {
             machine: shared.parts.machine.clone(),
             models: shared.parts.models.clone(),
             workspace: turn.workspace.clone(),
+            workspaces: shared.parts.toolbox.workspaces(&chat),
+            building: Arc::default(),
+            shown: None,
         };
+        let (viewers, mut shown) = tokio::sync::mpsc::channel(PIECES);
+        let contexts: Vec<ToolContext> = calls
+            .iter()
+            .map(|call| context.of_call(call, viewers.clone()))
+            .collect();
+        let exclusive = calls.len() > 1
+            && calls
+                .iter()
+                .filter_map(|call| find(&call.tool_name))
+                .any(|tool| tool.is_exclusive());
         let cap = text_cap(turn.model.context_limit);
         let mut running: FuturesUnordered<_> = calls
             .iter()
             .enumerate()
             .filter(|(at, _)| results[*at].is_none())
-            .map(|(at, call)| run_one(at, call, find(&call.tool_name), &context))
+            .map(|(at, call)| {
+                let tool = find(&call.tool_name);
+                run_one(at, call, tool, exclusive, &contexts[at])
+            })
             .collect();
         let stopped = {
             let mut broken = std::pin::pin!(self.lease.broken());
             loop {
+                let due = episode.due();
+                let flush = due.unwrap_or_else(tokio::time::Instant::now);
                 tokio::select! {
                     biased;
                     () = &mut broken => break true,
+                    Some(part) = shown.recv() => episode.push(ChatMessageRole::Tool, part),
+                    () = tokio::time::sleep_until(flush), if due.is_some() => episode.flush(),
                     done = running.next() => {
                         let Some((at, mut answer)) = done else { break false };
                         cap_texts(&mut answer.value, cap);
@@ -134,8 +159,12 @@ async fn run_one(
     at: usize,
     call: &ChatMessagePart,
     tool: Option<Arc<dyn Tool>>,
+    exclusive: bool,
     context: &ToolContext,
 ) -> (usize, ToolAnswer) {
+    if exclusive {
+        return (at, ToolAnswer::error(EXCLUSIVE));
+    }
     let Some(tool) = tool else {
         let text = format!(
             "There is no tool {:?} here, or it is not available now.",

@@ -51,12 +51,8 @@ impl Machine {
             .filter_map(|part| part.file_id)
             .collect();
         tx.chat_files_link(new.id, &files, MAX_FILES).await?;
-        let mut entry = AuditEntry::new(AuditAction::Create, "chat", new.id, &new.title)
+        let entry = AuditEntry::new(AuditAction::Create, "chat", new.id, &new.title)
             .org(new.organization_id);
-        if let Some((parent, _)) = new.family {
-            // The user did it by the hand of this chat.
-            entry = entry.additional(serde_json::json!({ "chat_id": parent }));
-        }
         tx.audit(entry).await?;
         let row = tx.chat_lock(who, authz::Action::Read, new.id).await?;
         self.finish(Step::created(tx, row, rows)).await

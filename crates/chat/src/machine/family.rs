@@ -1,19 +1,95 @@
-//! Archiving: a chat and all below it, together or not at all.
+//! What happens to a chat and all below it together: stopping, archiving. All of it or nothing.
 
+use std::time::Duration;
+
+use api_types::ChatStatus;
 use authz::{Action, Subject};
 use store::chats::{ChatChange, ChatRow};
 use store::{AuditAction, AuditEntry};
 use uuid::Uuid;
 
 use super::step::Step;
-use super::{Machine, MachineError};
+use super::{Machine, MachineError, Op, Outcome};
+
+/// How long helpers that were stopped may take to come to rest before their chat is put away: a
+/// worker heeds it at once, unless its process has died.
+const REST: Duration = Duration::from_secs(15);
+/// Pauses between looks at them.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Machine {
+    /// Stops what a chat does, and its helpers that run: what they do is for it.
+    ///
+    /// # Errors
+    /// [`MachineError::NotAllowed`] if the chat does nothing that could be stopped.
+    pub async fn interrupt(&self, who: &Subject, id: Uuid) -> Result<Outcome, MachineError> {
+        let stopped = self.apply(who, id, vec![Op::Interrupt]).await?;
+        // One after the other: the chat is stopped, whatever its helpers do meanwhile.
+        self.interrupt_helpers(who, id).await?;
+        Ok(stopped)
+    }
+
+    /// Stops the helpers of a chat that run; those that do not rest then.
+    async fn interrupt_helpers(
+        &self,
+        who: &Subject,
+        parent: Uuid,
+    ) -> Result<Vec<Uuid>, MachineError> {
+        let conn = self.store().conn().await?;
+        let root = conn.chat_read(who, parent).await?.root();
+        let below = conn.chat_children(&[root], false).await?;
+        drop(conn);
+        let mut busy = Vec::new();
+        for helper in below
+            .iter()
+            .filter(|row| row.parent_chat_id == Some(parent))
+        {
+            match helper.status {
+                ChatStatus::Running | ChatStatus::RequiresAction => {
+                    match self.apply(who, helper.id, vec![Op::Interrupt]).await {
+                        Ok(_) => busy.push(helper.id),
+                        // It came to rest by itself, or somebody else stopped it.
+                        Err(MachineError::NotAllowed(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                ChatStatus::Interrupting => busy.push(helper.id),
+                _ => {}
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Puts a root chat at rest away with all below it, or takes it out; the root afterwards.
+    /// Helpers that run are stopped first.
+    ///
+    /// # Errors
+    /// [`MachineError::NotAllowed`] if the root is busy, or is so already.
+    pub async fn archive(
+        &self,
+        who: &Subject,
+        root: Uuid,
+        archived: bool,
+    ) -> Result<ChatRow, MachineError> {
+        let row = self.store().conn().await?.chat_read(who, root).await?;
+        let state = crate::state::State::of(&row.status, row.archived, row.queued > 0);
+        if archived && !state.is_runnable() && row.parent_chat_id.is_none() {
+            let end = tokio::time::Instant::now() + REST;
+            // One that has messages in its queue begins anew when it was stopped.
+            while !self.interrupt_helpers(who, root).await?.is_empty()
+                && tokio::time::Instant::now() < end
+            {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        self.archive_family(who, root, archived).await
+    }
+
     /// Puts a root chat with all below it away, or takes it out; the root afterwards.
     ///
     /// # Errors
     /// [`MachineError::NotAllowed`] if one of them is busy, or is so already.
-    pub async fn archive(
+    async fn archive_family(
         &self,
         who: &Subject,
         root: Uuid,

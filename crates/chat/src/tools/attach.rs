@@ -1,21 +1,19 @@
 //! `attach_file`: a file of the workspace, for the user to see and keep.
 
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use super::ToolContext;
 use super::args::Args;
-use super::{Tool, ToolAnswer, ToolContext};
+use super::files::whole;
+use super::shape::{Done, Failed, Simple};
 use crate::files::{self, MAX_FILE};
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 255;
 
 /// Attaches a file.
-pub struct AttachFile;
-
-impl Tool for AttachFile {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
+pub(in crate::tools) fn attach_file() -> Simple {
+    Simple::new(
             "attach_file",
             "Show the user a file of the workspace, such as a picture or a report: text, Markdown, \
              CSV, JSON, PDF, PNG, JPEG, GIF or WebP, at most 10 MiB.",
@@ -27,47 +25,23 @@ impl Tool for AttachFile {
                 },
                 "required": ["path"],
             }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let attached = attach(context, &Args(args)).await;
-            attached.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+        |context, args| Box::pin(attach(context, args)),
+    ).repeatable()
 }
 
-async fn attach(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn attach(context: &ToolContext, args: Args) -> Done {
     let path = args.text("path")?;
     let name = match args.maybe("name")? {
         Some(name) => base_name(name),
         None => base_name(path),
     };
     if name.is_empty() || name.len() > MAX_NAME || name.contains('\0') {
-        return Err(format!("name must have 1 to {MAX_NAME} bytes"));
+        return Err(Failed(format!("name must have 1 to {MAX_NAME} bytes")));
     }
     let api = context.workspace.connect().await?;
-    let body = api.read_file(path, 0, MAX_FILE as u64 + 1).await;
-    let data = body.map_err(|error| error.to_string())?;
-    let data = data.bytes(MAX_FILE + 1).await;
-    let data = data.map_err(|error| error.to_string())?;
+    let data = whole(&api, path, MAX_FILE).await?;
     if data.is_empty() {
-        return Err(format!("{path} is empty"));
-    }
-    if data.len() > MAX_FILE {
-        return Err(format!(
-            "{path} has more than {} MiB and cannot be attached",
-            MAX_FILE >> 20
-        ));
+        return Err(Failed(format!("{path} is empty")));
     }
     let media = files::media_type("", name, &data)?;
     let id = files::keep(

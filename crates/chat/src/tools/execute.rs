@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use api_types::{ProcessOutputResponse, StartProcessRequest};
 use client::agent_api::AgentApi;
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::ToolContext;
 use super::args::Args;
-use super::{Tool, ToolAnswer, ToolContext};
+use super::shape::{Done, Failed, Simple};
 
 /// How long a command is waited for when the model does not say.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,42 +32,27 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Runs a command.
-pub struct Execute;
-
-impl Tool for Execute {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "execute",
-            "Run a shell command in the workspace and wait for its end. A command that takes \
+pub(in crate::tools) fn execute_tool() -> Simple {
+    Simple::new(
+        "execute",
+        "Run a shell command in the workspace and wait for its end. A command that takes \
              longer than timeout goes on in the background; look at it with process_output.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "command": { "type": "string", "description": "The command, for a shell." },
-                    "model_intent": { "type": "string", "description": "What it is for, in a few words, for the user." },
-                    "timeout": { "type": "string", "description": "How long to wait, such as 30s or 2m. Default 10s." },
-                    "workdir": { "type": "string", "description": "Where to run it. Default: the agent's directory." },
-                    "run_in_background": { "type": "boolean", "description": "Do not wait: for servers and watchers." },
-                },
-                "required": ["command"],
-            }),
-        )
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            execute(context, Args(args))
-                .await
-                .unwrap_or_else(ToolAnswer::error)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": {
+                "command": { "type": "string", "description": "The command, for a shell." },
+                "model_intent": { "type": "string", "description": "What it is for, in a few words, for the user." },
+                "timeout": { "type": "string", "description": "How long to wait, such as 30s or 2m. Default 10s." },
+                "workdir": { "type": "string", "description": "Where to run it. Default: the agent's directory." },
+                "run_in_background": { "type": "boolean", "description": "Do not wait: for servers and watchers." },
+            },
+            "required": ["command"],
+        }),
+        |context, args| Box::pin(execute(context, args)),
+    )
 }
 
-async fn execute(context: &ToolContext, args: Args) -> Result<ToolAnswer, String> {
+async fn execute(context: &ToolContext, args: Args) -> Done {
     let (command, trailing) = without_ampersand(args.text("command")?);
     let background = args.flag("run_in_background")? || trailing;
     let patience = args.duration("timeout", PATIENCE, MAX_PATIENCE)?;
@@ -82,29 +67,23 @@ async fn execute(context: &ToolContext, args: Args) -> Result<ToolAnswer, String
     };
     let api = context.workspace.connect().await?;
     let began = Instant::now();
-    let process = api
-        .start_process(&request)
-        .await
-        .map_err(|error| error.to_string())?;
+    let process = api.start_process(&request).await?;
     if background {
-        return Ok(ToolAnswer::ok(json!({
-            "success": true,
-            "background_process_id": process.id,
-        })));
+        return Ok(json!({ "success": true, "background_process_id": process.id }));
     }
     let mut value = waited(&api, &process.id, patience).await?;
     value["wall_duration_ms"] = Value::from(began.elapsed().as_millis() as u64);
-    Ok(ToolAnswer::ok(value))
+    Ok(value)
 }
 
 /// What a process came to within a time; if it goes on, how to find it again.
-async fn waited(api: &AgentApi, id: &str, patience: Duration) -> Result<Value, String> {
+async fn waited(api: &AgentApi, id: &str, patience: Duration) -> Result<Value, Failed> {
     let ended = async { api.process_output(id, true).await };
     let output = match tokio::time::timeout(patience, ended).await {
         Ok(output) => output,
         Err(_) => api.process_output(id, false).await,
     };
-    let output = output.map_err(|error| error.to_string())?;
+    let output = output?;
     let mut value = shown(&output);
     if output.running {
         value["background_process_id"] = Value::from(id);
@@ -143,11 +122,8 @@ fn without_ampersand(command: &str) -> (&str, bool) {
 }
 
 /// Looks at a process.
-pub struct ProcessOutput;
-
-impl Tool for ProcessOutput {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
+pub(in crate::tools) fn process_output() -> Simple {
+    Simple::new(
             "process_output",
             "Look at the output of a process that execute started, waiting for its end for a while.",
             json!({
@@ -158,106 +134,61 @@ impl Tool for ProcessOutput {
                 },
                 "required": ["process_id"],
             }),
-        )
-    }
+        |context, args| Box::pin(look(context, args)),
+    ).repeatable()
+}
 
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let look = async {
-                let args = Args(args);
-                let id = args.text("process_id")?;
-                let patience = args.duration("wait_timeout", PATIENCE, MAX_PATIENCE)?;
-                let api = context.workspace.connect().await?;
-                waited(&api, id, patience).await
-            };
-            look.await.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+async fn look(context: &ToolContext, args: Args) -> Done {
+    let id = args.text("process_id")?;
+    let patience = args.duration("wait_timeout", PATIENCE, MAX_PATIENCE)?;
+    let api = context.workspace.connect().await?;
+    waited(&api, id, patience).await
 }
 
 /// Lists processes.
-pub struct ProcessList;
+pub(in crate::tools) fn process_list() -> Simple {
+    Simple::new(
+        "process_list",
+        "List the processes that execute started in the workspace.",
+        json!({ "type": "object", "properties": {} }),
+        |context, args| Box::pin(list(context, args)),
+    )
+    .repeatable()
+}
 
-impl Tool for ProcessList {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "process_list",
-            "List the processes that execute started in the workspace.",
-            json!({ "type": "object", "properties": {} }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        _: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let list = async {
-                let api = context.workspace.connect().await?;
-                let list = api
-                    .list_processes()
-                    .await
-                    .map_err(|error| error.to_string())?;
-                Ok::<_, String>(json!({ "processes": list.processes }))
-            };
-            list.await.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+async fn list(context: &ToolContext, _: Args) -> Done {
+    let api = context.workspace.connect().await?;
+    let list = api.list_processes().await?;
+    Ok(json!({ "processes": list.processes }))
 }
 
 /// Ends a process.
-pub struct ProcessSignal;
+pub(in crate::tools) fn process_signal() -> Simple {
+    Simple::new(
+        "process_signal",
+        "End a process that execute started: terminate asks it to, kill does not ask.",
+        json!({
+            "type": "object",
+            "properties": {
+                "process_id": { "type": "string" },
+                "signal": { "type": "string", "enum": ["terminate", "kill"] },
+            },
+            "required": ["process_id", "signal"],
+        }),
+        |context, args| Box::pin(signal(context, args)),
+    )
+}
 
-impl Tool for ProcessSignal {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "process_signal",
-            "End a process that execute started: terminate asks it to, kill does not ask.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "process_id": { "type": "string" },
-                    "signal": { "type": "string", "enum": ["terminate", "kill"] },
-                },
-                "required": ["process_id", "signal"],
-            }),
-        )
+async fn signal(context: &ToolContext, args: Args) -> Done {
+    let (id, signal) = (args.text("process_id")?, args.text("signal")?);
+    if !["terminate", "kill"].contains(&signal) {
+        return Err(Failed(format!(
+            "signal must be terminate or kill, not {signal:?}"
+        )));
     }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let signal = async {
-                let args = Args(args);
-                let (id, signal) = (args.text("process_id")?, args.text("signal")?);
-                if !["terminate", "kill"].contains(&signal) {
-                    return Err(format!("signal must be terminate or kill, not {signal:?}"));
-                }
-                let api = context.workspace.connect().await?;
-                api.signal_process(id, signal)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                Ok(json!({ "success": true, "message": format!("{signal} was sent to {id}") }))
-            };
-            signal.await.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+    let api = context.workspace.connect().await?;
+    api.signal_process(id, signal).await?;
+    Ok(json!({ "success": true, "message": format!("{signal} was sent to {id}") }))
 }
 
 #[cfg(test)]

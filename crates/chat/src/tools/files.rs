@@ -2,109 +2,91 @@
 
 use api_types::{FileEdit, FileEditRequest, FileEdits, ReadFileLinesLimits};
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use client::agent_api::AgentApi;
 use serde_json::{Map, Value, json};
 
+use super::ToolContext;
 use super::args::Args;
 use super::plan::plan_file;
-use super::{Tool, ToolAnswer, ToolContext};
+use super::shape::{Done, Failed, Simple};
 
 /// Most files of one `edit_files` call.
 const MAX_FILES: usize = 100;
 
 /// Reads lines of a file.
-pub struct ReadFile;
-
-impl Tool for ReadFile {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "read_file",
-            "Read lines of a text file in the workspace. Lines are numbered from 1. At most 2000 \
+pub(in crate::tools) fn read_file() -> Simple {
+    Simple::new(
+        "read_file",
+        "Read lines of a text file in the workspace. Lines are numbered from 1. At most 2000 \
              lines of 1024 bytes come at once; ask for more with offset.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "path": { "type": "string", "description": "Absolute path of the file." },
-                    "offset": { "type": "integer", "description": "First line, from 1." },
-                    "limit": { "type": "integer", "description": "How many lines." },
-                },
-                "required": ["path"],
-            }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            read(context, Args(args))
-                .await
-                .unwrap_or_else(ToolAnswer::error)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": {
+                "path": { "type": "string", "description": "Absolute path of the file." },
+                "offset": { "type": "integer", "description": "First line, from 1." },
+                "limit": { "type": "integer", "description": "How many lines." },
+            },
+            "required": ["path"],
+        }),
+        |context, args| Box::pin(read(context, args)),
+    )
+    .repeatable()
 }
 
-async fn read(context: &ToolContext, args: Args) -> Result<ToolAnswer, String> {
+async fn read(context: &ToolContext, args: Args) -> Done {
     let path = args.text("path")?;
     let offset = args.number("offset")?.unwrap_or(1).max(1);
     let limit = args.number("limit")?.unwrap_or(0);
     let api = context.workspace.connect().await?;
     let lines = api
         .read_file_lines(path, offset, limit, ReadFileLinesLimits::default())
-        .await
-        .map_err(|error| error.to_string())?;
+        .await?;
     if !lines.success {
-        return Err(lines.error);
+        return Err(Failed(lines.error));
     }
-    Ok(ToolAnswer::ok(json!({
+    Ok(json!({
         "content": lines.content,
         "file_size": lines.file_size,
         "total_lines": lines.total_lines,
         "lines_read": lines.lines_read,
-    })))
+    }))
+}
+
+/// All of a file that has `most` bytes at most.
+pub(super) async fn whole(api: &AgentApi, path: &str, most: usize) -> Result<Bytes, Failed> {
+    let body = api.read_file(path, 0, most as u64 + 1).await?;
+    let data = body.bytes(most + 1).await?;
+    if data.len() > most {
+        let most = if most >> 20 > 0 {
+            format!("{} MiB", most >> 20)
+        } else {
+            format!("{} KiB", most >> 10)
+        };
+        return Err(Failed(format!("{path} has more than {most}")));
+    }
+    Ok(data)
 }
 
 /// Writes a file.
-pub struct WriteFile;
-
-impl Tool for WriteFile {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "write_file",
-            "Write a file in the workspace. An existing file is replaced as a whole; directories \
-             are made.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "path": { "type": "string", "description": "Absolute path of the file." },
-                    "content": { "type": "string", "description": "All of its content." },
-                },
-                "required": ["path", "content"],
-            }),
-        )
-    }
-
+pub(in crate::tools) fn write_file() -> Simple {
     // The same content once more does no harm, but may undo what the user wrote meanwhile.
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            write(context, Args(args))
-                .await
-                .unwrap_or_else(ToolAnswer::error)
-        })
-    }
+    Simple::new(
+        "write_file",
+        "Write a file in the workspace. An existing file is replaced as a whole; directories \
+             are made.",
+        json!({
+            "type": "object",
+            "properties": {
+                "path": { "type": "string", "description": "Absolute path of the file." },
+                "content": { "type": "string", "description": "All of its content." },
+            },
+            "required": ["path", "content"],
+        }),
+        |context, args| Box::pin(write(context, args)),
+    )
 }
 
-async fn write(context: &ToolContext, args: Args) -> Result<ToolAnswer, String> {
+async fn write(context: &ToolContext, args: Args) -> Done {
     let mut path = args.text("path")?.to_owned();
     let content = Bytes::from(args.any_text("content")?.to_owned());
     let api = context.workspace.connect().await?;
@@ -112,61 +94,48 @@ async fn write(context: &ToolContext, args: Args) -> Result<ToolAnswer, String> 
         path = plan_file(&api, context.chat.id, &path).await?;
     }
     let body = futures::stream::once(std::future::ready(Ok(content)));
-    api.write_file(&path, body)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(ToolAnswer::ok(json!({ "ok": true })))
+    api.write_file(&path, body).await?;
+    Ok(json!({ "ok": true }))
 }
 
 /// Edits files by search and replacement.
-pub struct EditFiles;
-
-impl Tool for EditFiles {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "edit_files",
-            "Edit files in the workspace by search and replacement. All edits are checked before \
+pub(in crate::tools) fn edit_files() -> Simple {
+    Simple::new(
+        "edit_files",
+        "Edit files in the workspace by search and replacement. All edits are checked before \
              any file is written. Give enough of the old text to be unique, or set replace_all.",
-            json!({
-                "type": "object",
-                "properties": { "files": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "path": { "type": "string", "description": "Absolute path." },
-                            "edits": {
-                                "type": "array",
-                                "items": {
-                                    "type": "object",
-                                    "properties": {
-                                        "old_text": { "type": "string" },
-                                        "new_text": { "type": "string" },
-                                        "replace_all": { "type": "boolean" },
-                                    },
-                                    "required": ["old_text", "new_text"],
+        json!({
+            "type": "object",
+            "properties": { "files": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "path": { "type": "string", "description": "Absolute path." },
+                        "edits": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "properties": {
+                                    "old_text": { "type": "string" },
+                                    "new_text": { "type": "string" },
+                                    "replace_all": { "type": "boolean" },
                                 },
+                                "required": ["old_text", "new_text"],
                             },
                         },
-                        "required": ["path", "edits"],
                     },
-                } },
-                "required": ["files"],
-            }),
-        )
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move { edit(context, args).await.unwrap_or_else(ToolAnswer::error) })
-    }
+                    "required": ["path", "edits"],
+                },
+            } },
+            "required": ["files"],
+        }),
+        |context, args| Box::pin(edit(context, args)),
+    )
 }
 
-async fn edit(context: &ToolContext, args: Map<String, Value>) -> Result<ToolAnswer, String> {
-    let mut files = edits(&args)?;
+async fn edit(context: &ToolContext, args: Args) -> Done {
+    let mut files = edits(&args.0)?;
     let api = context.workspace.connect().await?;
     if context.plans() {
         for file in &mut files {
@@ -178,9 +147,8 @@ async fn edit(context: &ToolContext, args: Map<String, Value>) -> Result<ToolAns
             files,
             include_diff: true,
         })
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(ToolAnswer::ok(json!({ "ok": true, "files": done.files })))
+        .await?;
+    Ok(json!({ "ok": true, "files": done.files }))
 }
 
 /// What is to be edited; older names of the texts are understood too.

@@ -3,12 +3,13 @@
 
 use api_types::{LsRelativity, LsRequest};
 use client::agent_api::AgentApi;
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::ToolContext;
 use super::args::Args;
-use super::{Tool, ToolAnswer, ToolContext};
+use super::files::whole;
+use super::shape::{Done, Failed, Simple};
 use crate::{files, prompt};
 
 /// Largest plan, in bytes: a user is to read it.
@@ -16,29 +17,25 @@ const MAX_PLAN: usize = 32 << 10;
 
 /// The path of the plan file, if `asked` means it; in plan mode no other file may be written. A
 /// link that leads elsewhere is refused.
-pub(super) async fn plan_file(api: &AgentApi, chat: Uuid, asked: &str) -> Result<String, String> {
+pub(super) async fn plan_file(api: &AgentApi, chat: Uuid, asked: &str) -> Result<String, Failed> {
     let here = LsRequest {
         path: Vec::new(),
         relativity: LsRelativity::Home,
     };
-    let home = api.list_directory("", &here).await;
-    let home = home
-        .map_err(|error| error.to_string())?
-        .absolute_path_string;
+    let home = api.list_directory("", &here).await?.absolute_path_string;
     let plan = prompt::plan_path(&home, chat);
     if !means(asked, &home, &plan) {
-        return Err(format!(
+        return Err(Failed(format!(
             "In plan mode only the plan file may be written: {plan}"
-        ));
+        )));
     }
     // The home directory itself may be reached by a link.
     let (real_home, real_plan) =
-        futures::try_join!(api.resolve_path(&home), api.resolve_path(&plan))
-            .map_err(|error| error.to_string())?;
+        futures::try_join!(api.resolve_path(&home), api.resolve_path(&plan))?;
     if real_plan != prompt::plan_path(&real_home, chat) {
-        return Err(format!(
+        return Err(Failed(format!(
             "The plan file must not be reached by links, but {plan} leads to {real_plan}"
-        ));
+        )));
     }
     Ok(plan)
 }
@@ -54,59 +51,30 @@ fn means(asked: &str, home: &str, plan: &str) -> bool {
 }
 
 /// Proposes the plan.
-pub struct ProposePlan;
-
-impl Tool for ProposePlan {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "propose_plan",
-            "Show the user the plan that you wrote to the plan file, for a decision. Your turn ends \
+pub(in crate::tools) fn propose_plan() -> Simple {
+    Simple::new(
+        "propose_plan",
+        "Show the user the plan that you wrote to the plan file, for a decision. Your turn ends \
              with it.",
-            json!({
-                "type": "object",
-                "properties": { "path": { "type": "string", "description": "Path of the plan file." } },
-                "required": ["path"],
-            }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn ends_turn(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let proposed = propose(context, &Args(args)).await;
-            proposed.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": { "path": { "type": "string", "description": "Path of the plan file." } },
+            "required": ["path"],
+        }),
+        |context, args| Box::pin(propose(context, args)),
+    )
+    .repeatable()
+    .ending_turn()
 }
 
-async fn propose(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn propose(context: &ToolContext, args: Args) -> Done {
     let asked = args.text("path")?;
     let api = context.workspace.connect().await?;
     let path = plan_file(&api, context.chat.id, asked).await?;
-    let body = api.read_file(&path, 0, MAX_PLAN as u64 + 1).await;
-    let data = body.map_err(|error| error.to_string())?;
-    let data = data.bytes(MAX_PLAN + 1).await;
-    let data = data.map_err(|error| error.to_string())?;
-    if data.len() > MAX_PLAN {
-        return Err(format!(
-            "The plan has more than {} KiB. Make it shorter.",
-            MAX_PLAN >> 10
-        ));
-    }
-    let text = std::str::from_utf8(&data).map_err(|_| "The plan is not text.".to_owned())?;
+    let data = whole(&api, &path, MAX_PLAN).await?;
+    let text = std::str::from_utf8(&data).map_err(|_| "The plan is not text.")?;
     if text.trim().is_empty() {
-        return Err("The plan is empty.".to_owned());
+        return Err("The plan is empty.".into());
     }
     let name = path.rsplit('/').next().unwrap_or("PLAN.md");
     let media = files::media_type("text/markdown", name, &data)?;

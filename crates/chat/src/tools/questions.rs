@@ -1,68 +1,54 @@
 //! `ask_user_question`: decisions that are the user's. The turn ends with it.
 
-use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::{Tool, ToolAnswer, ToolContext};
+use super::args::Args;
+use super::shape::{Done, Simple};
 
 /// Most questions at once: nobody answers more.
 const MAX_QUESTIONS: usize = 10;
 
 /// Asks the user.
-pub struct AskUserQuestion;
-
-impl Tool for AskUserQuestion {
-    fn spec(&self) -> llm::Tool {
-        let text = json!({ "type": "string" });
-        llm::Tool::new(
-            "ask_user_question",
-            "Ask the user questions whose answers the plan depends on, each with 2 to 4 answers to \
+pub(in crate::tools) fn ask_user_question() -> Simple {
+    let text = json!({ "type": "string" });
+    Simple::new(
+        "ask_user_question",
+        "Ask the user questions whose answers the plan depends on, each with 2 to 4 answers to \
              choose from; the user may also answer freely. Your turn ends with it.",
-            json!({
-                "type": "object",
-                "properties": { "questions": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "header": { "type": "string", "description": "A word or two." },
-                            "question": text,
-                            "options": {
-                                "type": "array",
-                                "minItems": 2,
-                                "maxItems": 4,
-                                "items": {
-                                    "type": "object",
-                                    "properties": { "label": text, "description": text },
-                                    "required": ["label", "description"],
-                                },
+        json!({
+            "type": "object",
+            "properties": { "questions": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "header": { "type": "string", "description": "A word or two." },
+                        "question": text,
+                        "options": {
+                            "type": "array",
+                            "minItems": 2,
+                            "maxItems": 4,
+                            "items": {
+                                "type": "object",
+                                "properties": { "label": text, "description": text },
+                                "required": ["label", "description"],
                             },
                         },
-                        "required": ["header", "question", "options"],
                     },
-                } },
-                "required": ["questions"],
-            }),
-        )
-    }
+                    "required": ["header", "question", "options"],
+                },
+            } },
+            "required": ["questions"],
+        }),
+        |_, args| Box::pin(std::future::ready(ask(&args))),
+    )
+    .repeatable()
+    .ending_turn()
+}
 
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn ends_turn(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        _: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        let answer = questions(&args).map_or_else(ToolAnswer::error, ToolAnswer::ok);
-        Box::pin(std::future::ready(answer))
-    }
+fn ask(args: &Args) -> Done {
+    Ok(questions(&args.0)?)
 }
 
 /// The questions as they are shown, checked; nothing else of what the model wrote.

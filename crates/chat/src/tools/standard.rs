@@ -1,17 +1,11 @@
 //! The tools that every server has, and which of them a chat gets.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use store::chats::ChatRow;
 
-use super::Tool;
-use super::attach::AttachFile;
-use super::execute::{Execute, ProcessList, ProcessOutput, ProcessSignal};
-use super::files::{EditFiles, ReadFile, WriteFile};
-use super::plan::ProposePlan;
-use super::questions::AskUserQuestion;
-use super::skills::{ReadSkill, ReadSkillFile};
-use super::subagents::{InterruptAgent, ListAgents, MessageAgent, SpawnAgent, WaitAgent};
+use super::shape::Simple;
+use super::{Tool, attach, execute, files, plan, questions, skills, subagents, workspaces};
 
 /// What a helper that only looks may use; in plan mode every helper.
 const LOOKING: &[&str] = &[
@@ -34,6 +28,7 @@ const PLANNING: &[&str] = &[
     "propose_plan",
     "ask_user_question",
     "spawn_agent",
+    "list_subagent_models",
     "wait_agent",
     "list_agents",
 ];
@@ -47,6 +42,7 @@ const ROOT_ONLY: &[&str] = &[
     "propose_plan",
     "ask_user_question",
     "spawn_agent",
+    "list_subagent_models",
     "wait_agent",
     "message_agent",
     "interrupt_agent",
@@ -78,35 +74,58 @@ fn allowed(is_child: bool, explores: bool, plans: bool, name: &str) -> bool {
     !PLAN_ONLY.contains(&name)
 }
 
-/// The tools of a chat, in a stable order.
-pub fn standard(chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
-    let all: [Arc<dyn Tool>; 17] = [
-        Arc::new(ReadFile),
-        Arc::new(WriteFile),
-        Arc::new(EditFiles),
-        Arc::new(AttachFile),
-        Arc::new(Execute),
-        Arc::new(ProcessOutput),
-        Arc::new(ProcessList),
-        Arc::new(ProcessSignal),
-        Arc::new(ReadSkill),
-        Arc::new(ReadSkillFile),
-        Arc::new(ProposePlan),
-        Arc::new(AskUserQuestion),
-        Arc::new(SpawnAgent),
-        Arc::new(WaitAgent),
-        Arc::new(MessageAgent),
-        Arc::new(InterruptAgent),
-        Arc::new(ListAgents),
+/// Every tool with its name, in the order in which models are told of them.
+static ALL: LazyLock<Vec<(String, Arc<dyn Tool>)>> = LazyLock::new(|| {
+    let all: Vec<Simple> = vec![
+        files::read_file(),
+        files::write_file(),
+        files::edit_files(),
+        attach::attach_file(),
+        execute::execute_tool(),
+        execute::process_output(),
+        execute::process_list(),
+        execute::process_signal(),
+        skills::read_skill(),
+        skills::read_skill_file(),
+        workspaces::list_templates(),
+        workspaces::read_template(),
+        workspaces::create_workspace(),
+        workspaces::start_workspace(),
+        workspaces::stop_workspace(),
+        plan::propose_plan(),
+        questions::ask_user_question(),
+        subagents::spawn_agent(),
+        subagents::list_subagent_models(),
+        subagents::wait_agent(),
+        subagents::message_agent(),
+        subagents::interrupt_agent(),
+        subagents::list_agents(),
     ];
     all.into_iter()
-        .filter(|tool| may_use(chat, &tool.spec().name))
+        .map(|tool| (tool.spec().name, Arc::new(tool) as Arc<dyn Tool>))
+        .collect()
+});
+
+/// The tools of a chat, in a stable order.
+pub fn standard(chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
+    ALL.iter()
+        .filter(|(name, _)| may_use(chat, name))
+        .map(|(_, tool)| tool.clone())
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_that_is_spoken_of_is_a_tool() {
+        let names: Vec<&str> = ALL.iter().map(|(name, _)| name.as_str()).collect();
+        let spoken = [LOOKING, PLANNING, ROOT_ONLY, PLAN_ONLY].concat();
+        for name in spoken {
+            assert!(names.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn who_may_use_what() {

@@ -227,3 +227,103 @@ async fn what_is_wrong_is_said_and_strangers_are_not_there() {
     let children: i64 = house.world.db.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(children, 0);
 }
+
+#[tokio::test]
+async fn who_stops_a_chat_stops_its_helpers() {
+    let mut house = house().await;
+    let args = json!({ "type": "general", "prompt": "go" });
+    let (chat, helper, next) = spawned(&mut house, args, false).await;
+    let working = house.asked(helper).await;
+    working.text("half");
+    next.text("meanwhile");
+    let who = house.world.owner.who.clone();
+    let machine = house.world.machine.clone();
+    machine.interrupt(&who, chat).await.unwrap();
+    house.world.until(chat, ChatStatus::Waiting).await;
+    house.world.until(helper, ChatStatus::Waiting).await;
+    // Nothing runs any more: nothing can be stopped.
+    assert!(machine.interrupt(&who, chat).await.is_err());
+    // A chat at rest is put away, and its helpers are stopped for it, with what waits for them.
+    house.world.send(helper, "go on", false).await;
+    house.asked(helper).await.text("again");
+    house.world.send(helper, "and on", false).await;
+    machine.archive(&who, chat, true).await.unwrap();
+    for id in [chat, helper] {
+        let row = house.world.row(id).await;
+        assert!(row.archived, "{id} is {:?}", row.status);
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_runs_is_not_put_away_nor_are_its_helpers_stopped() {
+    let mut house = house().await;
+    let args = json!({ "type": "general", "prompt": "go" });
+    let (chat, helper, next) = spawned(&mut house, args, false).await;
+    let working = house.asked(helper).await;
+    working.text("half");
+    let who = house.world.owner.who.clone();
+    assert!(house.world.machine.archive(&who, chat, true).await.is_err());
+    assert_eq!(house.world.row(helper).await.status, ChatStatus::Running);
+    working.say("done");
+    next.say("done");
+}
+
+#[tokio::test]
+async fn a_helper_may_have_another_model_and_think_more() {
+    let mut house = house().await;
+    let other = Uuid::from_u128(8);
+    let args = json!({
+        "type": "explore", "prompt": "think", "model_config_id": other, "reasoning_effort": "HIGH",
+    });
+    let (chat, helper, next) = spawned(&mut house, args, false).await;
+    let row = house.world.row(helper).await;
+    assert_eq!(row.last_model_config_id, other);
+    assert_eq!(row.last_reasoning_effort.as_deref(), Some("high"));
+    assert_eq!(house.asked(helper).await.call.model.id, other);
+    let spawn = |more: Value| {
+        let mut args = json!({ "type": "general", "prompt": "x" });
+        let args_map = args.as_object_mut().unwrap();
+        args_map.extend(more.as_object().unwrap().clone());
+        args
+    };
+    next.tools(&[
+        ("l", "list_subagent_models", json!({})),
+        (
+            "e",
+            "spawn_agent",
+            spawn(json!({ "reasoning_effort": "low" })),
+        ),
+        (
+            "a",
+            "spawn_agent",
+            spawn(json!({ "model_config_id": "best" })),
+        ),
+        (
+            "b",
+            "spawn_agent",
+            spawn(json!({ "reasoning_effort": "more" })),
+        ),
+        (
+            "c",
+            "spawn_agent",
+            spawn(json!({ "model_config_id": Uuid::nil() })),
+        ),
+    ]);
+    let next = house.asked(chat).await;
+    let models = house.result(chat, "l").await;
+    assert_eq!(models["models"][0]["model_config_id"], json!(EXPLORER));
+    assert_eq!(
+        models["models"][0]["reasoning_efforts"],
+        json!(["low", "high"])
+    );
+    let id = house.result(chat, "e").await["chat_id"].clone();
+    let helper = id.as_str().unwrap().parse().unwrap();
+    let row = house.world.row(helper).await;
+    assert_eq!(row.last_model_config_id, house.world.model, "as its chat");
+    assert_eq!(row.last_reasoning_effort.as_deref(), Some("low"));
+    for id in ["a", "b", "c"] {
+        let answer = house.result(chat, id).await;
+        assert!(answer["error"].is_string(), "{id}: {answer}");
+    }
+    next.say("ok");
+}

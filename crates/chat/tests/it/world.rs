@@ -9,8 +9,9 @@ use api_types::{ChatMessagePart, ChatMessageRole, ChatStatus};
 use authz::{Policy, Subject, System};
 use chat::live::Hub;
 use chat::machine::{FirstMessage, Machine, Op, UserMessage};
-use chat::models::{Call, ModelInfo, Models, Purpose};
+use chat::models::{Call, ModelChoice, ModelInfo, Models, Purpose};
 use chat::tools::agent::{AgentFacts, AgentStatus, Binding, Connector, SelectError};
+use chat::tools::workspaces::Workspaces;
 use chat::tools::{Tool, ToolAnswer, ToolContext, Toolbox};
 use chat::worker::{Neighbours, Parts};
 use client::agent_api::AgentApi;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::agent::TestAgent;
+use crate::no_house::NoHouse;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,6 +113,9 @@ impl Models for Script {
         id: Uuid,
     ) -> BoxFuture<'a, Result<ModelInfo, Error>> {
         Box::pin(async move {
+            if id.is_nil() {
+                return Err(Error::new(ErrorKind::Config, "no such model"));
+            }
             Ok(ModelInfo {
                 id,
                 organization_id: Uuid::nil(),
@@ -122,6 +127,24 @@ impl Models for Script {
                 compression_threshold: 70,
                 options: llm::CallOptions::default(),
             })
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: &'a Subject,
+        _: Uuid,
+    ) -> BoxFuture<'a, Result<Vec<ModelChoice>, Error>> {
+        Box::pin(async {
+            Ok(vec![ModelChoice {
+                model_config_id: EXPLORER,
+                display_name: "Explorer".into(),
+                model: "scripted".into(),
+                provider: "openai".into(),
+                context_limit: self.context_limit,
+                is_default: false,
+                reasoning_efforts: vec!["low".into(), "high".into()],
+            }])
         })
     }
 
@@ -252,6 +275,10 @@ impl Toolbox for Tools {
     fn connector(&self, _: &ChatRow, _: &Subject) -> Arc<dyn Connector<AgentApi>> {
         Arc::new(Place(self.standard))
     }
+
+    fn workspaces(&self, _: &ChatRow) -> Arc<dyn Workspaces> {
+        Arc::new(NoHouse)
+    }
 }
 
 /// Where every chat works: nowhere, or at an agent.
@@ -305,6 +332,10 @@ impl Connector<AgentApi> for Place {
                 tokio::net::TcpStream::connect(address)
             }))
         })
+    }
+
+    fn lifecycle(&self, _: Uuid) -> BoxFuture<'_, Result<String, String>> {
+        Box::pin(async { Ok("ready".to_owned()) })
     }
 
     fn used(&self, _: Uuid, _: Uuid) -> BoxFuture<'_, ()> {
@@ -500,6 +531,16 @@ impl World {
             killed: is_ready.recv().unwrap(),
             thread: Some(thread),
         }
+    }
+
+    /// Gives chats one more tool; before a worker starts.
+    pub fn add_tool(&mut self, tool: Arc<dyn Tool>) {
+        let mut own = self.tools.own.clone();
+        own.push(tool);
+        self.tools = Arc::new(Tools {
+            own,
+            standard: None,
+        });
     }
 
     pub fn summary(&self, text: &str) {

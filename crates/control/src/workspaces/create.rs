@@ -4,6 +4,7 @@ use api_types::{CreateWorkspaceRequest, Workspace};
 use authz::{Action, Object, ResourceType, Subject, System};
 use chrono::Utc;
 use serde_json::json;
+use store::chats::ChatRow;
 use store::templates::TemplateRow;
 use store::workspaces::NewWorkspace;
 use store::{AuditAction, AuditDiff, AuditEntry, OrganizationRef, StoreError};
@@ -32,6 +33,19 @@ impl Control {
         owner: &Owner,
         organization: Option<&OrganizationRef>,
         request: CreateWorkspaceRequest,
+    ) -> Result<Workspace> {
+        self.workspace_create_for(who, owner, organization, request, None)
+            .await
+    }
+
+    /// The same for a chat, which is attached to the workspace in the same transaction.
+    pub(crate) async fn workspace_create_for(
+        &self,
+        who: &Subject,
+        owner: &Owner,
+        organization: Option<&OrganizationRef>,
+        request: CreateWorkspaceRequest,
+        chat: Option<&ChatRow>,
     ) -> Result<Workspace> {
         check_name("name", "workspace_name", &request.name)?;
         check_values(&request.rich_parameter_values)?;
@@ -123,6 +137,10 @@ impl Control {
                 .additional(json!({ "workspace_owner": owner.username })),
         )
         .await?;
+        if let Some(chat) = chat {
+            let build = api.latest_build.id;
+            self.chat_build_write(&tx, who, chat, id, build).await?;
+        }
         tx.commit().await?;
         Ok(api)
     }

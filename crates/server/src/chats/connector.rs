@@ -2,12 +2,12 @@
 //! are asked anew before each dial.
 
 use authz::{Action, Subject};
-use chat::tools::agent::{AgentFacts, AgentStatus, Binding, Connector, SelectError, select};
+use chat::tools::agent::{AgentFacts, Binding, Connector, SelectError, select};
 use client::agent_api::{AgentApi, PORT};
 use control::Control;
 use futures::future::BoxFuture;
 use store::StoreError;
-use store::chats::{ChatAgentRow, ChatRow};
+use store::chats::ChatRow;
 use uuid::Uuid;
 
 use crate::Tailnet;
@@ -17,24 +17,6 @@ pub(super) struct AgentConnector {
     pub(super) tailnet: Tailnet,
     pub(super) owner: Subject,
     pub(super) chat: ChatRow,
-}
-
-fn facts(row: ChatAgentRow) -> AgentFacts {
-    AgentFacts {
-        id: row.id,
-        build: row.build,
-        name: row.name,
-        is_child: row.is_child,
-        display_order: row.display_order,
-        status: match row.status.as_str() {
-            "connected" => AgentStatus::Connected,
-            "disconnected" => AgentStatus::Disconnected,
-            "timeout" => AgentStatus::Timeout,
-            _ => AgentStatus::Connecting,
-        },
-        was_connected: row.was_connected,
-        disconnected_at: row.disconnected_at,
-    }
 }
 
 fn words(error: StoreError) -> String {
@@ -64,7 +46,7 @@ impl Connector<AgentApi> for AgentConnector {
         Box::pin(async move {
             let conn = self.control.store().conn().await.map_err(words)?;
             let row = conn.chat_agent(&self.owner, id).await.map_err(words)?;
-            Ok(facts(row))
+            Ok(row.into())
         })
     }
 
@@ -73,7 +55,11 @@ impl Connector<AgentApi> for AgentConnector {
             let other = |error| SelectError::Other(words(error));
             let conn = self.control.store().conn().await.map_err(other)?;
             let rows = conn.chat_agents_latest(&self.owner, workspace).await;
-            let agents: Vec<AgentFacts> = rows.map_err(other)?.into_iter().map(facts).collect();
+            let agents: Vec<AgentFacts> = rows
+                .map_err(other)?
+                .into_iter()
+                .map(AgentFacts::from)
+                .collect();
             select(&agents).cloned()
         })
     }
@@ -131,6 +117,14 @@ impl Connector<AgentApi> for AgentConnector {
             });
             let ancestors: Vec<Uuid> = parent.into_iter().collect();
             Ok(api.for_chat(chat, &ancestors))
+        })
+    }
+
+    fn lifecycle(&self, agent: Uuid) -> BoxFuture<'_, Result<String, String>> {
+        Box::pin(async move {
+            let conn = self.control.store().conn().await.map_err(words)?;
+            let row = conn.chat_agent(&self.owner, agent).await.map_err(words)?;
+            Ok(row.lifecycle)
         })
     }
 

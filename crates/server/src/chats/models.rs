@@ -1,11 +1,11 @@
 //! Models as chats see them, by the gateway.
 
 use authz::Subject;
-use chat::models::{Call, ModelInfo, Models, Purpose};
+use chat::models::{Call, ModelChoice, ModelInfo, Models, Purpose};
 use control::Control;
 use futures::future::BoxFuture;
 use gateway::{Gateway, ModelCall};
-use llm::{Answer, Error, EventStream, Request, Usage};
+use llm::{Answer, Error, ErrorKind, EventStream, Request, Usage};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -56,7 +56,9 @@ fn call(call: Call) -> ModelCall {
         purpose: match call.purpose {
             Purpose::Turn => "turn",
             Purpose::Title => "title",
+            Purpose::Label => "label",
             Purpose::Compaction => "compaction",
+            Purpose::Advisor => "advisor",
         },
     }
 }
@@ -69,6 +71,38 @@ impl Models for GatewayModels {
         id: Uuid,
     ) -> BoxFuture<'a, Result<ModelInfo, Error>> {
         Box::pin(async move { Ok(info(self.gateway.model(owner, organization, id).await?)) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+    ) -> BoxFuture<'a, Result<Vec<ModelChoice>, Error>> {
+        Box::pin(async move {
+            let organization = store::OrganizationRef::Id(organization);
+            let all = self.control.chat_model_list(owner, &organization).await;
+            let all = all.map_err(|error| Error::new(ErrorKind::Generic, error.message))?;
+            let provider = |id: Uuid| {
+                all.providers
+                    .iter()
+                    .find(|provider| provider.id == id && provider.available)
+            };
+            // Those who manage models see disabled ones too: they cannot be chosen.
+            let usable = all.models.iter().filter(|model| model.enabled);
+            Ok(usable
+                .filter_map(|model| {
+                    Some(ModelChoice {
+                        model_config_id: model.id,
+                        display_name: model.display_name.clone(),
+                        model: model.model.clone(),
+                        provider: provider(model.ai_provider_id)?.provider.clone(),
+                        context_limit: model.context_limit,
+                        is_default: model.is_default,
+                        reasoning_efforts: model.reasoning_efforts.clone(),
+                    })
+                })
+                .collect())
+        })
     }
 
     fn default_model<'a>(
@@ -117,6 +151,28 @@ impl Models for GatewayModels {
             let chosen = self
                 .gateway
                 .override_model(owner, organization, purpose, personal)
+                .await?;
+            Ok(chosen.map(|(model, effort)| (info(model), effort.map(|e| e.as_str().to_owned()))))
+        })
+    }
+
+    fn side_model<'a>(
+        &'a self,
+        owner: &'a Subject,
+        organization: Uuid,
+        purpose: Purpose,
+    ) -> BoxFuture<'a, Result<Option<(ModelInfo, Option<String>)>, Error>> {
+        let purpose = match purpose {
+            Purpose::Turn => return Box::pin(std::future::ready(Ok(None))),
+            Purpose::Title | Purpose::Label => gateway::Purpose::TitleGeneration,
+            Purpose::Compaction => gateway::Purpose::Compaction,
+            Purpose::Advisor => gateway::Purpose::Advisor,
+        };
+        Box::pin(async move {
+            // Nobody chooses these for itself.
+            let chosen = self
+                .gateway
+                .override_model(owner, organization, purpose, false)
                 .await?;
             Ok(chosen.map(|(model, effort)| (info(model), effort.map(|e| e.as_str().to_owned()))))
         })

@@ -28,6 +28,8 @@ pub struct ChatAgentRow {
     pub disconnected_at: Option<Time>,
     /// Somebody starts it by hand.
     pub is_external: bool,
+    /// How far its start scripts are, as the API names it.
+    pub lifecycle: String,
 }
 
 const SELECT: &str = "SELECT a.id, b.id, a.name, a.parent_id IS NOT NULL, a.display_order, \
@@ -37,7 +39,7 @@ const SELECT: &str = "SELECT a.id, b.id, a.name, a.parent_id IS NOT NULL, a.disp
     WHEN a.disconnected_at >= a.last_connected_at \
         OR now() - a.last_connected_at > interval '30 seconds' THEN 'disconnected' \
     ELSE 'connected' END, a.first_connected_at IS NOT NULL, \
-    greatest(a.disconnected_at, a.last_connected_at), r.type = $2 \
+    greatest(a.disconnected_at, a.last_connected_at), r.type = $2, a.lifecycle_state \
     FROM workspace_agents a JOIN workspace_resources r ON r.id = a.resource_id \
     JOIN workspace_builds b ON b.job_id = r.job_id \
     JOIN workspaces w ON w.id = b.workspace_id AND NOT w.deleted";
@@ -55,6 +57,7 @@ fn read(row: &tokio_postgres::Row) -> Result<ChatAgentRow> {
         status,
         was_connected: row.try_get(6)?,
         is_external: row.try_get(8)?,
+        lifecycle: row.try_get(9)?,
     })
 }
 

@@ -4,6 +4,7 @@
 //! Rights are those of the chat: a child has the sharing of its root.
 
 mod agents;
+mod builds;
 mod context;
 mod debug;
 mod diffs;

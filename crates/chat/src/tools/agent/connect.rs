@@ -49,6 +49,8 @@ pub trait Connector<C>: Send + Sync {
     ) -> BoxFuture<'a, Result<bool, String>>;
     /// Reaches an agent.
     fn dial(&self, agent: Uuid) -> BoxFuture<'static, Result<C, String>>;
+    /// How far the start scripts of an agent are: its lifecycle, as the API names it.
+    fn lifecycle(&self, agent: Uuid) -> BoxFuture<'_, Result<String, String>>;
     /// The workspace is in use.
     fn used(&self, workspace: Uuid, agent: Uuid) -> BoxFuture<'_, ()>;
     /// The time.
@@ -76,6 +78,16 @@ impl<C: Clone + Send + Sync + 'static> Link<C> {
             connector,
             cached: Mutex::new(None),
         }
+    }
+
+    /// What is known of agents.
+    pub fn connector(&self) -> &dyn Connector<C> {
+        &*self.connector
+    }
+
+    /// Lets go of the connection: the workspace was stopped, started or replaced.
+    pub async fn forget(&self) {
+        *self.cached.lock().await = None;
     }
 
     /// The connection; made, if need be.

@@ -10,6 +10,7 @@ pub use dial::{DialError, dial_with_lazy_validation};
 pub use select::{SelectError, select};
 
 use chrono::{DateTime, Utc};
+use store::chats::ChatAgentRow;
 use uuid::Uuid;
 
 /// Where an agent stands.
@@ -23,6 +24,18 @@ pub enum AgentStatus {
     Disconnected,
     /// It never connected, and its time is over.
     Timeout,
+}
+
+impl AgentStatus {
+    /// As the API names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AgentStatus::Connecting => "connecting",
+            AgentStatus::Connected => "connected",
+            AgentStatus::Disconnected => "disconnected",
+            AgentStatus::Timeout => "timeout",
+        }
+    }
 }
 
 /// What is known of an agent.
@@ -46,12 +59,32 @@ pub struct AgentFacts {
     pub disconnected_at: Option<DateTime<Utc>>,
 }
 
+impl From<ChatAgentRow> for AgentFacts {
+    fn from(row: ChatAgentRow) -> Self {
+        AgentFacts {
+            id: row.id,
+            build: row.build,
+            name: row.name,
+            is_child: row.is_child,
+            display_order: row.display_order,
+            status: match row.status.as_str() {
+                "connected" => AgentStatus::Connected,
+                "disconnected" => AgentStatus::Disconnected,
+                "timeout" => AgentStatus::Timeout,
+                _ => AgentStatus::Connecting,
+            },
+            was_connected: row.was_connected,
+            disconnected_at: row.disconnected_at,
+        }
+    }
+}
+
 /// Said when a chat without a workspace needs one.
-pub const NO_WORKSPACE: &str = "This tool needs a workspace, and the chat has none. Ask the user \
-to attach one.";
+pub const NO_WORKSPACE: &str = "This tool needs a workspace, and the chat has none. Create one with \
+create_workspace, or ask the user to attach one.";
 /// Said when the workspace has no agent: it is stopped, mostly.
 pub const NO_AGENT: &str =
-    "The workspace has no running agent. Ask the user to start the workspace, then try again.";
+    "The workspace has no running agent. Start the workspace with start_workspace and try again.";
 /// Said when an agent that somebody starts by hand never came.
 pub const EXTERNAL_NEVER: &str = "The workspace is run outside of this platform, and its agent has \
 never connected. The user has to start it there and have its agent connect; then try again. \
@@ -64,11 +97,11 @@ workspace here does not help.";
 pub const DIAL_TIMEOUT: &str = "The workspace's agent could not be reached in time. It may be busy or \
 still starting; trying again later may work.";
 /// Said when the agent has been away for long.
-pub const RECOVER: &str = "The workspace's agent has been disconnected for a while. Ask the user \
-to stop the workspace and start it again.";
+pub const RECOVER: &str = "The workspace's agent has been disconnected for a while. Stop the workspace \
+with stop_workspace and start it again with start_workspace.";
 /// Said when the agent never connected in its time.
-pub const NEVER_CONNECTED: &str = "The workspace's agent has never connected. Ask the user to stop the \
-workspace and start it again.";
+pub const NEVER_CONNECTED: &str = "The workspace's agent has never connected. Stop the workspace with \
+stop_workspace and start it again with start_workspace.";
 
 /// What is said of an external agent that cannot be reached.
 pub fn external_text(agent: &AgentFacts) -> &'static str {

@@ -1,11 +1,11 @@
 //! `list_agents`: the helpers of a chat.
 
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{shown, words};
+use crate::tools::ToolContext;
 use crate::tools::args::Args;
-use crate::tools::{Tool, ToolAnswer, ToolContext};
+use crate::tools::shape::{Done, Simple};
 
 /// How many are shown when the model does not say.
 const LIMIT: u64 = 10;
@@ -13,40 +13,23 @@ const LIMIT: u64 = 10;
 const MAX_LIMIT: u64 = 50;
 
 /// Lists helpers.
-pub struct ListAgents;
-
-impl Tool for ListAgents {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "list_agents",
-            "List the agents that you started, the newest first.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "limit": { "type": "integer", "description": "Default 10, at most 50." },
-                    "offset": { "type": "integer", "description": "Leave out so many." },
-                },
-            }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let listed = list(context, &Args(args)).await;
-            listed.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+pub(in crate::tools) fn list_agents() -> Simple {
+    Simple::new(
+        "list_agents",
+        "List the agents that you started, the newest first.",
+        json!({
+            "type": "object",
+            "properties": {
+                "limit": { "type": "integer", "description": "Default 10, at most 50." },
+                "offset": { "type": "integer", "description": "Leave out so many." },
+            },
+        }),
+        |context, args| Box::pin(list(context, args)),
+    )
+    .repeatable()
 }
 
-async fn list(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn list(context: &ToolContext, args: Args) -> Done {
     let limit = args.number("limit")?.unwrap_or(LIMIT).clamp(1, MAX_LIMIT) as usize;
     let offset = usize::try_from(args.number("offset")?.unwrap_or(0)).unwrap_or(usize::MAX);
     let conn = context.machine.store().conn().await.map_err(words)?;

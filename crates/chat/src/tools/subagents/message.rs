@@ -1,51 +1,37 @@
 //! `message_agent`: more to do for a helper.
 
 use api_types::{ChatMessagePart, ChatStatus};
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{named, refused, shown};
 use crate::machine::{Op, UserMessage};
+use crate::tools::ToolContext;
 use crate::tools::args::Args;
-use crate::tools::{Tool, ToolAnswer, ToolContext};
+use crate::tools::shape::{Done, Simple};
 
 /// Says something to a helper.
-pub struct MessageAgent;
-
-impl Tool for MessageAgent {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "message_agent",
-            "Say something to an agent that you started. One that works gets it after its turn; with \
+pub(in crate::tools) fn message_agent() -> Simple {
+    Simple::new(
+        "message_agent",
+        "Say something to an agent that you started. One that works gets it after its turn; with \
              interrupt, at once.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "chat_id": { "type": "string", "description": "Of spawn_agent." },
-                    "message": { "type": "string" },
-                    "interrupt": { "type": "boolean", "description": "Stop what it does now." },
-                },
-                "required": ["chat_id", "message"],
-            }),
-        )
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let sent = send(context, &Args(args)).await;
-            sent.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": {
+                "chat_id": { "type": "string", "description": "Of spawn_agent." },
+                "message": { "type": "string" },
+                "interrupt": { "type": "boolean", "description": "Stop what it does now." },
+            },
+            "required": ["chat_id", "message"],
+        }),
+        |context, args| Box::pin(send(context, args)),
+    )
 }
 
-async fn send(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn send(context: &ToolContext, args: Args) -> Done {
     let text = args.text("message")?;
     let interrupt = args.flag("interrupt")?;
-    let chat = named(context, args).await?;
+    let chat = named(context, &args).await?;
     let message = UserMessage {
         content: vec![ChatMessagePart::text(text)],
         model_config_id: chat.last_model_config_id,

@@ -6,14 +6,16 @@
 mod interrupt;
 mod list;
 mod message;
+mod models;
 mod spawn;
 mod wait;
 
-pub use interrupt::InterruptAgent;
-pub use list::ListAgents;
-pub use message::MessageAgent;
-pub use spawn::SpawnAgent;
-pub use wait::WaitAgent;
+pub(super) use interrupt::interrupt_agent;
+pub(super) use list::list_agents;
+pub(super) use message::message_agent;
+pub(super) use models::list_subagent_models;
+pub(super) use spawn::spawn_agent;
+pub(super) use wait::wait_agent;
 
 use api_types::ChatStatus;
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use uuid::Uuid;
 
 use super::ToolContext;
 use super::args::Args;
+use super::shape::Failed;
 use crate::machine::MachineError;
 
 /// What kind of helper a chat is, as models name it.
@@ -50,9 +53,13 @@ fn shown(chat: &ChatRow) -> Value {
 }
 
 /// The helper that a call names: one of this chat's own, and nobody else's.
-async fn named(context: &ToolContext, args: &Args) -> Result<ChatRow, String> {
+async fn named(context: &ToolContext, args: &Args) -> Result<ChatRow, Failed> {
     let text = args.text("chat_id")?;
-    let none = || format!("There is no agent {text:?}. list_agents shows those that you started.");
+    let none = || {
+        Failed(format!(
+            "There is no agent {text:?}. list_agents shows those that you started."
+        ))
+    };
     let id: Uuid = text.trim().parse().map_err(|_| none())?;
     let conn = context.machine.store().conn().await.map_err(words)?;
     match conn.chat_read(&context.who, id).await {
@@ -63,20 +70,24 @@ async fn named(context: &ToolContext, args: &Args) -> Result<ChatRow, String> {
 }
 
 /// An error for the model.
-fn words(error: StoreError) -> String {
+fn words(error: StoreError) -> Failed {
     match error {
         StoreError::Forbidden(_) | StoreError::NotFound => {
-            "The chat's owner is not allowed to do this any more.".to_owned()
+            "The chat's owner is not allowed to do this any more.".into()
         }
-        error => format!("The agent could not be reached: {error}. Try again."),
+        error => Failed(format!(
+            "The agent could not be reached: {error}. Try again."
+        )),
     }
 }
 
 /// A transition that did not happen, for the model.
-fn refused(error: MachineError) -> String {
+fn refused(error: MachineError) -> Failed {
     match error {
         MachineError::Store(error) => words(error),
-        MachineError::NotAllowed(no) => format!("The agent's state does not allow this: {no}."),
-        error => error.to_string(),
+        MachineError::NotAllowed(no) => {
+            Failed(format!("The agent's state does not allow this: {no}."))
+        }
+        error => Failed(error.to_string()),
     }
 }

@@ -1,82 +1,64 @@
 //! `spawn_agent`: begins a helper.
 
 use api_types::{ChatMessagePart, ChatMessageRole};
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use store::chats::{ChatRow, NewChat};
 use uuid::Uuid;
 
 use super::{refused, shown, words};
 use crate::machine::{FirstMessage, UserMessage};
+use crate::models::is_effort;
+use crate::tools::ToolContext;
 use crate::tools::args::Args;
-use crate::tools::{Tool, ToolAnswer, ToolContext};
+use crate::tools::shape::{Done, Failed, Simple};
 use crate::{history, prompt, titles};
 
 /// Most helpers of one chat: a model that starts more goes in circles.
 const MAX_AGENTS: usize = 200;
 
 /// Begins a helper.
-pub struct SpawnAgent;
-
-impl Tool for SpawnAgent {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "spawn_agent",
-            "Start a helper that works on a part of the task on its own, in the same workspace, while \
+pub(in crate::tools) fn spawn_agent() -> Simple {
+    Simple::new(
+        "spawn_agent",
+        "Start a helper that works on a part of the task on its own, in the same workspace, while \
              you go on. It does not see this conversation: the prompt must say all that it needs. \
              Type general can do all that you can, except starting helpers of its own; type explore \
              only looks. Get its report with wait_agent.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "type": { "type": "string", "enum": ["general", "explore"] },
-                    "prompt": { "type": "string", "description": "The whole task." },
-                    "title": { "type": "string", "description": "A few words for the user." },
-                },
-                "required": ["type", "prompt"],
-            }),
-        )
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let spawned = spawn(context, &Args(args)).await;
-            spawned.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": {
+                "type": { "type": "string", "enum": ["general", "explore"] },
+                "prompt": { "type": "string", "description": "The whole task." },
+                "title": { "type": "string", "description": "A few words for the user." },
+                "model_config_id": { "type": "string", "description": "Another model than usual: an id of list_subagent_models." },
+                "reasoning_effort": { "type": "string", "description": "How much it should think: none, minimal, low, medium, high, xhigh or max, as far as the model allows." },
+            },
+            "required": ["type", "prompt"],
+        }),
+        |context, args| Box::pin(spawn(context, args)),
+    )
 }
 
-async fn spawn(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn spawn(context: &ToolContext, args: Args) -> Done {
     if context.chat.parent_chat_id.is_some() {
-        return Err("A helper cannot start helpers of its own.".to_owned());
+        return Err("A helper cannot start helpers of its own.".into());
     }
     let explores = match args.text("type")? {
         "general" => false,
         "explore" => true,
         "computer_use" => {
-            return Err("There is no desktop that an agent could use here.".to_owned());
+            return Err("There is no desktop that an agent could use here.".into());
         }
-        other => return Err(format!("type must be general or explore, not {other:?}")),
+        other => {
+            return Err(Failed(format!(
+                "type must be general or explore, not {other:?}"
+            )));
+        }
     };
     let task = args.text("prompt")?.trim();
     let title = args.maybe("title")?.map(str::trim);
     let (parent, system) = parent(context).await?;
-    let model = context
-        .models
-        .helper_model(&context.who, parent.organization_id, explores)
-        .await
-        .map_err(|error| error.message)?;
-    let (model, effort) = match model {
-        Some((model, effort)) => (model.id, effort),
-        None => (
-            parent.last_model_config_id,
-            parent.last_reasoning_effort.clone(),
-        ),
-    };
+    let (model, effort) = model(context, &parent, &args, explores).await?;
     let new = NewChat {
         id: Uuid::new_v4(),
         owner_id: parent.owner_id,
@@ -115,18 +97,65 @@ async fn spawn(context: &ToolContext, args: &Args) -> Result<Value, String> {
     Ok(shown(&made.map_err(refused)?.chat))
 }
 
+/// The model of a helper and how much it should think: what the call asks for, else what is set
+/// for helpers, else what its chat has.
+async fn model(
+    context: &ToolContext,
+    parent: &ChatRow,
+    args: &Args,
+    explores: bool,
+) -> Result<(Uuid, Option<String>), Failed> {
+    let effort = match args.maybe("reasoning_effort")? {
+        Some(asked) => {
+            let asked = asked.trim().to_lowercase();
+            if !is_effort(&asked) {
+                return Err(
+                    "reasoning_effort must be none, minimal, low, medium, high, xhigh or max"
+                        .into(),
+                );
+            }
+            Some(asked)
+        }
+        None => None,
+    };
+    let (organization, who) = (parent.organization_id, &context.who);
+    if let Some(asked) = args.maybe("model_config_id")? {
+        const WAY: &str = "list_subagent_models shows those that there are";
+        let id: Uuid = asked
+            .trim()
+            .parse()
+            .map_err(|_| format!("model_config_id must be an id; {WAY}"))?;
+        let model = context.models.model(who, organization, id).await;
+        let model = model
+            .map_err(|error| format!("The model {id} cannot be used; {WAY}. {}", error.message))?;
+        return Ok((model.id, effort));
+    }
+    let usual = context
+        .models
+        .helper_model(who, organization, explores)
+        .await
+        .map_err(|error| error.message)?;
+    Ok(match usual {
+        Some((model, usual)) => (model.id, effort.or(usual)),
+        None => (
+            parent.last_model_config_id,
+            effort.or_else(|| parent.last_reasoning_effort.clone()),
+        ),
+    })
+}
+
 /// The chat as it is now, which may have got a workspace since the step began, and the
 /// instructions that it began with.
-async fn parent(context: &ToolContext) -> Result<(ChatRow, Vec<String>), String> {
+async fn parent(context: &ToolContext) -> Result<(ChatRow, Vec<String>), Failed> {
     let conn = context.machine.store().conn().await.map_err(words)?;
     let row = conn.chat_read(&context.who, context.chat.id).await;
     let row = row.map_err(words)?;
     let below = conn.chat_children(&[row.root()], false).await;
     if below.map_err(words)?.len() >= MAX_AGENTS {
-        return Err(format!(
+        return Err(Failed(format!(
             "This chat has {MAX_AGENTS} agents already. Give one of them more to do with \
              message_agent."
-        ));
+        )));
     }
     let messages = conn.chat_messages_for_model(row.id).await.map_err(words)?;
     let lines = [prompt::WORKSPACE, prompt::NO_WORKSPACE];

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_types::ChatMessageRole;
-use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::chats::{ChatChange, ChatRow, MessageRange};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -14,8 +13,9 @@ use uuid::Uuid;
 
 use super::{named, rests, shown, words};
 use crate::history;
+use crate::tools::ToolContext;
 use crate::tools::args::Args;
-use crate::tools::{Tool, ToolAnswer, ToolContext};
+use crate::tools::shape::{Done, Simple};
 
 /// How long is waited when the model does not say, in seconds.
 const PATIENCE: u64 = 300;
@@ -28,48 +28,31 @@ const LOOK: Duration = Duration::from_secs(5);
 const TAIL: i64 = 50;
 
 /// Waits for a helper.
-pub struct WaitAgent;
-
-impl Tool for WaitAgent {
-    fn spec(&self) -> llm::Tool {
-        llm::Tool::new(
-            "wait_agent",
-            "Wait until an agent that you started rests, and get its report: the last thing it said. \
+pub(in crate::tools) fn wait_agent() -> Simple {
+    Simple::new(
+        "wait_agent",
+        "Wait until an agent that you started rests, and get its report: the last thing it said. \
              If the time is over before, the agent goes on; wait again.",
-            json!({
-                "type": "object",
-                "properties": {
-                    "chat_id": { "type": "string", "description": "Of spawn_agent." },
-                    "timeout_seconds": { "type": "integer", "description": "Default 300." },
-                },
-                "required": ["chat_id"],
-            }),
-        )
-    }
-
-    fn is_repeatable(&self) -> bool {
-        true
-    }
-
-    fn call<'a>(
-        &'a self,
-        context: &'a ToolContext,
-        args: Map<String, Value>,
-    ) -> BoxFuture<'a, ToolAnswer> {
-        Box::pin(async move {
-            let waited = wait(context, &Args(args)).await;
-            waited.map_or_else(ToolAnswer::error, ToolAnswer::ok)
-        })
-    }
+        json!({
+            "type": "object",
+            "properties": {
+                "chat_id": { "type": "string", "description": "Of spawn_agent." },
+                "timeout_seconds": { "type": "integer", "description": "Default 300." },
+            },
+            "required": ["chat_id"],
+        }),
+        |context, args| Box::pin(wait(context, args)),
+    )
+    .repeatable()
 }
 
-async fn wait(context: &ToolContext, args: &Args) -> Result<Value, String> {
+async fn wait(context: &ToolContext, args: Args) -> Done {
     let patience = args.number("timeout_seconds")?.unwrap_or(PATIENCE);
     let end = Instant::now() + Duration::from_secs(patience.min(MAX_PATIENCE));
     // Listening begins before looking: nothing falls between.
     let mut changes = context.machine.hub().changes();
     loop {
-        let chat = named(context, args).await?;
+        let chat = named(context, &args).await?;
         if rests(&chat) {
             return report(context, &chat).await;
         }
@@ -98,7 +81,7 @@ async fn changed(changes: &mut Receiver<Option<Arc<ChatChange>>>, chat: Uuid) {
     }
 }
 
-async fn report(context: &ToolContext, chat: &ChatRow) -> Result<Value, String> {
+async fn report(context: &ToolContext, chat: &ChatRow) -> Done {
     let conn = context.machine.store().conn().await.map_err(words)?;
     let range = MessageRange {
         limit: TAIL,
