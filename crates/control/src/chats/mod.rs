@@ -15,11 +15,13 @@ mod patch;
 mod read;
 mod steer;
 mod titles;
+mod workspaces;
 
 pub use config::ChatSetting;
 pub use diffs::{GitBranch, GitHostError, GitHosts};
 pub use files::{ChatFileData, MAX_CHAT_FILE};
 pub use list::ChatListQuery;
+pub use workspaces::ChatTemplate;
 
 use std::sync::{Arc, OnceLock};
 
