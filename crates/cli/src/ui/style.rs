@@ -15,6 +15,17 @@ impl Style {
         Self { on: false }
     }
 
+    /// Colours, whatever the stream is.
+    #[cfg(test)]
+    pub fn forced() -> Self {
+        Self { on: true }
+    }
+
+    /// Whether there are colours.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
     /// Colours if `stream` is a terminal that shows them, unless `NO_COLOR`
     /// is set; `CLICOLOR_FORCE` forces them.
     pub fn of(stream: &impl IsTerminal) -> Self {

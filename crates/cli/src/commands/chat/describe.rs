@@ -1,24 +1,47 @@
-//! Tool calls and their results, each in a line or few.
+//! Tool calls, what they change and what came of them, each in a line or few.
 
 use api_types::ChatMessagePart;
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::follow::stages::printable;
 
-/// Longest line that a call takes.
-const LINE: usize = 110;
-/// Lines of a result that are shown.
-const LINES: usize = 8;
+/// Lines of a result or of a change that are shown.
+const LINES: usize = 12;
 
-/// What the agent does, as a person would say it.
-pub fn call(part: &ChatMessagePart) -> String {
+/// How a line is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// What was there, or was printed.
+    Plain,
+    /// What is taken away.
+    Gone,
+    /// What is added.
+    New,
+    /// What went wrong.
+    Bad,
+}
+
+/// Lines as they are meant.
+pub type Lines = Vec<(Tone, String)>;
+
+/// What the agent does, as a person would say it; no line is wider than `width`.
+pub fn call(part: &ChatMessagePart, width: usize) -> String {
     let empty = Value::Null;
     let args = part.args.as_ref().unwrap_or(&empty);
     let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default();
     let line = match part.tool_name.as_str() {
         "execute" => format!("$ {}", text("command")),
+        "process_output" => "look at what the command prints".to_owned(),
         "read_file" => format!("read {}", text("path")),
-        "write_file" => format!("write {}", text("path")),
+        "write_file" => {
+            let lines = text("content").lines().count();
+            let lines = match lines {
+                1 => "1 line".to_owned(),
+                n => format!("{n} lines"),
+            };
+            format!("write {lines}: {}", text("path"))
+        }
         "edit_files" => format!("edit {}", paths(args)),
         "attach_file" => format!("attach {}", text("path")),
         "create_workspace" => format!("create the workspace {}", text("name")),
@@ -29,56 +52,110 @@ pub fn call(part: &ChatMessagePart) -> String {
         "spawn_agent" => format!("start an agent: {}", text("prompt")),
         "wait_agent" => "wait for an agent".to_owned(),
         "propose_plan" => format!("propose a plan: {}", text("path")),
-        "ask_user_question" => questions(args),
+        "ask_user_question" => return printable(&questions(args)),
         "web_search" => format!("search the web {}", text("query")),
         name if args.is_null() => name.to_owned(),
         name => format!("{name} {args}"),
     };
-    if part.tool_name == "ask_user_question" {
-        return printable(&line);
-    }
-    one_line(&line)
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&printable(&line), width)
 }
 
-/// What came of it; `None` if there is nothing worth a line.
-pub fn result(part: &ChatMessagePart) -> Option<String> {
-    let value = part.result.as_ref()?;
+/// What a call changes, if that is worth lines: the edits of files.
+pub fn change(part: &ChatMessagePart, width: usize) -> Lines {
+    let files = match &part.args {
+        Some(args) if part.tool_name == "edit_files" => args.get("files"),
+        _ => None,
+    };
+    let files = files
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let mut lines = Vec::new();
+    for file in files {
+        if files.len() > 1 {
+            let path = file.get("path").and_then(Value::as_str);
+            lines.push((Tone::Plain, path.unwrap_or_default().to_owned()));
+        }
+        for edit in file
+            .get("edits")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let side = |key: &str| -> Vec<&str> {
+                let text = edit.get(key).and_then(Value::as_str);
+                text.unwrap_or_default().lines().collect()
+            };
+            let (old, new) = (side("old_text"), side("new_text"));
+            // What stays is there to find the place by.
+            let same = |pair: &(&&str, &&str)| pair.0 == pair.1;
+            let before = old.iter().zip(&new).take_while(same).count();
+            let (old, new) = (&old[before..], &new[before..]);
+            let after = old
+                .iter()
+                .rev()
+                .zip(new.iter().rev())
+                .take_while(same)
+                .count();
+            let gone = old[..old.len() - after]
+                .iter()
+                .map(|l| (Tone::Gone, format!("- {l}")));
+            lines.extend(gone);
+            let come = new[..new.len() - after]
+                .iter()
+                .map(|l| (Tone::New, format!("+ {l}")));
+            lines.extend(come);
+        }
+    }
+    head(lines, width)
+}
+
+/// What came of it; nothing if that is not worth a line.
+pub fn result(part: &ChatMessagePart, width: usize) -> Lines {
+    let Some(value) = part.result.as_ref() else {
+        return Vec::new();
+    };
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let plain =
+        |text: &str| -> Lines { text.lines().map(|l| (Tone::Plain, l.to_owned())).collect() };
     if part.is_error || !text("error").is_empty() {
         let error = match value {
             Value::String(error) => error.as_str(),
             _ => text("error"),
         };
-        return Some(head(error));
+        let lines = error.lines().map(|l| (Tone::Bad, l.to_owned()));
+        return head(lines.collect(), width);
     }
-    let output = match part.tool_name.as_str() {
+    let mut end = None;
+    let lines = match part.tool_name.as_str() {
         "execute" | "process_output" => {
             let code = value.get("exit_code").and_then(Value::as_i64).unwrap_or(0);
-            let mut output = text("output").trim_end().to_owned();
-            if code != 0 {
-                output.push_str(&format!("\n(exit code {code})"));
-            }
-            output
+            end = (code != 0).then(|| (Tone::Bad, format!("exit code {code}")));
+            plain(text("output").trim_end())
         }
-        "read_file" | "read_skill" | "read_skill_file" | "read_template" | "list_templates"
-        | "write_file" | "edit_files" | "ask_user_question" | "propose_plan" => String::new(),
+        "read_file" | "read_skill" | "read_skill_file" | "read_template" | "write_file"
+        | "edit_files" | "ask_user_question" | "propose_plan" => Vec::new(),
+        "list_templates" => {
+            let all = value.get("templates").and_then(Value::as_array);
+            let names = all
+                .into_iter()
+                .flatten()
+                .filter_map(|t| t.get("name")?.as_str());
+            plain(&names.collect::<Vec<_>>().join(", "))
+        }
         "create_workspace" | "start_workspace" | "stop_workspace" => {
             let name = text("workspace_name");
-            [name, text("message")].join(" ").trim().to_owned()
+            plain([name, text("message")].join(" ").trim())
         }
-        "wait_agent" => text("report").to_owned(),
+        "wait_agent" => plain(text("report")),
         _ => match value {
-            Value::String(text) => text.clone(),
-            Value::Object(map) => map
-                .get("output")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-            _ => String::new(),
+            Value::String(text) => plain(text),
+            _ => plain(text("output")),
         },
     };
-    let shown = head(&output);
-    (!shown.trim().is_empty()).then_some(shown)
+    let mut lines = head(lines, width);
+    lines.extend(end);
+    lines
 }
 
 fn paths(args: &Value) -> String {
@@ -117,33 +194,43 @@ fn questions(args: &Value) -> String {
     out
 }
 
-fn one_line(text: &str) -> String {
-    let text = printable(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    shortened(&text, LINE)
-}
-
+/// At most so wide on a terminal.
 fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+    if text.width() <= most {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(most - 1).collect();
+    let mut left = most.saturating_sub(1);
+    let mut short = String::new();
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        short.push(c);
+    }
     short.push('…');
     short
 }
 
-/// The first lines of a text, and how many there are more.
-fn head(text: &str) -> String {
-    let text = printable(text);
-    let lines: Vec<&str> = text.lines().collect();
-    let mut shown: Vec<String> = lines
-        .iter()
+/// The first lines, how many there are more, and nothing that a terminal would obey.
+fn head(lines: Lines, width: usize) -> Lines {
+    let more = lines.len().saturating_sub(LINES);
+    let mut shown: Lines = lines
+        .into_iter()
         .take(LINES)
-        .map(|l| shortened(l, LINE))
+        // Terminals and the count of columns disagree on tabs.
+        .map(|(tone, line)| {
+            (
+                tone,
+                shortened(&printable(&line).replace('\t', "    "), width),
+            )
+        })
         .collect();
-    if lines.len() > LINES {
-        shown.push(format!("… {} more lines", lines.len() - LINES));
+    if more > 0 {
+        let lines = if more == 1 { "line" } else { "lines" };
+        shown.push((Tone::Plain, format!("… {more} more {lines}")));
     }
-    shown.join("\n")
+    shown
 }
 
 #[cfg(test)]
@@ -152,52 +239,78 @@ mod tests {
 
     use super::*;
 
+    const WIDTH: usize = 60;
+
+    fn texts(lines: &Lines) -> Vec<&str> {
+        lines.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     #[test]
     fn calls_read_like_what_is_done() {
-        let run = ChatMessagePart::tool_call("1", "execute", json!({"command": "cargo\n  test"}));
-        assert_eq!(call(&run), "$ cargo test");
-        let edit = ChatMessagePart::tool_call(
-            "2",
-            "edit_files",
-            json!({"files": [{"path": "a.rs"}, {"path": "b.rs"}]}),
+        let told =
+            |name: &str, args: Value| call(&ChatMessagePart::tool_call("1", name, args), WIDTH);
+        assert_eq!(
+            told("execute", json!({"command": "cargo\n  test"})),
+            "$ cargo test"
         );
-        assert_eq!(call(&edit), "edit a.rs, b.rs");
-        let long = ChatMessagePart::tool_call("3", "x__y", json!({"q": "é".repeat(500)}));
-        assert_eq!(call(&long).chars().count(), LINE);
-        let ask = ChatMessagePart::tool_call(
-            "4",
-            "ask_user_question",
-            json!({"questions": [{"question": "Which?", "options": [{"label": "A", "description": "first"}]}]}),
+        let files = json!({"files": [{"path": "a.rs"}, {"path": "b.rs"}]});
+        assert_eq!(told("edit_files", files), "edit a.rs, b.rs");
+        let file = json!({"path": "a.txt", "content": "1\n2\n"});
+        assert_eq!(told("write_file", file), "write 2 lines: a.txt");
+        for long in ["é", "日"] {
+            let line = told("x__y", json!({"q": long.repeat(500)}));
+            assert!(line.width() <= WIDTH && line.ends_with('…'), "{line}");
+        }
+        let ask = json!({"questions": [{"question": "Which?", "options": [{"label": "A", "description": "first"}]}]});
+        assert_eq!(
+            told("ask_user_question", ask),
+            "asks:\n  Which?\n    1. A: first"
         );
-        assert_eq!(call(&ask), "asks:\n  Which?\n    1. A: first");
+    }
+
+    #[test]
+    fn edits_show_what_changes() {
+        let edit = json!({"files": [{"path": "a", "edits": [
+            {"old_text": "fn a() {\n\told\n}", "new_text": "fn a() {\n\tnew\n\tmore\n}"},
+        ]}]});
+        let lines = change(&ChatMessagePart::tool_call("1", "edit_files", edit), WIDTH);
+        assert_eq!(
+            lines,
+            [
+                (Tone::Gone, "-     old".to_owned()),
+                (Tone::New, "+     new".to_owned()),
+                (Tone::New, "+     more".to_owned()),
+            ]
+        );
+        // Whatever a model makes of the arguments.
+        for odd in [
+            json!(null),
+            json!({"files": 1}),
+            json!({"files": [1, {"edits": [2]}]}),
+        ] {
+            change(&ChatMessagePart::tool_call("1", "edit_files", odd), WIDTH);
+        }
     }
 
     #[test]
     fn results_are_short_and_harmless() {
         let result_of = |name: &str, value, error| {
-            result(&ChatMessagePart::tool_result("1", name, value, error))
+            result(
+                &ChatMessagePart::tool_result("1", name, value, error),
+                WIDTH,
+            )
         };
         let many: String = (0..100).map(|n| format!("line {n}\n")).collect();
-        let shown = result_of("execute", json!({"output": many, "exit_code": 2}), false).unwrap();
-        assert!(
-            shown.starts_with("line 0\n") && shown.ends_with("93 more lines"),
-            "{shown}"
-        );
+        let shown = result_of("execute", json!({"output": many, "exit_code": 2}), false);
+        let shown = texts(&shown);
+        assert_eq!(shown.len(), LINES + 2);
+        assert_eq!(shown[LINES..], ["… 88 more lines", "exit code 2"]);
+        let title = json!({"output": "\x1b]0;title\x07", "exit_code": 0});
+        assert_eq!(texts(&result_of("execute", title, false)), ["]0;title"]);
         assert_eq!(
-            result_of(
-                "execute",
-                json!({"output": "\x1b]0;title\x07", "exit_code": 0}),
-                false
-            ),
-            Some("]0;title".into())
+            result_of("x", json!({"error": "no such file"}), true),
+            [(Tone::Bad, "no such file".to_owned())]
         );
-        assert_eq!(
-            result_of("x", json!({"error": "no such file"}), true).as_deref(),
-            Some("no such file")
-        );
-        assert_eq!(
-            result_of("read_file", json!({"content": "secret"}), false),
-            None
-        );
+        assert!(result_of("read_file", json!({"content": "secret"}), false).is_empty());
     }
 }

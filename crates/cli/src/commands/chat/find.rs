@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::failure::Advice;
 use crate::session::Session;
 
-/// The longest message that is read from standard input; the server takes no longer one.
-const MAX_MESSAGE: u64 = 256 << 10;
+/// The longest message that is read; the server takes no longer one.
+pub const MAX_MESSAGE: u64 = 256 << 10;
 /// Chats among which a short name is looked for.
 const RECENT: u32 = 100;
 /// Characters of an id that tell chats apart for a person.

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api_types::{Chat, ChatStatus, ChatStreamEventType as Event};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::find::short;
 use super::transcript::Transcript;
+use super::waiting::{PICTURE, Waiting};
 use crate::failure::{Advice, Exit};
 use crate::session::Session;
 use crate::ui::output::emit;
@@ -31,6 +34,7 @@ pub enum Form {
 /// Shows what happens in a chat until its agent is done, and gives the chat then.
 ///
 /// Ctrl-C stops the agent; once more leaves it to itself. A server that restarts is waited for.
+/// On terminals a line says what is waited for.
 pub async fn until_idle(
     session: &Session,
     chat: Uuid,
@@ -38,31 +42,57 @@ pub async fn until_idle(
     form: Form,
 ) -> Result<Chat> {
     let client = session.client()?;
+    // One listener for the whole time: no ctrl-C is missed between two waits.
+    let mut interrupts = signal(SignalKind::interrupt()).context("listen for ctrl-C")?;
     let mut failures = 0;
     let mut stopping = false;
+    let mut waiting = Waiting::new(session.style_err, form == Form::Text);
+    let mut pictures = tokio::time::interval(PICTURE);
+    pictures.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         let after = Some(transcript.last()).filter(|l| *l > 0);
-        let mut events = match client.chat_events(chat, after).await {
+        let opened = tokio::select! {
+            opened = client.chat_events(chat, after) => opened,
+            _ = interrupts.recv() => return Err(left(session, chat)),
+        };
+        let mut events = match opened {
             Ok(events) => events,
             Err(error) if error.is_transient() && failures < ATTEMPTS => {
+                if failures == 0 {
+                    end_line(transcript, form)?;
+                    session.note("The server does not answer; trying again.");
+                }
                 failures += 1;
-                tokio::time::sleep(RECONNECT).await;
-                continue;
+                tokio::select! {
+                    () = tokio::time::sleep(RECONNECT) => continue,
+                    _ = interrupts.recv() => return Err(left(session, chat)),
+                }
             }
+            Err(error) if error.is_transient() => return Err(gone(chat)),
             Err(error) => return Err(error).context("follow the chat"),
         };
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
-                _ = tokio::signal::ctrl_c() => {
+                _ = pictures.tick(), if waiting.on() => {
+                    if let Some(what) = transcript.waits_for() {
+                        waiting.draw(&what);
+                    }
+                    continue;
+                }
+                _ = interrupts.recv() => {
+                    waiting.clear();
+                    end_line(transcript, form)?;
                     if stopping {
                         return Err(left(session, chat));
                     }
                     stopping = true;
                     session.note("Stopping the agent; ctrl-C once more leaves it to itself.");
-                    // It may have ended in this moment, which the stream tells.
-                    let _ = client.chat_interrupt(chat).await;
-                    continue;
+                    tokio::select! {
+                        // It may have ended in this moment, which the stream tells.
+                        _ = client.chat_interrupt(chat) => continue,
+                        _ = interrupts.recv() => return Err(left(session, chat)),
+                    }
                 }
             };
             let event = match event {
@@ -75,6 +105,9 @@ pub async fn until_idle(
             };
             failures = 0;
             let text = transcript.event(&event);
+            if !text.is_empty() || event.kind != Event::MessagePart {
+                waiting.clear();
+            }
             match form {
                 Form::Text if !text.is_empty() => emit(&text)?,
                 Form::Json => emit(&format!("{}\n", serde_json::to_string(&event)?))?,
@@ -87,26 +120,40 @@ pub async fn until_idle(
             // The reason of a failure comes right after the status.
             let failed = transcript.status() == Some(&ChatStatus::Error);
             if done && (event.kind == Event::Status && !failed || event.kind == Event::Error) {
-                let mut end = String::new();
-                transcript.end_line(&mut end);
-                if form == Form::Text && !end.is_empty() {
-                    emit(&end)?;
-                }
+                end_line(transcript, form)?;
                 return Ok(client.chat(chat).await?);
             }
         }
+        waiting.clear();
         failures += 1;
         if failures > ATTEMPTS {
-            return Err(Advice::error(
-                "the server has not answered for a while",
-                format!(
-                    "The chat is kept: 'coder chat attach {}' goes on.",
-                    short(chat)
-                ),
-            ));
+            return Err(gone(chat));
         }
-        tokio::time::sleep(RECONNECT).await;
+        tokio::select! {
+            () = tokio::time::sleep(RECONNECT) => {}
+            _ = interrupts.recv() => return Err(left(session, chat)),
+        }
     }
+}
+
+/// Ends a line of text that was begun, so that something else can be said.
+fn end_line(transcript: &mut Transcript, form: Form) -> Result<()> {
+    let mut end = String::new();
+    transcript.end_line(&mut end);
+    if form == Form::Text && !end.is_empty() {
+        emit(&end)?;
+    }
+    Ok(())
+}
+
+fn gone(chat: Uuid) -> anyhow::Error {
+    Advice::error(
+        "the server has not answered for a while",
+        format!(
+            "The chat is kept: 'coder chat attach {}' goes on.",
+            short(chat)
+        ),
+    )
 }
 
 fn left(session: &Session, chat: Uuid) -> anyhow::Error {

@@ -4,11 +4,14 @@ mod describe;
 mod find;
 mod follow;
 mod list;
+mod markdown;
 mod say;
 mod show;
 mod start;
 mod stop;
 mod transcript;
+mod typed;
+mod waiting;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};

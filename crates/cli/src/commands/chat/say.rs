@@ -12,10 +12,9 @@ use super::find::{self, short};
 use super::follow::{Form, until_idle, verdict};
 use super::start::Output;
 use super::transcript::Transcript;
-use crate::failure::Canceled;
+use super::typed;
 use crate::session::Session;
 use crate::ui::output::{emit, print_json};
-use crate::ui::prompt::Question;
 
 /// Messages of the past that `attach` shows.
 const PAST: usize = 20;
@@ -128,16 +127,11 @@ pub async fn converse(session: &Session, chat: Chat, mut transcript: Transcript)
         {
             session.note(&session.style_err.error(&error.to_string()));
         }
-        // The terminal is read in a thread of its own: the runtime has to go on.
-        let asked = tokio::task::spawn_blocking(|| Question::new("").ask(|_| Ok(()))).await?;
-        let text = match asked {
-            Ok(text) if !text.trim().is_empty() => text,
-            Ok(_) => break,
-            Err(error) if error.is::<Canceled>() => break,
-            Err(error) => return Err(error),
+        let Some(text) = typed::message(session).await? else {
+            break;
         };
         let request = CreateChatMessageRequest {
-            content: vec![ChatInputPart::text(text.trim())],
+            content: vec![ChatInputPart::text(text)],
             ..CreateChatMessageRequest::default()
         };
         let answer = client.chat_send(chat.id, &request).await?;

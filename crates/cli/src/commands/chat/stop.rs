@@ -1,15 +1,17 @@
 //! Short commands on chats: interrupt, compact, rename, archive.
 
 use anyhow::Result;
-use api_types::UpdateChatRequest;
+use api_types::{ChatStatus, UpdateChatRequest};
 use clap::Args as ClapArgs;
 
 use super::find;
 use super::follow::{until_idle, verdict};
 use super::start::Output;
 use super::transcript::Transcript;
+use crate::follow::stages::printable;
 use crate::say;
 use crate::session::Session;
+use crate::ui::output::print_json;
 
 /// Stop what an agent is doing.
 #[derive(ClapArgs)]
@@ -17,6 +19,9 @@ pub struct InterruptArgs {
     /// Id of the chat, the beginning of it, its title, or 'last'.
     #[arg(value_name = "chat")]
     chat: String,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Fold the conversation so far into a summary.
@@ -40,6 +45,9 @@ pub struct RenameArgs {
     /// The new title.
     #[arg(value_name = "title")]
     title: String,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Which chats.
@@ -48,14 +56,25 @@ pub struct ArchiveArgs {
     /// Ids of the chats, beginnings of them, titles, or 'last'.
     #[arg(value_name = "chat", required = true)]
     chats: Vec<String>,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Stops the agent.
 pub async fn interrupt(args: InterruptArgs, session: &Session) -> Result<()> {
     let client = session.client()?;
     let chat = find::chat(client, &args.chat).await?;
-    client.chat_interrupt(chat.id).await?;
-    say!("The agent of {:?} is stopping.", chat.title)
+    let now = client.chat_interrupt(chat.id).await?;
+    if args.output.json() {
+        return print_json(&now);
+    }
+    match now.status {
+        ChatStatus::Running | ChatStatus::Interrupting => {
+            say!("The agent of {:?} is stopping.", printable(&chat.title))
+        }
+        _ => say!("The agent of {:?} has stopped.", printable(&chat.title)),
+    }
 }
 
 /// Compacts, and waits for the end of it.
@@ -78,12 +97,17 @@ pub async fn rename(args: RenameArgs, session: &Session) -> Result<()> {
         title: Some(args.title),
         ..UpdateChatRequest::default()
     };
-    Ok(client.chat_update(chat.id, &request).await?)
+    client.chat_update(chat.id, &request).await?;
+    if args.output.json() {
+        return print_json(&client.chat(chat.id).await?);
+    }
+    Ok(())
 }
 
 /// Archives or brings back.
 pub async fn archive(args: ArchiveArgs, session: &Session, archived: bool) -> Result<()> {
     let client = session.client()?;
+    let mut changed = Vec::new();
     for name in &args.chats {
         let chat = find::chat(client, name).await?;
         let request = UpdateChatRequest {
@@ -91,11 +115,18 @@ pub async fn archive(args: ArchiveArgs, session: &Session, archived: bool) -> Re
             ..UpdateChatRequest::default()
         };
         client.chat_update(chat.id, &request).await?;
+        if args.output.json() {
+            changed.push(client.chat(chat.id).await?);
+            continue;
+        }
         say!(
             "{:?} is {}.",
-            chat.title,
+            printable(&chat.title),
             if archived { "archived" } else { "back" }
         )?;
+    }
+    if args.output.json() {
+        return print_json(&changed);
     }
     Ok(())
 }

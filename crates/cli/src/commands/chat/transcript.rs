@@ -11,9 +11,16 @@ use api_types::{
     ChatStreamEvent, ChatStreamEventType as Event,
 };
 
-use super::describe;
+use super::describe::{self, Tone};
+use super::markdown::Markdown;
 use crate::follow::stages::printable;
 use crate::ui::style::Style;
+use crate::ui::terminal;
+
+/// Width of lines that no terminal limits.
+const WIDE: usize = 120;
+/// Width below which nothing can be told.
+const NARROW: usize = 20;
 
 /// What has been shown so far.
 pub struct Transcript {
@@ -29,8 +36,19 @@ pub struct Transcript {
     given_up: bool,
     calls: HashSet<String>,
     results: HashSet<String>,
+    /// Calls without a result yet: id and what they do.
+    running: Vec<(String, String)>,
+    /// The tool whose call is being written.
+    preparing: Option<String>,
+    markdown: Markdown,
+    width: fn() -> usize,
     column: Column,
     status: Option<ChatStatus>,
+}
+
+/// Columns of the terminal as it is now: it may change its size.
+fn terminal_width() -> usize {
+    terminal::size().map_or(WIDE, |(width, _)| usize::from(width).max(NARROW))
 }
 
 /// Where the cursor is, and in what.
@@ -53,6 +71,10 @@ impl Transcript {
             given_up: false,
             calls: HashSet::new(),
             results: HashSet::new(),
+            running: Vec::new(),
+            preparing: None,
+            markdown: Markdown::new(style),
+            width: terminal_width,
             column: Column::Start,
             status: None,
         }
@@ -61,6 +83,24 @@ impl Transcript {
     /// What the agent does now, as far as known.
     pub fn status(&self) -> Option<&ChatStatus> {
         self.status.as_ref()
+    }
+
+    /// What is waited for, if a line of its own can say so now.
+    pub fn waits_for(&self) -> Option<String> {
+        if self.column != Column::Start {
+            return None;
+        }
+        match self.status {
+            Some(ChatStatus::Interrupting) => return Some("stopping".to_owned()),
+            Some(ChatStatus::Running) => {}
+            _ => return None,
+        }
+        Some(match (&self.preparing, &self.running[..]) {
+            (Some(tool), _) => format!("the model prepares {tool}"),
+            (None, []) => "waiting for the model".to_owned(),
+            (None, [(_, what)]) => format!("running: {what}"),
+            (None, several) => format!("running {} tools", several.len()),
+        })
     }
 
     /// The last message that has been shown.
@@ -85,7 +125,10 @@ impl Transcript {
                 }
             }
             Event::Status => self.status = event.status.as_ref().map(|s| s.status.clone()),
-            Event::PreviewReset => self.given_up = !self.said.is_empty(),
+            Event::PreviewReset => {
+                self.given_up = !self.said.is_empty();
+                self.preparing = None;
+            }
             Event::Retry => {
                 if let Some(retry) = &event.retry {
                     let text = format!(
@@ -206,32 +249,37 @@ impl Transcript {
                 self.thought.push_str(text);
                 self.text(text, Column::Thought, out);
             }
-            // While the arguments stream in there is nothing to tell yet.
+            // While the arguments stream in there is nothing to show yet.
+            Kind::ToolCall
+                if part.args.is_none()
+                    && !self.calls.contains(&part.tool_call_id)
+                    && !part.tool_name.is_empty() =>
+            {
+                self.end_line(out);
+                self.preparing = Some(printable(&part.tool_name));
+            }
             Kind::ToolCall
                 if part.args.is_some() && self.calls.insert(part.tool_call_id.clone()) =>
             {
+                self.preparing = None;
                 self.end_line(out);
-                let line = describe::call(part);
-                out.push_str(&format!(
-                    "{} {}\n",
-                    self.style.keyword("•"),
-                    self.style.keyword(&line)
-                ));
+                let width = (self.width)().saturating_sub(2);
+                let line = describe::call(part, width);
+                let paint = |line: &str| self.style.keyword(line);
+                let painted: Vec<String> = line.split('\n').map(paint).collect();
+                out.push_str(&format!("{} {}\n", paint("•"), painted.join("\n")));
+                let changed = describe::change(part, width);
+                self.lines(&changed, out);
+                let what = line.split('\n').next().unwrap_or_default().to_owned();
+                self.running.push((part.tool_call_id.clone(), what));
             }
             Kind::ToolResult if part.result.is_some() => {
-                if self.results.insert(part.tool_call_id.clone())
-                    && let Some(text) = describe::result(part)
-                {
-                    self.end_line(out);
-                    for line in text.lines() {
-                        let line = format!("  {line}");
-                        let line = if part.is_error {
-                            self.style.error(&line)
-                        } else {
-                            self.style.dim(&line)
-                        };
-                        out.push_str(&line);
-                        out.push('\n');
+                self.running.retain(|(id, _)| *id != part.tool_call_id);
+                if self.results.insert(part.tool_call_id.clone()) {
+                    let lines = describe::result(part, (self.width)().saturating_sub(2));
+                    if !lines.is_empty() {
+                        self.end_line(out);
+                        self.lines(&lines, out);
                     }
                 }
             }
@@ -251,9 +299,10 @@ impl Transcript {
         if text.is_empty() {
             return;
         }
-        if self.column != column {
+        if self.column != column && self.column != Column::Start {
             self.end_line(out);
         }
+        self.preparing = None;
         let shown = printable(text);
         if column == Column::Thought {
             // Colours end at each line, so that a cut leaves the terminal as it was.
@@ -269,7 +318,8 @@ impl Transcript {
                 .collect();
             out.push_str(&lines.join("\n"));
         } else {
-            out.push_str(&shown);
+            let painted = self.markdown.feed(&shown);
+            out.push_str(&painted);
         }
         self.column = if shown.ends_with('\n') {
             Column::Start
@@ -284,8 +334,23 @@ impl Transcript {
         out.push('\n');
     }
 
+    /// Lines that belong to the call above them.
+    fn lines(&self, lines: &describe::Lines, out: &mut String) {
+        for (tone, line) in lines {
+            let line = format!("  {line}");
+            out.push_str(&match tone {
+                Tone::Plain => self.style.dim(&line),
+                Tone::Gone | Tone::Bad => self.style.error(&line),
+                Tone::New => self.style.good(&line),
+            });
+            out.push('\n');
+        }
+    }
+
     /// Ends a line that was begun.
     pub fn end_line(&mut self, out: &mut String) {
+        let held = self.markdown.finish();
+        out.push_str(&held);
         if self.column != Column::Start {
             out.push('\n');
             self.column = Column::Start;

@@ -3,6 +3,7 @@
 mod bundles;
 mod create_admin_user;
 mod flags;
+mod heap;
 pub mod local;
 
 use std::path::{Path, PathBuf};
@@ -64,6 +65,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let stop = Stop::on_signals().context("listen to signals")?;
     let places = places(session)?;
     let style = session.style;
+    heap::give_back();
     server::run(options, bundles::all()?, places, stop, |url| {
         // A closed standard output is no reason to stop serving.
         let _ = say!("\nView the Web UI: {}", style.code(url));
