@@ -210,14 +210,14 @@ pub(crate) fn display_name(provider: &str) -> &str {
         "bedrock" => "AWS Bedrock",
         "openrouter" => "OpenRouter",
         "vercel" => "Vercel AI Gateway",
-        "" | "openai-compat" => "The model provider",
+        "" | "openai-compat" => "the model provider",
         other => other,
     }
 }
 
 pub(crate) fn sentence(kind: ErrorKind, provider: &str, status: u16) -> String {
     let name = display_name(provider);
-    match kind {
+    let said = match kind {
         ErrorKind::Canceled => "The request was canceled.".to_owned(),
         ErrorKind::Overloaded => format!("{name} is temporarily overloaded."),
         ErrorKind::RateLimit => format!("{name} is rate limiting requests."),
@@ -239,12 +239,33 @@ pub(crate) fn sentence(kind: ErrorKind, provider: &str, status: u16) -> String {
             format!("{name} returned an unexpected error (HTTP {status}).")
         }
         ErrorKind::Generic => format!("{name} returned an unexpected error."),
+    };
+    match said.strip_prefix("the ") {
+        Some(rest) => format!("The {rest}"),
+        None => said,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_begin_large() {
+        for (kind, said) in [
+            (
+                ErrorKind::Auth,
+                "Authentication with the model provider failed.",
+            ),
+            (
+                ErrorKind::Overloaded,
+                "The model provider is temporarily overloaded.",
+            ),
+        ] {
+            assert!(sentence(kind, "openai-compat", 0).starts_with(said));
+        }
+        assert!(sentence(ErrorKind::RateLimit, "x", 0).starts_with("x is"));
+    }
 
     fn kind(status: u16, code: &str, message: &str) -> (ErrorKind, bool) {
         let error = classify(

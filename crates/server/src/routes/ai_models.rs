@@ -7,7 +7,7 @@ use api_types::{
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, put};
+use axum::routing::{any, get, patch, put};
 use store::{OrganizationRef, UserRef};
 use uuid::Uuid;
 
@@ -40,6 +40,23 @@ pub fn router() -> Router<AppState> {
         )
         .route(MEMBER, get(own))
         .route(&format!("{MEMBER}/{{context}}"), put(own_set))
+        // Gone, but no chat either.
+        .route(FORMER, any(|| async { ApiError::no_route() }))
+}
+
+/// Where models were before organizations had their own.
+const FORMER: &str = "/chats/model-configs";
+/// Whose these models are now.
+const DEFAULT: &str = "default";
+
+/// The models of the default organization, for clients that know of no other.
+pub fn experimental() -> Router<AppState> {
+    Router::new()
+        .route(FORMER, get(former_list).post(former_create))
+        .route(
+            &format!("{FORMER}/{{model}}"),
+            patch(former_update).delete(former_delete),
+        )
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -191,4 +208,35 @@ async fn own_set(
         .user_chat_model_override_set(&actor.who, &which, &user, &context, request)
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn former_list(State(state): State<AppState>, actor: Actor) -> Answer<Vec<ChatModel>> {
+    let which = OrganizationRef::parse(DEFAULT);
+    let all = state.control.chat_model_list(&actor.who, &which).await?;
+    Ok(Json(all.models))
+}
+
+async fn former_create(
+    state: State<AppState>,
+    actor: Actor,
+    request: Json<ChatModelRequest>,
+) -> Result<(StatusCode, Json<ChatModel>), ApiError> {
+    create(state, actor, Path(DEFAULT.to_owned()), request).await
+}
+
+async fn former_update(
+    state: State<AppState>,
+    actor: Actor,
+    Path(model): Path<Uuid>,
+    request: Json<ChatModelRequest>,
+) -> Answer<ChatModel> {
+    update(state, actor, Path((DEFAULT.to_owned(), model)), request).await
+}
+
+async fn former_delete(
+    state: State<AppState>,
+    actor: Actor,
+    Path(model): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    delete(state, actor, Path((DEFAULT.to_owned(), model))).await
 }

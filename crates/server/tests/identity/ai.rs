@@ -307,6 +307,36 @@ async fn models_of_an_organization() {
     app.get(&path, &owner).await.is(404);
 }
 
+/// Clients of before know models of the deployment: those of the default organization.
+#[tokio::test]
+async fn models_where_they_were_before() {
+    let (app, owner, member) = app().await;
+    let provider = app.call("POST", "/ai/providers", &owner, provider("main"));
+    let provider = provider.await.is(201).json()["id"].clone();
+    let path = "!/api/experimental/chats/model-configs";
+    let model = json!({"ai_provider_id": provider, "model": "m", "context_limit": 4096});
+    app.call("POST", path, &member, model.clone()).await.is(403);
+    let made = app.call("POST", path, &owner, model).await.is(201).json();
+    let all = app.get(path, &owner).await.is(200).json();
+    assert_eq!(all[0]["id"], made["id"], "{all}");
+    let one = format!("{path}/{}", made["id"].as_str().unwrap());
+    let now = "/organizations/default/chats/models";
+    assert_eq!(
+        app.get(now, &owner).await.is(200).json()["models"][0]["id"],
+        made["id"]
+    );
+    app.call("PATCH", &one, &member, json!({"enabled": false}))
+        .await
+        .is(403);
+    app.call("PATCH", &one, &owner, json!({"enabled": false}))
+        .await
+        .is(200);
+    // What is switched off concerns only those who can switch it on.
+    assert_eq!(app.get(path, &member).await.is(200).json(), json!([]));
+    app.call("DELETE", &one, &owner, json!({})).await.is(204);
+    app.get("/chats/model-configs", &owner).await.is(404);
+}
+
 #[tokio::test]
 async fn prices() {
     let (app, owner, member) = app().await;

@@ -38,7 +38,6 @@ pub fn router() -> Router<AppState> {
         .route("/chats/by-workspace", get(by_workspace))
         // Gone, but no chats either.
         .route("/chats/models", any(gone))
-        .route("/chats/model-configs", any(gone))
         .route("/chats/providers", any(gone))
         .route("/chats/user-provider-configs", any(gone))
         .route("/chats/{chat}", get(read).patch(update))
