@@ -101,6 +101,7 @@ pub mod user_secrets;
 pub mod user_skills;
 pub mod users;
 mod version;
+mod webpush;
 pub mod workspace_agents;
 pub mod workspace_builds;
 pub mod workspaces;
@@ -136,6 +137,7 @@ pub use {
     user_skills::*,
     users::*,
     version::{VERSION, same_api_level},
+    webpush::*,
     workspace_agents::*,
     workspace_builds::*,
     workspaces::*,

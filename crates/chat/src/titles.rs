@@ -19,6 +19,15 @@ const MAX_CONVERSATION: usize = 6000;
 /// Messages from the start and from the end that a title is made of.
 const MESSAGES: usize = 50;
 
+/// Longest summary of a whole chat, in characters.
+const MAX_SUMMARY: usize = 1000;
+/// Tokens for it, thinking included.
+const MAX_SUMMARY_TOKENS: u32 = 512;
+/// A conversation shorter than this, in characters, is its own summary.
+const MIN_SUMMARIZED: usize = 200;
+/// Turns after which a summary is made anew.
+const STALE_TURNS: i64 = 3;
+
 /// The title at once: the first words.
 pub fn first_title(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -55,6 +64,36 @@ pub fn label_request(model: &str, messages: &[ChatMessageRow]) -> Request {
          flaky login test\". Answer with these words alone: no quotes, no full stop.",
         &conversation(messages),
     )
+}
+
+/// Asks what the whole conversation is about; none while there is too little to tell.
+pub fn summary_request(model: &str, messages: &[ChatMessageRow]) -> Option<Request> {
+    let text = conversation(messages);
+    if text.chars().count() < MIN_SUMMARIZED {
+        return None;
+    }
+    let mut request = ask(
+        model,
+        "Say in 1 to 3 plain sentences, in the third person, what this conversation is about and \
+         what was done or tried. Keep exact names: files, functions, repositories, numbers of pull \
+         requests, error messages. No lists, no headings, no quotes around it.",
+        &text,
+    );
+    request.max_output_tokens = Some(MAX_SUMMARY_TOKENS);
+    Some(request)
+}
+
+/// A model's answer as a summary; none if it is none.
+pub fn clean_summary(answer: &str) -> Option<String> {
+    let text = crate::prompt::sanitize(answer);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    (!text.is_empty() && text.chars().count() <= MAX_SUMMARY).then_some(text)
+}
+
+/// Whether a summary is to be made anew, `turns` turns after the last one was.
+pub fn wants_summary(has_one: bool, turns: i64) -> bool {
+    turns >= if has_one { STALE_TURNS } else { 1 }
 }
 
 fn ask(model: &str, task: &str, text: &str) -> Request {
@@ -136,6 +175,16 @@ mod tests {
         assert_eq!(first_title("a b c d e f g"), "a b c d e f…");
         assert_eq!(first_title(&"x".repeat(500)).chars().count(), MAX_TITLE);
         assert_eq!(first_title(" \n"), "New chat");
+    }
+
+    #[test]
+    fn summaries_are_made_once_and_then_rarely() {
+        assert!(!wants_summary(false, 0) && wants_summary(false, 1));
+        assert!(!wants_summary(true, 2) && wants_summary(true, 3));
+        assert_eq!(clean_summary(" a\n b. ").as_deref(), Some("a b."));
+        assert_eq!(clean_summary(&"x".repeat(MAX_SUMMARY + 1)), None);
+        assert_eq!(clean_summary(" \n"), None);
+        assert!(summary_request("m", &[]).is_none());
     }
 
     #[test]

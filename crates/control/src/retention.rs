@@ -1,4 +1,5 @@
-//! Deleting keys, audit entries and records of model calls that are past their retention.
+//! Deleting keys, audit entries, records of model calls and chats that are past their retention, and
+//! putting chats away that were left alone.
 
 use std::time::Duration;
 
@@ -8,14 +9,24 @@ use crate::{Control, Result};
 
 /// Pause between looks.
 const EVERY: Duration = Duration::from_mins(10);
+/// Looks between two at chats that were left alone.
+const LOOKS_PER_HOUR: u32 = 6;
 /// Records of model calls deleted by one statement, so that none holds its locks for long.
 const CALLS_AT_ONCE: i64 = 1000;
 
 impl Control {
     /// Deletes from time to time, for ever.
     pub(crate) async fn retention_run(&self) {
+        let mut looks = 0_u32;
         loop {
             tokio::time::sleep(EVERY).await;
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_PER_HOUR) {
+                match self.chats_auto_archive(chrono::Utc::now()).await {
+                    Ok(archived) => self.chats_archived_tell(&archived).await,
+                    Err(error) => tracing::warn!(%error, "chats were not put away by time"),
+                }
+            }
             match self.retention_enforce(chrono::Utc::now()).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "deleted what is past its retention"),
@@ -45,6 +56,8 @@ impl Control {
                 }
             }
         }
+        drop(conn);
+        rows += self.chat_retention_enforce(now).await?;
         Ok(rows)
     }
 }

@@ -13,6 +13,7 @@ use store::ai::Interception;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::bound::bound_micros;
 use crate::credentials::{Access, Candidate};
 use crate::keys::exhausted;
 use crate::models::ModelInfo;
@@ -170,31 +171,40 @@ impl Gateway {
         let mut facts = Facts::new(Uuid::new_v4(), user, &access.provider_name, &model.model);
         facts.group = budget.map(|budget| budget.group_id);
         facts.prices = prices;
+        facts.purpose = call.purpose;
         let first = access.candidates.first();
-        conn.interception_begin(
-            &inner.who,
-            &Interception {
-                id: facts.id,
-                initiator: user,
-                organization: Some(call.organization),
-                provider: &model.provider,
-                provider_name: &access.provider_name,
-                model: &model.model,
-                client: CLIENT,
-                session: Some(call.parent.unwrap_or(call.chat).to_string()),
-                metadata: json!({
-                    "chat_id": call.chat,
-                    "workspace_id": call.workspace,
-                    "model_config_id": model.id,
-                    "purpose": call.purpose,
-                }),
-                own_key: first.is_some_and(|c| c.own),
-                key_hint: first.map_or("", |c| c.hint.as_str()),
-                started_at: Utc::now(),
-            },
-        )
-        .await
-        .map_err(database)?;
+        let begun = Interception {
+            id: facts.id,
+            initiator: user,
+            organization: Some(call.organization),
+            provider: &model.provider,
+            provider_name: &access.provider_name,
+            model: &model.model,
+            client: CLIENT,
+            session: Some(call.parent.unwrap_or(call.chat).to_string()),
+            metadata: json!({
+                "chat_id": call.chat,
+                "workspace_id": call.workspace,
+                "model_config_id": model.id,
+                "purpose": call.purpose,
+            }),
+            own_key: first.is_some_and(|c| c.own),
+            key_hint: first.map_or("", |c| c.hint.as_str()),
+            started_at: Utc::now(),
+        };
+        let limited = budget.is_some_and(|budget| budget.limit.is_some());
+        let bound = prices.filter(|_| limited).map_or(0, |prices| {
+            bound_micros(&prices, &request, model.context_limit)
+        });
+        if bound > 0 {
+            // One connection at a time: with all lent, each would wait for the other.
+            drop(conn);
+            inner.begin_within(&begun, call.organization, bound).await?;
+        } else {
+            conn.interception_begin(&inner.who, &begun)
+                .await
+                .map_err(database)?;
+        }
         request.model.clone_from(&model.model);
         headers(call, user, &mut request);
         Ok(Ready {

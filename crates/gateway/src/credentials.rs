@@ -1,13 +1,14 @@
 //! With which credentials a provider may be called, in the order in which they are tried.
 
 use api_types::Secret;
-use llm::{AwsKeys, Credential, Endpoint, Error, ErrorKind, ProviderType};
+use llm::{Credential, Endpoint, Error, ErrorKind, ProviderType};
 use store::Conn;
 use store::ai::ProviderRow;
 use store::seal::masked;
 use url::Url;
 use uuid::Uuid;
 
+use crate::roles::own_keys;
 use crate::settings::BedrockSettings;
 use crate::{Inner, database};
 
@@ -111,7 +112,9 @@ impl Inner {
             }
         }
         if access.candidates.is_empty() {
-            access.candidates.extend(keyless(kind, bedrock.as_ref()));
+            access
+                .candidates
+                .extend(self.keyless(kind, bedrock.as_ref()).await?);
         }
         if access.candidates.is_empty() {
             return Err(Error::new(
@@ -124,6 +127,30 @@ impl Inner {
             .provider(kind.as_str()));
         }
         Ok(access)
+    }
+
+    /// Credentials that are no key of the provider: of AWS, or none where servers need none.
+    async fn keyless(
+        &self,
+        kind: ProviderType,
+        bedrock: Option<&BedrockSettings>,
+    ) -> Result<Option<Candidate>, Error> {
+        let own = match kind {
+            ProviderType::Bedrock => own_keys(bedrock),
+            ProviderType::OpenAiCompat => Some(Credential::None),
+            _ => None,
+        };
+        let Some(own) = own else {
+            return Ok(None);
+        };
+        let service = self.options.role_service.as_ref();
+        let taken = self.roles.taken(&self.http, own, bedrock, service).await?;
+        Ok(Some(Candidate {
+            key: None,
+            own: false,
+            hint: String::new(),
+            credential: taken,
+        }))
     }
 
     fn bedrock(&self, row: &ProviderRow) -> Result<Option<BedrockSettings>, Error> {
@@ -145,47 +172,4 @@ fn candidate(key: Option<Uuid>, own: bool, text: Secret<String>) -> Candidate {
         hint: masked(text.expose()),
         credential: Credential::Key(text),
     }
-}
-
-/// Credentials that are no key of the provider: of AWS, or none where servers need none.
-fn keyless(kind: ProviderType, bedrock: Option<&BedrockSettings>) -> Option<Candidate> {
-    let credential = match kind {
-        ProviderType::Bedrock => aws(bedrock)?,
-        ProviderType::OpenAiCompat => Credential::None,
-        _ => return None,
-    };
-    Some(Candidate {
-        key: None,
-        own: false,
-        hint: String::new(),
-        credential,
-    })
-}
-
-/// The configured access key, else what the server's environment says.
-fn aws(settings: Option<&BedrockSettings>) -> Option<Credential> {
-    let configured = settings.and_then(|s| {
-        Some(AwsKeys {
-            access_key: s.access_key.clone()?,
-            secret_key: s.access_key_secret.clone()?,
-            session_token: None,
-        })
-    });
-    if let Some(keys) = configured {
-        return Some(Credential::Aws(keys));
-    }
-    let variable = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
-            .map(Secret::new)
-    };
-    if let Some(token) = variable("AWS_BEARER_TOKEN_BEDROCK") {
-        return Some(Credential::Key(token));
-    }
-    Some(Credential::Aws(AwsKeys {
-        access_key: variable("AWS_ACCESS_KEY_ID")?,
-        secret_key: variable("AWS_SECRET_ACCESS_KEY")?,
-        session_token: variable("AWS_SESSION_TOKEN"),
-    }))
 }

@@ -4,6 +4,7 @@
 //! Chats call it in process ([`Gateway::stream`]). A form of it for other tools is a door in front of
 //! the same [`Gateway`]: it authenticates, makes a [`ModelCall`], and passes bytes on.
 
+mod bound;
 mod budget;
 mod call;
 mod credentials;
@@ -12,6 +13,7 @@ mod metrics;
 mod models;
 mod prices;
 mod record;
+mod roles;
 mod settings;
 
 pub use call::ModelCall;
@@ -34,6 +36,8 @@ pub struct Options {
     pub allow_byok: bool,
     /// Model calls are possible at all.
     pub enabled: bool,
+    /// Where roles of AWS are asked for, if not at AWS's own service of their region.
+    pub role_service: Option<url::Url>,
 }
 
 impl Default for Options {
@@ -41,6 +45,7 @@ impl Default for Options {
         Self {
             allow_byok: true,
             enabled: true,
+            role_service: None,
         }
     }
 }
@@ -57,6 +62,7 @@ struct Inner {
     http: Http,
     options: Options,
     keys: keys::Cooldowns,
+    roles: roles::Roles,
     prices: prices::Book,
     metrics: Metrics,
     who: Subject,
@@ -72,6 +78,7 @@ impl Gateway {
                 http,
                 options,
                 keys: keys::Cooldowns::default(),
+                roles: roles::Roles::default(),
                 prices: prices::Book::default(),
                 metrics: Metrics::default(),
                 who: Subject::system(System::Gateway),

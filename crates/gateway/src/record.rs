@@ -1,6 +1,8 @@
 //! The record of one call: begun before the request, ended with what it used, also when the caller
 //! went away in the middle.
 
+use std::time::Instant;
+
 use llm::{Error, Event, Usage};
 use store::ai::{Ended, PricedUsage, Prices};
 use uuid::Uuid;
@@ -31,6 +33,9 @@ pub(crate) struct Facts {
     pub(crate) key: Option<(String, bool)>,
     pub(crate) group: Option<Uuid>,
     pub(crate) prices: Option<Prices>,
+    pub(crate) purpose: &'static str,
+    began: Instant,
+    first_event: bool,
     usage: Option<Usage>,
     tools: Vec<(String, String, String)>,
     response_id: String,
@@ -46,6 +51,9 @@ impl Facts {
             key: None,
             group: None,
             prices: None,
+            purpose: "",
+            began: Instant::now(),
+            first_event: false,
             usage: None,
             tools: Vec::new(),
             response_id: String::new(),
@@ -55,6 +63,10 @@ impl Facts {
 
 impl Record {
     pub(crate) fn new(gateway: Gateway, facts: Facts) -> Self {
+        gateway
+            .inner
+            .metrics
+            .begun(&facts.provider_name, &facts.model);
         Self {
             gateway,
             facts,
@@ -64,6 +76,11 @@ impl Record {
 
     /// Notes what an event tells.
     pub(crate) fn see(&mut self, event: &Event) {
+        if !std::mem::replace(&mut self.facts.first_event, true) && self.facts.purpose == "turn" {
+            let took = self.facts.began.elapsed();
+            let metrics = &self.gateway.inner.metrics;
+            metrics.first_event(&self.facts.provider_name, &self.facts.model, took);
+        }
         match event {
             Event::Usage(usage) => self.facts.usage = Some(*usage),
             Event::ToolCallEnd(call) | Event::ProviderToolCall(call)
@@ -117,9 +134,21 @@ async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) 
     let status = error
         .as_ref()
         .map_or("completed", |(kind, _)| kind.as_str());
-    inner
-        .metrics
-        .call(&facts.provider_name, &facts.model, status);
+    let (metrics, provider, model) = (&inner.metrics, &facts.provider_name, &facts.model);
+    metrics.ended(provider, model, status, facts.began.elapsed());
+    if error.is_none() {
+        metrics.step(facts.purpose, provider, model);
+    }
+    for (_, tool, _) in &facts.tools {
+        metrics.tool(provider, model, tool);
+    }
+    if facts.usage.is_some() && facts.prices.is_none() && metrics.unpriced(provider, model) {
+        tracing::warn!(
+            %provider, %model,
+            "no price is known for this model: its calls count nothing against budgets. Set one: POST \
+             /api/experimental/ai/model-prices"
+        );
+    }
     let used = facts.usage.map(|usage| {
         inner
             .metrics

@@ -26,6 +26,7 @@ mod provider;
 mod request;
 mod wire;
 
+pub use bedrock::{AwsRole, AwsRoleKeys, assume_role};
 pub use endpoint::{AwsKeys, Credential, Endpoint, ProviderType, connect, is_allowed};
 pub use error::{Error, ErrorKind, MAX_DETAIL_CHARS};
 pub use event::{Event, FinishReason, Usage};
@@ -39,3 +40,4 @@ pub use request::{
     OutputSchema, ReasoningEffort, Request, SearchContextSize, Tool, ToolChoice, WebSearch,
 };
 pub use wire::http::Http;
+pub use wire::tap::{Exchange, REDACTED, Tap};

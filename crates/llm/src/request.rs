@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Message;
+use crate::{Message, Tap};
 
 /// What is asked of a model. Everything optional is left to the provider's default when absent.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,8 @@ pub struct Request {
     pub provider_options: Map<String, Value>,
     /// Headers to send along, such as those that name the chat.
     pub headers: Vec<(&'static str, String)>,
+    /// Who is told of the exchanges with the provider; nobody by default.
+    pub tap: Tap,
 }
 
 /// A tool that the model may call.

@@ -21,6 +21,7 @@ mod run;
 mod socket;
 mod state;
 mod tailnet;
+mod webpush;
 mod ws;
 
 pub use agent_rpc::LiveAgents;

@@ -1,6 +1,7 @@
 //! Chats with AI agents: request and response bodies.
 
 mod config;
+mod debug;
 mod files;
 mod messages;
 mod parts;
@@ -9,6 +10,7 @@ mod sharing;
 mod stream;
 
 pub use config::*;
+pub use debug::*;
 pub use files::*;
 pub use messages::*;
 pub use parts::*;

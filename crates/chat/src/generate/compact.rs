@@ -43,11 +43,12 @@ impl Runner {
                 .await;
         }
         self.begin().await?;
-        let request = match self.request(turn).await {
+        let with = self.summarizer(turn).await;
+        let request = match self.request(&with).await {
             Ok(request) => self.summary_request(request),
             Err(error) => return self.failed(error, Vec::new()).await,
         };
-        let call = self.call(turn, Purpose::Compaction);
+        let call = self.call(&with, Purpose::Compaction);
         let cancel = CancellationToken::new();
         let _given_up = cancel.clone().drop_guard();
         let asked = self
@@ -107,6 +108,19 @@ impl Runner {
         self.since_summary = (!manual).then_some(0);
         self.begun = !manual;
         Ok(())
+    }
+
+    /// The turn with the model that summaries are made with, if the organization chose one.
+    async fn summarizer(&self, turn: &Turn) -> Turn {
+        let models = &self.lease.shared.parts.models;
+        let organization = self.lease.chat.organization_id;
+        let purpose = Purpose::Compaction;
+        let chosen = models.side_model(&turn.owner, organization, purpose).await;
+        let mut with = turn.clone();
+        if let Ok(Some((model, _))) = chosen {
+            with.model = model;
+        }
+        with
     }
 
     /// The same conversation, so that the provider's cache serves it, and the wish behind it.

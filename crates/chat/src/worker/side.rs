@@ -38,7 +38,8 @@ impl SideCalls {
     /// Makes a title, if nobody gives one meanwhile.
     pub(crate) async fn title(self) {
         let request = titles::title_request(&self.model.model, &self.history);
-        let Some(title) = self.ask(request).await.as_deref().and_then(titles::clean) else {
+        let title = self.ask(request, Purpose::Title).await;
+        let Some(title) = title.as_deref().and_then(titles::clean) else {
             return;
         };
         let set = async {
@@ -72,7 +73,10 @@ impl SideCalls {
             .is_some_and(|m| m.role == ChatMessageRole::Assistant);
         let made = if answered && self.chat.last_error.is_none() {
             let request = titles::label_request(&self.model.model, &self.history);
-            self.ask(request).await.as_deref().and_then(titles::clean)
+            self.ask(request, Purpose::Label)
+                .await
+                .as_deref()
+                .and_then(titles::clean)
         } else {
             None
         };
@@ -96,25 +100,63 @@ impl SideCalls {
         if let Err(error) = set.await {
             tracing::debug!(%error, chat = %self.chat.id, "chats: no label was set");
         }
+        if answered && let Err(error) = self.summary().await {
+            tracing::debug!(%error, chat = %self.chat.id, "chats: no summary was set");
+        }
     }
 
-    async fn ask(&self, mut request: llm::Request) -> Option<String> {
-        let options = &self.model.options;
-        request.reasoning_effort = options
-            .reasoning_effort
-            .map(|_| llm::ReasoningEffort::Minimal);
+    /// Makes the summary of the whole chat, if there is none or the chat went on for some turns since.
+    async fn summary(&self) -> Result<(), store::StoreError> {
+        let store = self.shared.parts.machine.store();
+        let who = &self.shared.who;
+        let turns = {
+            let conn = store.conn().await?;
+            conn.chat_turns_since_summary(who, self.chat.id).await?
+        };
+        if !titles::wants_summary(self.chat.summary.is_some(), turns) {
+            return Ok(());
+        }
+        let Some(request) = titles::summary_request(&self.model.model, &self.history) else {
+            return Ok(());
+        };
+        let answer = self.ask(request, Purpose::Label).await;
+        let Some(summary) = answer.as_deref().and_then(titles::clean_summary) else {
+            return Ok(());
+        };
+        let up_to = self.history.iter().map(|m| m.id).max().unwrap_or_default();
+        let tx = store.begin(who).await?;
+        tx.chat_summary_set(who, &self.chat, &summary, up_to)
+            .await?;
+        self.announce(tx, "chat_summary_change").await
+    }
+
+    async fn ask(&self, mut request: llm::Request, purpose: Purpose) -> Option<String> {
+        let models = &self.shared.parts.models;
+        let organization = self.chat.organization_id;
+        let chosen = models.side_model(&self.owner, organization, purpose).await;
+        let (model, effort) = match chosen {
+            Ok(Some((model, effort))) => (model, effort),
+            Ok(None) | Err(_) => (self.model.clone(), None),
+        };
+        request.model.clone_from(&model.model);
+        request.reasoning_effort = model.options.reasoning_effort.map(|_| {
+            effort
+                .as_deref()
+                .and_then(llm::ReasoningEffort::parse)
+                .unwrap_or(llm::ReasoningEffort::Minimal)
+        });
         let call = Call {
             owner: self.owner.clone(),
             chat: self.chat.id,
             parent: self.chat.parent_chat_id,
             organization: self.chat.organization_id,
             workspace: self.chat.workspace_id,
-            model: self.model.clone(),
-            purpose: Purpose::Title,
+            model,
+            purpose,
         };
         let cancel = CancellationToken::new();
         let _given_up = cancel.clone().drop_guard();
-        let answer = self.shared.parts.models.complete(call, request, cancel);
+        let answer = models.complete(call, request, cancel);
         match tokio::time::timeout(titles::TIMEOUT, answer).await {
             Ok(Ok(answer)) => Some(answer.text()),
             Ok(Err(error)) => {

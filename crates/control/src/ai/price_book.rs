@@ -1,107 +1,45 @@
-//! Public list prices of well-known models, in millionths of a US dollar per million tokens. What an
-//! administrator sets wins over them.
-//!
-//! Sources: the price pages of OpenAI, Anthropic and Google. `0` for cache writes means that the
-//! provider does not charge them apart.
+//! List prices of models, as data: `price_book.csv` beside this file, whose first line says where it
+//! comes from and of which day it is (`scripts/price-book.py` makes it). What an administrator sets
+//! wins over it. A model that is not in it has no price: its calls cost "unknown", which is not
+//! nothing, and is counted by the metric of unpriced calls.
 
 use store::ai::Prices;
 
-/// Cents per million tokens: read, written, read from the cache, written to the cache.
-type Cents = (i64, i64, f64, i64);
+/// Millionths of a US dollar per million tokens; an empty field is unknown.
+const BOOK: &str = include_str!("price_book.csv");
 
-const BOOK: &[(&str, &[&str], Cents)] = &[
-    (
-        "anthropic",
-        &[
-            "claude-opus-4-5",
-            "claude-opus-4-5-20251101",
-            "claude-opus-4-6",
-            "claude-opus-4-7",
-        ],
-        (500, 2500, 50.0, 625),
-    ),
-    (
-        "anthropic",
-        &[
-            "claude-opus-4-0",
-            "claude-opus-4-20250514",
-            "claude-opus-4-1",
-            "claude-opus-4-1-20250805",
-        ],
-        (1500, 7500, 150.0, 1875),
-    ),
-    (
-        "anthropic",
-        &[
-            "claude-sonnet-4-0",
-            "claude-sonnet-4-20250514",
-            "claude-sonnet-4-5",
-            "claude-sonnet-4-5-20250929",
-            "claude-sonnet-4-6",
-            "claude-3-7-sonnet-20250219",
-            "claude-3-7-sonnet-latest",
-        ],
-        (300, 1500, 30.0, 375),
-    ),
-    (
-        "anthropic",
-        &["claude-haiku-4-5", "claude-haiku-4-5-20251001"],
-        (100, 500, 10.0, 125),
-    ),
-    (
-        "anthropic",
-        &["claude-3-5-haiku-20241022", "claude-3-5-haiku-latest"],
-        (80, 400, 8.0, 100),
-    ),
-    (
-        "openai",
-        &["gpt-5", "gpt-5.1", "gpt-5-codex", "gpt-5.1-codex"],
-        (125, 1000, 12.5, 0),
-    ),
-    (
-        "openai",
-        &["gpt-5.2", "gpt-5.2-codex"],
-        (175, 1400, 17.5, 0),
-    ),
-    (
-        "openai",
-        &["gpt-5-mini", "gpt-5.1-codex-mini"],
-        (25, 200, 2.5, 0),
-    ),
-    ("openai", &["gpt-5-nano"], (5, 40, 0.5, 0)),
-    ("openai", &["gpt-4.1"], (200, 800, 50.0, 0)),
-    ("openai", &["gpt-4.1-mini"], (40, 160, 10.0, 0)),
-    ("openai", &["gpt-4.1-nano"], (10, 40, 2.5, 0)),
-    ("openai", &["gpt-4o"], (250, 1000, 125.0, 0)),
-    ("openai", &["gpt-4o-mini"], (15, 60, 7.5, 0)),
-    ("openai", &["o3"], (200, 800, 50.0, 0)),
-    ("openai", &["o4-mini"], (110, 440, 27.5, 0)),
-    ("google", &["gemini-2.5-pro"], (125, 1000, 12.5, 0)),
-    ("google", &["gemini-2.5-flash"], (30, 250, 3.0, 0)),
-    ("google", &["gemini-2.5-flash-lite"], (10, 40, 1.0, 0)),
-];
+/// Where the book comes from, and of which day it is.
+pub(super) fn source() -> &'static str {
+    BOOK.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches(['#', ' '])
+}
 
-/// Millionths of a dollar in a cent.
-const MICROS: i64 = 10_000;
-
-/// The default prices: type of provider, model, prices. Azure serves OpenAI's models at their prices.
+/// The prices: type of provider, model, prices. Rows that cannot be read are left out; a test sees to
+/// it that there are none.
 pub(super) fn entries() -> Vec<(&'static str, &'static str, Prices)> {
-    let mut all = Vec::new();
-    for (provider, models, (input, output, read, write)) in BOOK {
-        let prices = Prices {
-            input: Some(input * MICROS),
-            output: Some(output * MICROS),
-            cache_read: Some((read * MICROS as f64) as i64),
-            cache_write: Some(write * MICROS),
-        };
-        for model in *models {
-            all.push((*provider, *model, prices));
-            if *provider == "openai" {
-                all.push(("azure", *model, prices));
-            }
-        }
-    }
-    all
+    rows().filter_map(Result::ok).collect()
+}
+
+fn rows() -> impl Iterator<Item = Result<(&'static str, &'static str, Prices), &'static str>> {
+    BOOK.lines().skip(2).map(|line| row(line).ok_or(line))
+}
+
+fn row(line: &'static str) -> Option<(&'static str, &'static str, Prices)> {
+    let mut fields = line.split(',');
+    let (provider, model) = (fields.next()?, fields.next()?);
+    let mut price = || match fields.next()? {
+        "" => Some(None),
+        text => text.parse().ok().map(Some),
+    };
+    let prices = Prices {
+        input: price()?,
+        output: price()?,
+        cache_read: price()?,
+        cache_write: price()?,
+    };
+    fields.next().is_none().then_some((provider, model, prices))
 }
 
 #[cfg(test)]
@@ -109,15 +47,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_model_stands_once_and_caches_are_cheaper() {
-        let all = entries();
-        let names: std::collections::BTreeSet<_> = all.iter().map(|(p, m, _)| (*p, *m)).collect();
-        assert_eq!(names.len(), all.len());
-        for (provider, model, prices) in all {
-            assert!(
-                prices.cache_read < prices.input && prices.input < prices.output,
-                "{provider} {model}"
-            );
+    fn every_row_is_read_and_each_model_stands_once() {
+        let mut names = std::collections::BTreeSet::new();
+        for row in rows() {
+            let (provider, model, prices) = row.unwrap();
+            assert!(llm::ProviderType::parse(provider).is_some(), "{provider}");
+            assert!(names.insert((provider, model)), "{provider} {model}");
+            let known = [
+                prices.input,
+                prices.output,
+                prices.cache_read,
+                prices.cache_write,
+            ];
+            assert!(known.iter().flatten().all(|price| *price >= 0), "{model}");
+            assert!(prices.input.is_some() && prices.output.is_some(), "{model}");
         }
+        assert!(names.len() > 1000);
+        for known in [
+            ("anthropic", "claude-sonnet-4-5"),
+            ("openai", "gpt-4.1"),
+            ("google", "gemini-2.5-pro"),
+        ] {
+            assert!(names.contains(&known), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn the_book_says_where_it_comes_from() {
+        assert!(source().contains(" from ") && source().contains(" on 20"));
     }
 }

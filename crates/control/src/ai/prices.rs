@@ -97,9 +97,13 @@ impl Control {
     pub async fn ai_price_defaults(&self) -> Result<()> {
         let system = Subject::system(System::Gateway);
         let tx = self.store().begin(&system).await?;
-        tx.ai_price_set(&system, "default", &super::price_book::entries())
-            .await?;
-        Ok(tx.commit().await?)
+        let book = super::price_book::entries();
+        tx.ai_price_set(&system, "default", &book).await?;
+        tx.ai_price_defaults_keep(&system, &book).await?;
+        tx.commit().await?;
+        let source = super::price_book::source();
+        tracing::debug!(models = book.len(), source, "list prices of models");
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use api_types::{
     UserChatCompactionThreshold, UserChatCompactionThresholds, UserChatDebugLoggingSettings,
 };
 use authz::{Action, Object, ResourceType, Subject, System};
+use chat::debug::{ALLOW_USERS as DEBUG_ALLOW_USERS, ENABLED as USER_DEBUG};
 use chat::generate::{USER_PROMPT, USER_THRESHOLD};
 use store::UserRef;
 use uuid::Uuid;
@@ -21,8 +22,6 @@ const MAX_TTL_MS: i64 = 30 * 24 * 3_600_000;
 
 const SYSTEM_PROMPT: &str = "agents_chat_system_prompt";
 const INCLUDE_DEFAULT: &str = "agents_chat_include_default_system_prompt";
-const DEBUG_ALLOW_USERS: &str = "agents_chat_debug_logging_allow_users";
-const USER_DEBUG: &str = "chat_debug_logging_enabled";
 
 /// A setting of the deployment that is a single value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +133,11 @@ impl Control {
         if setting.is_private() {
             may_read(who)?;
         }
+        self.chat_setting_value(setting).await
+    }
+
+    /// A setting of the deployment, for what follows it.
+    pub(crate) async fn chat_setting_value(&self, setting: ChatSetting) -> Result<String> {
         let value = self.chat_site_read(setting.key()).await?;
         Ok(value.unwrap_or_else(|| setting.default().to_owned()))
     }
@@ -203,7 +207,7 @@ impl Control {
         may_read(who)?;
         Ok(ChatDebugLoggingAdminSettings {
             allow_users: self.chat_debug_allowed().await?,
-            forced_by_deployment: false,
+            forced_by_deployment: self.settings().chat_debug_logging,
         })
     }
 
@@ -247,17 +251,24 @@ impl Control {
         &self,
         who: &Subject,
     ) -> Result<UserChatDebugLoggingSettings> {
+        let forced = self.settings().chat_debug_logging;
         let allowed = self.chat_debug_allowed().await?;
         let own = self.chat_user_read(who, USER_DEBUG).await?;
         Ok(UserChatDebugLoggingSettings {
-            debug_logging_enabled: allowed && own.as_deref() == Some("true"),
-            user_toggle_allowed: allowed,
-            forced_by_deployment: false,
+            debug_logging_enabled: forced || allowed && own.as_deref() == Some("true"),
+            user_toggle_allowed: allowed && !forced,
+            forced_by_deployment: forced,
         })
     }
 
     /// Makes one's own chats keep debug logs, or not.
     pub async fn chat_user_debug_set(&self, who: &Subject, on: bool) -> Result<()> {
+        if self.settings().chat_debug_logging {
+            return Err(Error::conflict(
+                "Debug logs are kept of all chats of this deployment: an administrator set so by \
+                 --chat-debug-logging-enabled.",
+            ));
+        }
         if !self.chat_debug_allowed().await? {
             return Err(Error::forbidden(
                 "An administrator has not allowed users to keep debug logs of chats.",

@@ -80,7 +80,7 @@ async fn the_users_own_key_comes_first_where_it_is_allowed() {
     for allow_byok in [true, false] {
         let options = Options {
             allow_byok,
-            enabled: true,
+            ..Options::default()
         };
         let world = World::with(&["key-central-01"], "openai", options).await;
         let who = &world.member.who;

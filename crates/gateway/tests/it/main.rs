@@ -5,4 +5,5 @@
 mod budgets;
 mod keys;
 mod records;
+mod roles;
 mod world;

@@ -3,6 +3,9 @@
 
 pub(crate) mod event_stream;
 mod sigv4;
+mod sts;
+
+pub use sts::{AwsRole, AwsRoleKeys, assume_role};
 
 use api_types::Secret;
 use http::{HeaderMap, HeaderValue};

@@ -72,7 +72,9 @@ impl<W: Wire> Provider for Connection<W> {
             let secrets = wire.secrets();
             let whole = async {
                 let outgoing = wire.outgoing(&request, false)?;
-                let response = http.send(outgoing, provider, &secrets).await?;
+                let response = http
+                    .send(outgoing, provider, &secrets, &request.tap)
+                    .await?;
                 read_whole(response, provider, &secrets).await
             };
             let body = tokio::select! {
@@ -180,10 +182,11 @@ impl Call {
     async fn work<W: Wire>(&mut self, start: &mut Option<Start<W>>) -> Result<(), Error> {
         if let Some(Start { wire, request }) = start.take() {
             let outgoing = wire.outgoing(&request, true)?;
+            let tap = request.tap.clone();
             drop(request);
             let response = self
                 .http
-                .send(outgoing, self.provider, &self.secrets)
+                .send(outgoing, self.provider, &self.secrets, &tap)
                 .await?;
             self.body = Some(response.bytes_stream().boxed());
         }

@@ -7,6 +7,7 @@ use api_types::Secret;
 use futures::StreamExt;
 
 use super::classify::{self, Signal, classify};
+use super::tap::Tap;
 use super::{Outgoing, hints, redact::redact};
 use crate::{Error, ErrorKind};
 
@@ -77,14 +78,16 @@ impl Http {
     /// Sends `outgoing`; an answer that is not a success is an error.
     pub(crate) async fn send(
         &self,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         provider: &str,
         secrets: &[Secret<String>],
+        tap: &Tap,
     ) -> Result<reqwest::Response, Error> {
-        let mut headers = outgoing.headers;
+        let mut headers = std::mem::take(&mut outgoing.headers);
         if let Ok(value) = ::http::HeaderValue::from_str(&self.user_agent) {
             headers.entry(::http::header::USER_AGENT).or_insert(value);
         }
+        let mut open = tap.begin(&outgoing, &headers, secrets);
         let response = self
             .client
             .post(outgoing.url)
@@ -92,13 +95,26 @@ impl Http {
             .body(outgoing.body)
             .send()
             .await
-            .map_err(|error| transport(error, provider, secrets))?;
+            .map_err(|error| {
+                let error = transport(error, provider, secrets);
+                if let Some(open) = &mut open {
+                    open.failed(&error);
+                }
+                error
+            })?;
+        if let Some(open) = &mut open {
+            open.answered(&response);
+        }
         let status = response.status().as_u16();
         if response.status().is_success() {
             return Ok(response);
         }
         let retry_after = hints::retry_after(response.headers(), chrono::Utc::now());
-        let (code, message) = classify::body(&error_body(response).await);
+        let body = error_body(response).await;
+        if let Some(open) = &mut open {
+            open.refused(&body);
+        }
+        let (code, message) = classify::body(&body);
         Err(classify(
             &Signal {
                 provider,
@@ -109,6 +125,56 @@ impl Http {
             },
             secrets,
         ))
+    }
+}
+
+/// A whole answer, whatever its status.
+pub(crate) struct RawAnswer {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Http {
+    /// Sends what is no call of a model; an answer of any status, of at most `limit` bytes.
+    pub(crate) async fn send_raw(
+        &self,
+        outgoing: Outgoing,
+        provider: &str,
+        secrets: &[Secret<String>],
+        limit: usize,
+    ) -> Result<RawAnswer, Error> {
+        let whole = async {
+            let response = self
+                .client
+                .post(outgoing.url)
+                .headers(outgoing.headers)
+                .body(outgoing.body)
+                .send()
+                .await
+                .map_err(|error| transport(error, provider, secrets))?;
+            let status = response.status().as_u16();
+            let mut body = Vec::new();
+            let mut pieces = response.bytes_stream();
+            while let Some(piece) = pieces.next().await {
+                body.extend_from_slice(&piece.map_err(|e| transport(e, provider, secrets))?);
+                if body.len() > limit {
+                    body.truncate(limit);
+                    break;
+                }
+            }
+            Ok(RawAnswer { status, body })
+        };
+        tokio::time::timeout(CONNECT_TIMEOUT, whole)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    classify::sentence(ErrorKind::Timeout, provider, 0),
+                )
+                .provider(provider))
+            })
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod hints;
 pub(crate) mod http;
 pub(crate) mod redact;
 pub(crate) mod sse;
+pub(crate) mod tap;
 
 use crate::Error;
 use emit::Emit;

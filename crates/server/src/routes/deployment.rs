@@ -66,7 +66,7 @@ async fn build_info(State(state): State<AppState>) -> Json<BuildInfoResponse> {
         provisioner_api_version: PROVISIONER_API.to_owned(),
         upgrade_message: state.http.cli_upgrade_message.clone(),
         deployment_id: state.http.deployment_id.to_string(),
-        webpush_public_key: String::new(),
+        webpush_public_key: state.control.webpush_public_key(),
     })
 }
 

@@ -96,11 +96,10 @@ pub async fn run(
         Uuid::new_v4(),
     );
     let apps = Apps::new(control.clone(), tailnet.clone());
-    let mut http = settings::http(&options, deployment_id)?;
-    http.webpush_public_key = webpush(&control).await?;
+    webpush(&control).await?;
     let state = AppState {
         control: control.clone(),
-        http: Arc::new(http),
+        http: Arc::new(settings::http(&options, deployment_id)?),
         limits: Arc::new(RateLimits::new(
             u32::try_from(options.int("api-rate-limit")).ok(),
             options.on("dangerous-disable-rate-limits"),
@@ -207,13 +206,13 @@ pub async fn run(
     Ok(())
 }
 
-/// Begins to tell browsers; the key that they are told.
-async fn webpush(control: &Control) -> Result<String, RunError> {
+/// Begins to tell browsers, where that can be.
+async fn webpush(control: &Control) -> Result<(), RunError> {
     match client::system_tls() {
         Ok(tls) => Ok(crate::webpush::start(control, tls).await?),
         Err(error) => {
             tracing::error!(%error, "browsers are not told by push");
-            Ok(String::new())
+            Ok(())
         }
     }
 }

@@ -89,7 +89,6 @@ pub(super) fn http(options: &Options, deployment_id: Uuid) -> Result<HttpSetting
         }
     };
     Ok(HttpSettings {
-        webpush_public_key: String::new(),
         deployment_id,
         cookies: CookiePolicy {
             secure: options.on("secure-auth-cookie"),

@@ -7,6 +7,7 @@ mod apps;
 mod binaries;
 mod browser;
 mod chat_context;
+mod chat_debug;
 mod chats;
 mod foreign_agents;
 mod forms;

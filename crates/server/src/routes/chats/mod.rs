@@ -2,6 +2,7 @@
 //! `/api/experimental`.
 
 mod config;
+mod debug;
 mod files;
 mod messages;
 mod parts;
@@ -27,6 +28,7 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 
 /// What stands below `/api/experimental` alone.
 pub fn experimental() -> Router<AppState> {
+    debug::experimental()
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
