@@ -16,6 +16,8 @@ const PROGRAMS: [&str; 2] = ["docker", "podman"];
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer: about ten kilobytes a container.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// Bytes of the reason of a failure: a message, and not a file that happens to be there.
+const MAX_REASON: usize = 1000;
 /// Containers that are looked at.
 const MAX_CONTAINERS: usize = 1000;
 
@@ -87,7 +89,7 @@ impl Engine {
         // One that was removed meanwhile makes the command fail, after the others were told of.
         let answer = match self.run(&arguments).await? {
             (answer, false) if answer.out.trim_ascii().is_empty() => {
-                return Err(EngineError::Failed(self.name, answer.complaints().concat()));
+                return Err(EngineError::Failed(self.name, answer.reason()));
             }
             (answer, _) => answer,
         };
@@ -101,7 +103,7 @@ impl Engine {
     pub async fn ask(&self, arguments: &[&str]) -> Result<Answer, EngineError> {
         match self.run(arguments).await? {
             (answer, true) => Ok(answer),
-            (answer, false) => Err(EngineError::Failed(self.name, answer.complaints().concat())),
+            (answer, false) => Err(EngineError::Failed(self.name, answer.reason())),
         }
     }
 
@@ -145,6 +147,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Why the command failed. What could not be run in a container is told on standard output.
+    fn reason(&self) -> String {
+        let said = if self.errors.trim_ascii().is_empty() {
+            &self.out
+        } else {
+            &self.errors
+        };
+        let said = &said[..said.len().min(MAX_REASON)];
+        String::from_utf8_lossy(said).trim().to_owned()
+    }
+
     fn complaints(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.errors).trim().to_owned();
         if text.is_empty() {

@@ -28,6 +28,10 @@ pub enum InsideError {
     User(String),
 }
 
+/// Tells the name of whoever runs it, a directory to be in (the home, if it is there), and everybody
+/// who is known.
+const WHO: &str = "id -un 2>/dev/null || id -u; cd 2>/dev/null || cd /; pwd; cat /etc/passwd";
+
 /// Someone in a container.
 #[derive(Debug, PartialEq, Eq)]
 struct Person {
@@ -72,17 +76,7 @@ pub async fn command_line(
         }
     }
     let engine = Engine::find()?;
-    let user = if user.is_empty() {
-        let said = engine.ask(&["exec", container, "whoami"]).await?;
-        String::from_utf8_lossy(&said.out).trim().to_owned()
-    } else {
-        user.to_owned()
-    };
-    let passwd = engine
-        .ask(&["exec", "--user", &user, container, "cat", "/etc/passwd"])
-        .await?;
-    let passwd = String::from_utf8_lossy(&passwd.out);
-    let person = Person::find(&passwd, &user).ok_or(InsideError::User(user))?;
+    let person = who(&engine, container, user).await?;
 
     let mut arguments: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
     if terminal {
@@ -111,6 +105,25 @@ pub async fn command_line(
         directory: PathBuf::from("/"),
         environment,
     })
+}
+
+/// Asks the container who `user` is there.
+async fn who(engine: &Engine, container: &str, user: &str) -> Result<Person, InsideError> {
+    let mut arguments = vec!["exec"];
+    if !user.is_empty() {
+        arguments.extend(["--user", user]);
+    }
+    arguments.extend([container, "sh", "-c", WHO]);
+    let said = engine.ask(&arguments).await?;
+    let said = String::from_utf8_lossy(&said.out);
+    let mut parts = said.splitn(3, '\n');
+    let mut next = || parts.next().unwrap_or_default().trim();
+    let (name, directory, passwd) = (next(), next(), next());
+    let user = if user.is_empty() { name } else { user };
+    let mut person =
+        Person::find(passwd, user).ok_or_else(|| InsideError::User(user.to_owned()))?;
+    directory.clone_into(&mut person.home);
+    Ok(person)
 }
 
 /// Variables that a dev container wants for those who enter it.
