@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -17,6 +17,8 @@ use nix::{
     unistd::Pid,
 };
 use tempfile::TempDir;
+
+use crate::world::{self, world};
 
 /// A Docker Engine with its own socket and data; stopped when dropped.
 struct Engine {
@@ -156,6 +158,85 @@ impl Drop for Engine {
             }
         }
     }
+}
+
+/// Shells inside a container beside the agent.
+pub fn entered_by_ssh() -> Result<()> {
+    let Some(engine) = Engine::start()? else {
+        return Ok(());
+    };
+    let server = &world()?.server;
+    // The agent finds the engine in its environment, as in a real workspace.
+    let agent = engine.dir.path().join("agent");
+    let script = format!(
+        "#!/bin/sh\nexport DOCKER_HOST={}\nexec {} \"$@\"\n",
+        engine.host(),
+        binaries::coder_slim().display()
+    );
+    fs::write(&agent, script)?;
+    fs::set_permissions(&agent, fs::Permissions::from_mode(0o755))?;
+    world::push(server, "beside-docker", Some(&agent))?;
+    server
+        .cli(["create", "ship", "--template", "beside-docker", "-y"])
+        .run()?
+        .ok()?;
+    let started = engine
+        .docker(&[
+            "run",
+            "-d",
+            "--network=host",
+            "--name=hold",
+            "small",
+            "sleep",
+            "1000",
+        ])
+        .output()?;
+    ensure!(
+        started.status.success(),
+        "{}",
+        String::from_utf8_lossy(&started.stderr)
+    );
+    let enter = |more: &[&'static str]| {
+        let all = ["ssh", "ship", "--container", "hold"];
+        server.cli(all.into_iter().chain(more.iter().copied()))
+    };
+
+    let out = enter(&["--", "id -un; pwd; echo err >&2; exit 7"])
+        .run()?
+        .expect_code(7)?;
+    ensure!(out.text() == "coder\n/home/coder\n", "{}", out.all());
+    ensure!(out.stderr.ends_with("err\n"), "{}", out.all());
+    let out = enter(&["--container-user", "root", "--", "id -u; tr a-z A-Z"])
+        .input(b"through\n")
+        .run()?
+        .ok()?;
+    ensure!(out.text() == "0\nTHROUGH\n", "{}", out.all());
+    // On a terminal, of the size that was asked for. The engine sets it a moment after the start.
+    let size = "n=0; until stty size 2>/dev/null | grep '24 80'; do \
+                n=$((n+1)); test $n -lt 100 || exit 1; sleep 0.1; done";
+    enter(&["--tty", "--", size]).run()?.ok()?;
+    // A login shell.
+    let out = enter(&["--force-tty"])
+        .input(b"exit 9\n")
+        .run()?
+        .expect_code(9)?;
+    ensure!(!out.all().contains("panicked"), "{}", out.all());
+
+    for (wrong, why) in [
+        (
+            enter(&["--container-user", "nobody-here", "--", "true"]),
+            "nobody-here",
+        ),
+        (
+            server.cli(["ssh", "ship", "--container", "gone", "--", "true"]),
+            "gone",
+        ),
+    ] {
+        let out = wrong.run()?;
+        ensure!(out.code != 0 && out.all().contains(why), "{}", out.all());
+    }
+    server.cli(["delete", "ship", "-y"]).run()?.ok()?;
+    Ok(())
 }
 
 /// What a development build of the agent needs of the system; a static one needs nothing.

@@ -22,6 +22,7 @@ mod postgres;
 mod restarts;
 mod shapes;
 mod strangers;
+mod tls;
 mod tools;
 mod world;
 
@@ -84,6 +85,11 @@ fn main() {
         ),
         ("nat::real_programs", nat::real_programs),
         ("docker::template_to_shell", docker::template_to_shell),
+        ("docker::entered_by_ssh", docker::entered_by_ssh),
+        (
+            "tls::certificates_on_both_sides",
+            tls::certificates_on_both_sides,
+        ),
         ("browser::app_and_terminal", browser::app_and_terminal),
         ("tools::network", tools::network),
         ("tools::open", tools::open),

@@ -7,6 +7,7 @@ use api_types::{
     PostWorkspaceUsageRequest, UsageAppName, Workspace, WorkspaceAgentStatus, WorkspaceTransition,
 };
 use client::Client;
+use tokio::time::Instant;
 use tunnel::Conn;
 use uuid::Uuid;
 
@@ -17,6 +18,10 @@ const RETRY: Duration = Duration::from_secs(5);
 /// An agent that the server has lost may be about to connect again, and its machine's network may
 /// be away for a moment.
 const SILENCE: Duration = Duration::from_secs(30);
+/// A server that cannot be reached for so long, while the agent does not answer either, is gone for
+/// good. Servers are upgraded and machines restarted in less; and so long a tunnel end remembers its
+/// peers.
+const SERVER_GONE: Duration = Duration::from_mins(15);
 /// Commands shorter than this are over before a watch could matter.
 const WATCH_AFTER: Duration = Duration::from_millis(500);
 
@@ -40,9 +45,12 @@ pub async fn report_usage(client: Client, workspace: Uuid, agent: Uuid, app: Opt
 ///
 /// Silence alone is no reason: laptops sleep, networks change, servers restart. But an agent that
 /// the server has lost and that does not answer through the tunnel either will not come back to
-/// this connection.
+/// this connection. Nor will one whose server is gone: nobody else could lead there. A direct
+/// connection does not need the server.
 pub async fn until_gone(client: Client, workspace: Workspace, conn: Conn, agent: Uuid) -> String {
     tokio::time::sleep(WATCH_AFTER).await;
+    // When the server was heard last. The time of a machine that sleeps does not count.
+    let mut heard = Instant::now();
     loop {
         if let Ok(mut watch) = client.workspace_watch(workspace.id).await {
             // What happened before the watch began is seen by asking.
@@ -78,6 +86,15 @@ pub async fn until_gone(client: Client, workspace: Workspace, conn: Conn, agent:
                     ),
                 }
             }
+            heard = Instant::now();
+        }
+        if heard.elapsed() > SERVER_GONE && conn.await_reachable(agent, SILENCE).await.is_err() {
+            return format!(
+                "the server {} cannot be reached for {} minutes, and the workspace does not answer \
+                 without it",
+                client.url(),
+                SERVER_GONE.as_secs() / 60
+            );
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -132,6 +149,30 @@ mod tests {
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Start)).is_some());
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Stop)).is_some());
         assert!(gone(&before, &workspace(2, WorkspaceTransition::Delete)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_gone_for_good_ends_the_session() {
+        // A port on which nobody listens any more.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let url: url::Url = format!("http://{address}").parse().unwrap();
+        let client = Client::new(url.clone(), "token".to_owned().into()).unwrap();
+        let mut config = tunnel::Config::client(url);
+        config.block_endpoints = true;
+        let (conn, agent) = (Conn::new(config), Uuid::from_u128(1));
+        conn.add_destination(agent);
+        let begun = Instant::now();
+        let reason = until_gone(
+            client,
+            workspace(1, WorkspaceTransition::Start),
+            conn,
+            agent,
+        )
+        .await;
+        assert!(reason.contains(&address.to_string()), "{reason}");
+        assert!(begun.elapsed() > SERVER_GONE);
     }
 
     #[test]

@@ -35,15 +35,18 @@ pub enum Event {
     Move(usize),
     /// Nothing is sent for longer than translators remember.
     Silence,
+    /// The clock jumps, and everything that was due meanwhile is due at once.
+    Leap,
 }
 
-const EVENTS: [Event; 6] = [
+const EVENTS: [Event; 7] = [
     Event::NatRestart,
     Event::Darkness,
     Event::RelayAway,
     Event::Move(0),
     Event::Move(1),
     Event::Silence,
+    Event::Leap,
 ];
 
 #[derive(Debug, Clone)]
@@ -221,6 +224,7 @@ fn happen(world: &mut World, scenario: &Scenario, event: Event) -> Result<(), St
             world.move_end(number, visit as u8, place);
         }
         Event::Silence => world.run(Duration::from_secs(200), Duration::ZERO),
+        Event::Leap => world.now += Duration::from_hours(3),
     }
     // The time without any packet is short, whatever happened.
     world.run(INTERRUPTION, EVERY);

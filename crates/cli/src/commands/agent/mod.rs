@@ -3,6 +3,7 @@
 mod auth;
 mod listen;
 mod log;
+mod switches;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,13 +12,14 @@ use std::time::Duration;
 
 use ::agent::{Config, ContextConfig, Subsystem, reap, socket};
 use anyhow::{Context, Result, bail};
-use clap::{ArgAction, Args as ClapArgs};
+use clap::Args as ClapArgs;
 use http::HeaderMap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub use auth::AgentAuth;
 
+use self::switches::{Switch, Switches};
 use crate::failure::Advice;
 use crate::session::{Session, parse_url};
 use crate::ui::time::duration_flag;
@@ -30,6 +32,9 @@ const NO_REAP: &str = "--no-reap";
 pub struct Args {
     #[command(flatten)]
     auth: AgentAuth,
+
+    #[command(flatten)]
+    switches: Switches,
 
     /// File for readable logs.
     #[arg(
@@ -84,18 +89,6 @@ pub struct Args {
     )]
     subsystem: String,
 
-    /// Refuse sftp, scp, rsync and nc.
-    #[arg(long, env = "CODER_AGENT_BLOCK_FILE_TRANSFER")]
-    block_file_transfer: bool,
-
-    /// Refuse forwarding of ports from the workspace to clients (ssh -R).
-    #[arg(long, env = "CODER_AGENT_BLOCK_REVERSE_PORT_FORWARDING")]
-    block_reverse_port_forwarding: bool,
-
-    /// Refuse forwarding of ports from clients into the workspace (ssh -L).
-    #[arg(long, env = "CODER_AGENT_BLOCK_LOCAL_PORT_FORWARDING")]
-    block_local_port_forwarding: bool,
-
     /// Address for metrics in the format of Prometheus; empty for none. Without it,
     /// 127.0.0.1:2112 if that is free.
     #[arg(long, env = "CODER_AGENT_PROMETHEUS_ADDRESS", value_name = "address")]
@@ -134,60 +127,6 @@ pub struct Args {
         default_value_t = 0
     )]
     tailnet_listen_port: u16,
-
-    /// Let containers of this machine be listed and entered.
-    #[arg(
-        long,
-        env = "CODER_AGENT_DEVCONTAINERS_ENABLE",
-        value_name = "bool",
-        default_value_t = true,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set
-    )]
-    devcontainers_enable: bool,
-
-    /// Not offered: only dev containers of the template are known.
-    #[arg(
-        long,
-        env = "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE",
-        value_name = "bool",
-        default_value_t = false,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        hide = true
-    )]
-    devcontainers_project_discovery_enable: bool,
-
-    /// Not offered, as above.
-    #[arg(
-        long,
-        env = "CODER_AGENT_DEVCONTAINERS_DISCOVERY_AUTOSTART_ENABLE",
-        value_name = "bool",
-        default_value_t = false,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set,
-        hide = true
-    )]
-    devcontainers_discovery_autostart_enable: bool,
-
-    /// Serve the local socket, by which scripts wait for each other.
-    #[arg(
-        long,
-        env = "CODER_AGENT_SOCKET_SERVER_ENABLED",
-        value_name = "bool",
-        default_value_t = true,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set
-    )]
-    socket_server_enabled: bool,
 
     /// Path of the local socket.
     #[arg(
@@ -234,18 +173,18 @@ impl Args {
         config.log_dir.clone_from(&self.log_dir);
         config.script_data_dir.clone_from(&self.script_data_dir);
         config.ssh_max_timeout = self.ssh_max_timeout;
-        config.block_file_transfer = self.block_file_transfer;
-        config.block_reverse_port_forwarding = self.block_reverse_port_forwarding;
-        config.block_local_port_forwarding = self.block_local_port_forwarding;
+        config.block_file_transfer = self.switches.on(Switch::BlockFileTransfer);
+        config.block_reverse_port_forwarding = self.switches.on(Switch::BlockReversePortForwarding);
+        config.block_local_port_forwarding = self.switches.on(Switch::BlockLocalPortForwarding);
         self.refuse_what_is_not_offered()?;
         config.identity = self.auth.identity();
         config.metrics_listener =
             listen::open(self.prometheus_address.as_deref(), "127.0.0.1:2112")?;
         config.debug_listener = listen::open(self.debug_address.as_deref(), "127.0.0.1:2113")?;
         config.tunnel_port = self.tailnet_listen_port;
-        config.devcontainers = self.devcontainers_enable;
+        config.devcontainers = self.switches.on(Switch::Devcontainers);
         config.context = ContextConfig::from_environment(|name| std::env::var(name).ok());
-        config.socket_path = self.socket_server_enabled.then(|| {
+        config.socket_path = self.switches.on(Switch::SocketServer).then(|| {
             PathBuf::from(match self.socket_path.as_str() {
                 "" => socket::DEFAULT_PATH,
                 path => path,
@@ -275,7 +214,7 @@ impl Args {
                 "use CODER_AGENT_LOGGING_JSON for logs that machines read",
             ),
             (
-                self.devcontainers_discovery_autostart_enable,
+                self.switches.on(Switch::DiscoveryAutostart),
                 "CODER_AGENT_DEVCONTAINERS_DISCOVERY_AUTOSTART_ENABLE",
                 "dev containers are not started by this agent",
             ),
@@ -293,7 +232,7 @@ impl Args {
                 ));
             }
         }
-        if self.devcontainers_project_discovery_enable {
+        if self.switches.on(Switch::ProjectDiscovery) {
             tracing::warn!(
                 "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE has no effect: only dev \
                  containers of the template are known"
