@@ -2,12 +2,14 @@
 //! through the gateway, workspaces through the tunnel.
 
 mod connector;
+mod github;
 mod mcp;
 mod models;
 pub(crate) mod peers;
 mod workspaces;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use authz::Subject;
 use chat::debug::Recorded;
@@ -22,14 +24,19 @@ use control::Control;
 use futures::future::BoxFuture;
 use gateway::Gateway;
 use store::chats::ChatRow;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use connector::AgentConnector;
 use models::GatewayModels;
 use workspaces::ChatWorkspaces;
 
 use crate::Tailnet;
+
+/// How often it is looked which pull requests are to be looked up.
+const PULL_REQUESTS_EVERY: Duration = Duration::from_secs(10);
 
 /// Starts the worker, and what shows viewers the changes of other processes.
 pub fn start(
@@ -66,6 +73,34 @@ pub fn start(
         url: control.settings().replica_url.clone(),
     };
     tasks.spawn(chat::worker::run(parts, neighbours, loops.clone()));
+}
+
+/// Looks up the pull requests of chats' branches at a GitHub, from now on.
+///
+/// # Errors
+/// When connections to it cannot be set up.
+pub fn watch_pull_requests(
+    control: &Control,
+    api: Url,
+    tasks: &TaskTracker,
+    loops: &CancellationToken,
+) -> Result<(), control::GitHostError> {
+    control.chat_git_hosts_set(Arc::new(github::GitHub::new(api)?));
+    let (control, loops) = (control.clone(), loops.clone());
+    tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(PULL_REQUESTS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = loops.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = control.chat_diffs_refresh().await {
+                tracing::warn!(%error, "chats: pull requests are not looked up");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The tools of this server.

@@ -238,6 +238,7 @@ static TABLE: &[Spec] = &[
     Spec::new(CHAT, "chat-acquire-batch-size", Int, "10", "Chats taken at once.").only(NONE),
     Spec::new(CHAT, "mcp-allowed-private-cidrs", List, "", "Private networks that MCP servers and their authorization servers may be in, as CIDR. All others that are not public are refused."),
     Spec::new(CHAT, "disable-chat-caller-supplied-tools", Bool, "false", "Chats have no tools that their client runs."),
+    Spec::new(CHAT, "chat-github-api-url", Url, "", "Address of GitHub's API, where pull requests of chats' branches are looked up without an account, so those of public repositories only: https://api.github.com, or https://HOST/api/v3. Empty: nowhere."),
     Spec::new(CHAT, "chat-debug-logging-enabled", Bool, "false", "Keep debug logs of all chats: what models were asked and answered."),
     Spec::new("ai_gateway", "ai-gateway-enabled", Bool, "true", "Models can be called: without, no chat gets an answer."),
     Spec::new("ai_gateway", "ai-gateway-allow-byok", Bool, "true", "People may use keys of their own for model providers."),

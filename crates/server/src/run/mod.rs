@@ -170,6 +170,7 @@ pub async fn run(
         &tasks,
         &loops,
     );
+    settings::pull_requests(&options, &control, &tasks, &loops)?;
     stun::serve(stun, &tasks, &loops);
     let jobs = jobs::start(&control, &options, &bundles, &places, &tasks, &loops).await?;
 

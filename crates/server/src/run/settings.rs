@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use control::{Control, Settings};
 use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tunnel_proto::derp_map::DerpMap;
 use url::Url;
 use uuid::Uuid;
@@ -67,6 +69,23 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         chat_debug_logging: options.on("chat-debug-logging-enabled"),
         ..Settings::new(access_url)
     })
+}
+
+/// Begins to look up pull requests of chats, if the options say where.
+pub(super) fn pull_requests(
+    options: &Options,
+    control: &Control,
+    tasks: &TaskTracker,
+    loops: &CancellationToken,
+) -> Result<(), RunError> {
+    const FLAG: &str = "chat-github-api-url";
+    let text = options.text(FLAG);
+    if text.is_empty() {
+        return Ok(());
+    }
+    let api = text.parse().map_err(|_| bad(FLAG)("it is no URL".to_owned()))?;
+    crate::chats::watch_pull_requests(control, api, tasks, loops)
+        .map_err(|error| bad(FLAG)(error.to_string()))
 }
 
 /// How MCP servers are reached.

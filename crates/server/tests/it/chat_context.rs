@@ -306,3 +306,132 @@ async fn git_in_a_workspace_tells_on_which_branch_its_chat_works() {
     assert_eq!(found("pr_status:none").await, 2);
     assert_eq!(found("pr_status:open").await, 0);
 }
+
+/// A host at which the branch `topic` has a pull request, as the test says.
+struct Host(std::sync::Mutex<Result<Option<store::chats::DiffFacts>, control::GitHostError>>);
+
+impl control::GitHosts for Host {
+    fn kind(&self, origin: &str) -> Option<String> {
+        origin.contains("example.com").then(|| "github".to_owned())
+    }
+
+    fn pull_request<'a>(
+        &'a self,
+        _: Uuid,
+        branch: &'a control::GitBranch,
+    ) -> futures::future::BoxFuture<
+        'a,
+        Result<Option<store::chats::DiffFacts>, control::GitHostError>,
+    > {
+        let found = match branch.name.as_str() {
+            "topic" => self.0.lock().unwrap().clone(),
+            _ => Ok(None),
+        };
+        Box::pin(std::future::ready(found))
+    }
+
+    fn diff<'a>(
+        &'a self,
+        _: Uuid,
+        _: &'a control::GitBranch,
+        pull_request: Option<i32>,
+    ) -> futures::future::BoxFuture<'a, Result<String, control::GitHostError>> {
+        Box::pin(std::future::ready(Ok(format!("diff of {pull_request:?}"))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pull_requests_are_looked_up_told_and_found() {
+    let chats = chats().await;
+    chats.provider.otherwise(|_| Reply::text("ok"));
+    let api = chats.world.client();
+    let chat = chats.create("hi", Some(chats.world.workspace)).await;
+    let control = &chats.world.control;
+    let host = std::sync::Arc::new(Host(std::sync::Mutex::new(Ok(None))));
+    control.chat_git_hosts_set(host.clone());
+    assert_eq!(
+        control.chat_diffs_refresh().await.unwrap(),
+        0,
+        "no branch is known"
+    );
+    let own = chats.world.client_as(chats.world.token.to_string().into());
+    let tell = async || {
+        let call = own
+            .call(Method::GET, "/api/v2/workspaceagents/me/external-auth")
+            .query("match", "https://example.com")
+            .query("git_branch", "topic")
+            .query("git_remote_origin", "https://example.com/a/b.git")
+            .query("chat_id", chat.id);
+        assert!(call.done().await.unwrap_err().is_not_found());
+    };
+    tell().await;
+    assert_eq!(control.chat_diffs_refresh().await.unwrap(), 1);
+    assert_eq!(
+        control.chat_diffs_refresh().await.unwrap(),
+        0,
+        "it was just asked"
+    );
+    let mut watch = api
+        .websocket_json::<api_types::ChatWatchEvent>("/api/v2/chats/watch")
+        .await
+        .unwrap();
+    *host.0.lock().unwrap() = Ok(Some(store::chats::DiffFacts {
+        url: "https://example.com/a/b/pull/7".into(),
+        state: "open".into(),
+        title: "Mend it".into(),
+        draft: true,
+        number: 7,
+        additions: 3,
+        ..store::chats::DiffFacts::default()
+    }));
+    tell().await;
+    assert_eq!(control.chat_diffs_refresh().await.unwrap(), 1);
+    let status = loop {
+        let event = watch.next().await.unwrap().unwrap();
+        let status = event.chat.diff_status;
+        if event.kind == ChatWatchEventKind::DiffStatusChange
+            && status.as_ref().is_some_and(|status| status.url.is_some())
+        {
+            break status.unwrap();
+        }
+    };
+    assert_eq!((status.pr_number, status.additions), (Some(7), 3));
+    assert_eq!(
+        read(&chats, chat.id)
+            .await
+            .diff_status
+            .unwrap()
+            .pull_request_title,
+        "Mend it"
+    );
+    for (q, count) in [
+        ("pr_status:draft", 1),
+        ("pr_status:open", 0),
+        ("pr:7", 1),
+        ("pr:8", 0),
+        ("pr_title:mend", 1),
+        ("diff_url:\"https://example.com/a/b/pull/7\"", 1),
+        ("search:mend", 1),
+        ("status:waiting,running", 1),
+    ] {
+        assert_eq!(api.chats(q, 0, 0).await.unwrap().len(), count, "{q}");
+    }
+    let path = format!("/api/v2/chats/{}/diff", chat.id);
+    let diff: Value = api.call(Method::GET, &path).decode().await.unwrap();
+    assert_eq!(
+        (&diff["diff"], &diff["provider"]),
+        (&json!("diff of Some(7)"), &json!("github"))
+    );
+    // A host that is away changes nothing that is known.
+    *host.0.lock().unwrap() = Err(control::GitHostError::Busy(9));
+    tell().await;
+    assert_eq!(control.chat_diffs_refresh().await.unwrap(), 1);
+    assert!(
+        read(&chats, chat.id)
+            .await
+            .diff_status
+            .unwrap()
+            .url
+            .is_some()
+    );
+}
