@@ -1,9 +1,15 @@
 //! An answer as it arrives: what viewers see at once, and what becomes history.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use api_types::{ChatMessagePart, ChatMessagePartType};
 use chrono::Utc;
 use llm::{Event, FinishReason, Metadata, ToolCall, ToolOutput, ToolResult, Usage};
 use serde_json::Value;
+use uuid::Uuid;
+
+use crate::tools::Tool;
 
 /// Most that one answer may hold, in bytes: some hundred times what models write; an endless
 /// stream must not fill memory and rows.
@@ -26,6 +32,8 @@ pub struct Answer {
     /// Calls whose arguments still come: id, name.
     open: Vec<(String, String)>,
     bytes: usize,
+    /// MCP servers by the names of their tools.
+    servers: HashMap<String, Uuid>,
     /// Tokens used, as far as known.
     pub usage: Usage,
     /// Why it ended.
@@ -37,6 +45,16 @@ pub struct Answer {
 pub struct TooLarge;
 
 impl Answer {
+    /// One whose calls say to which MCP server they go.
+    pub fn with_servers(tools: &[Arc<dyn Tool>]) -> Self {
+        let servers = tools.iter();
+        let servers = servers.filter_map(|tool| Some((tool.mcp_server()?, tool.spec().name)));
+        Answer {
+            servers: servers.map(|(server, name)| (name, server)).collect(),
+            ..Answer::default()
+        }
+    }
+
     /// Takes an event; what viewers are to see of it.
     ///
     /// # Errors
@@ -74,6 +92,7 @@ impl Answer {
                     tool_name: name.clone(),
                     ..ChatMessagePart::default()
                 };
+                part.mcp_server_config_id = self.servers.get(&name).copied();
                 part.created_at = Some(Utc::now());
                 self.open.push((id, name));
                 Some(part)
@@ -81,9 +100,11 @@ impl Answer {
             Event::ToolCallArgsDelta { id, delta } => {
                 self.count(delta.len())?;
                 let name = self.open.iter().find(|(open, _)| *open == id);
+                let name = name.map(|(_, name)| name.clone()).unwrap_or_default();
                 Some(ChatMessagePart {
                     kind: ChatMessagePartType::ToolCall,
-                    tool_name: name.map(|(_, name)| name.clone()).unwrap_or_default(),
+                    mcp_server_config_id: self.servers.get(&name).copied(),
+                    tool_name: name,
                     tool_call_id: id,
                     args_delta: delta,
                     ..ChatMessagePart::default()
@@ -94,7 +115,8 @@ impl Answer {
                 self.end_text(Metadata::default());
                 self.end_reasoning(Metadata::default());
                 self.count(call.args.len())?;
-                let part = call_part(call);
+                let mut part = call_part(call);
+                part.mcp_server_config_id = self.servers.get(&part.tool_name).copied();
                 self.done.push(part.clone());
                 Some(part)
             }

@@ -43,7 +43,7 @@ impl Runner {
         let _given_up = cancel.clone().drop_guard();
         let began = Instant::now();
         let mut stream = shared.parts.models.stream(call, request, cancel);
-        let mut answer = Answer::default();
+        let mut answer = Answer::with_servers(&self.tools(turn));
         let mut checkpoint = Checkpoint::new(shared.clone(), chat.id, attempt);
         let end = {
             let mut too_late = std::pin::pin!(tokio::time::sleep(LONGEST));

@@ -87,7 +87,10 @@ mod tests {
         let alone = said(vec![picture.clone()], false);
         assert!(alone.is_media && alone.value["mime_type"] == "image/png");
         let failed = said(vec![text], true);
-        assert_eq!((failed.is_error, &failed.value["error"]), (true, &json!("hi")));
+        assert_eq!(
+            (failed.is_error, &failed.value["error"]),
+            (true, &json!("hi"))
+        );
         assert_eq!(said(Vec::new(), false).value, json!({ "output": "" }));
     }
 

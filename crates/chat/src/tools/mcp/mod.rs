@@ -89,7 +89,10 @@ pub(crate) fn beside(
         }
     }
     if all.len() > MAX_TOOLS {
-        tracing::warn!(found = all.len(), "chats: only {MAX_TOOLS} tools of MCP servers are offered");
+        tracing::warn!(
+            found = all.len(),
+            "chats: only {MAX_TOOLS} tools of MCP servers are offered"
+        );
         all.truncate(MAX_TOOLS);
     }
     all
@@ -136,7 +139,13 @@ mod tests {
 
     fn remote(slug: &str, name: &str) -> RemoteTool {
         let (mut tools, _) = mcp::protocol::tools(&json!({"tools": [{"name": name}]})).unwrap();
-        RemoteTool::new(Uuid::from_u128(1), slug, tools.remove(0), false, Arc::new(Server))
+        RemoteTool::new(
+            Uuid::from_u128(1),
+            slug,
+            tools.remove(0),
+            false,
+            Arc::new(Server),
+        )
     }
 
     fn told(names: &[&str]) -> ChatContextRows {
@@ -157,16 +166,31 @@ mod tests {
     fn every_tool_has_a_name_of_its_own() {
         let ours: Vec<Arc<dyn Tool>> = vec![Arc::new(Ours)];
         let theirs = vec![remote("b", "y"), remote("a", "x"), remote("w", "z")];
-        let all = beside(&ours, theirs, &told(&["z", "q.q"]), reach_of(false, false, false));
+        let all = beside(
+            &ours,
+            theirs,
+            &told(&["z", "q.q"]),
+            reach_of(false, false, false),
+        );
         let names: Vec<_> = all.iter().map(|tool| tool.spec().name).collect();
         assert_eq!(names, ["a__x_2", "b__y", "w__z", "w__q_q", "w__z_2"]);
         assert_eq!(all[0].mcp_server(), Some(Uuid::from_u128(1)));
         assert_eq!(all[3].mcp_server(), None);
-        let none = beside(&ours, Vec::new(), &told(&["z"]), reach_of(false, false, true));
+        let none = beside(
+            &ours,
+            Vec::new(),
+            &told(&["z"]),
+            reach_of(false, false, true),
+        );
         assert!(none.is_empty());
         let many: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let all = beside(&ours, Vec::new(), &told(&many), reach_of(false, false, false));
+        let all = beside(
+            &ours,
+            Vec::new(),
+            &told(&many),
+            reach_of(false, false, false),
+        );
         assert_eq!(all.len(), MAX_TOOLS);
     }
 
