@@ -4,6 +4,7 @@
 
 mod activity;
 mod builds;
+mod chat_workspaces;
 mod chat_retention;
 mod forms;
 mod jobs;
