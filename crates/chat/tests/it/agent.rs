@@ -31,6 +31,7 @@ impl TestAgent {
             .route("/api/v0/read-file", get(read))
             .route("/api/v0/write-file", post(write))
             .route("/api/v0/context-config", get(context))
+            .route("/api/v0/mcp/call-tool", post(call))
             .with_state(home.path().to_owned());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         TestAgent { home, address }
@@ -101,6 +102,17 @@ async fn write(asked: Asked, body: Bytes) -> Json<Value> {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, body).unwrap();
     Json(json!({ "message": "Wrote it." }))
+}
+
+/// A server of which one tool repeats what it is given.
+async fn call(Json(asked): Json<Value>) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    if asked["tool_name"] != "w__say" {
+        let message = json!({ "message": "MCP tool call failed.", "detail": "no such tool" });
+        return Err((StatusCode::BAD_GATEWAY, Json(message)));
+    }
+    let said = json!({ "tool": asked["tool_name"], "arguments": asked["arguments"] });
+    let text = json!({ "type": "text", "text": said.to_string() });
+    Ok(Json(json!({ "content": [text], "is_error": false })))
 }
 
 /// Every directory of `skills` is one.

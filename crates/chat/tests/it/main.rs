@@ -9,6 +9,7 @@ mod agent;
 mod compaction;
 mod crash;
 mod helpers;
+mod mcp;
 mod no_house;
 mod queue;
 mod together;
