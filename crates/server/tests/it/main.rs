@@ -13,6 +13,7 @@ mod foreign_agents;
 mod forms;
 mod garbage;
 mod health;
+mod mcp;
 mod peers;
 mod tunnel;
 mod world;
