@@ -73,6 +73,8 @@ pub struct Settings {
     pub seal: store::seal::Seal,
     /// Users may use keys of their own for model providers.
     pub allow_byok: bool,
+    /// The experiment `chat-advisor` is on.
+    pub chat_advisor: bool,
     /// Chats have no tools that their client runs.
     pub disable_chat_caller_supplied_tools: bool,
 }
@@ -113,6 +115,7 @@ impl Settings {
             chat_debug_logging: false,
             seal: store::seal::Seal::default(),
             allow_byok: true,
+            chat_advisor: false,
             disable_chat_caller_supplied_tools: false,
         }
     }

@@ -1,5 +1,6 @@
 //! Chats with AI agents: request and response bodies.
 
+mod advisor;
 mod config;
 mod debug;
 mod files;
@@ -9,6 +10,7 @@ mod requests;
 mod sharing;
 mod stream;
 
+pub use advisor::*;
 pub use config::*;
 pub use debug::*;
 pub use files::*;

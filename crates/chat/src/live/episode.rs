@@ -149,9 +149,10 @@ fn extends(last: &ChatMessagePart, next: &ChatMessagePart) -> bool {
                 && next.args.is_none()
         }
         ChatMessagePartType::ToolResult => {
-            last.tool_call_id == next.tool_call_id
-                && !next.result_delta.is_empty()
-                && last.result.is_none()
+            let delta = |part: &ChatMessagePart| {
+                !part.result_delta.is_empty() || !part.reasoning_delta.is_empty()
+            };
+            last.tool_call_id == next.tool_call_id && delta(last) && delta(next)
         }
         _ => false,
     }
@@ -163,6 +164,7 @@ fn append(last: &mut ChatMessagePart, next: ChatMessagePart) {
     }
     last.args_delta.push_str(&next.args_delta);
     last.result_delta.push_str(&next.result_delta);
+    last.reasoning_delta.push_str(&next.reasoning_delta);
     if next.completed_at.is_some() {
         last.completed_at = next.completed_at;
     }

@@ -5,6 +5,7 @@
     reason = "a worker of the tests starts as a real one does"
 )]
 
+mod advisor;
 mod agent;
 mod compaction;
 mod crash;

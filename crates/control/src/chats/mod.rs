@@ -2,6 +2,7 @@
 //! the machine of `chat`.
 
 mod acl;
+mod advisor;
 mod agent;
 mod config;
 mod content;

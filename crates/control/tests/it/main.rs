@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod activity;
+mod advisor;
 mod builds;
-mod chat_workspaces;
 mod chat_retention;
+mod chat_workspaces;
 mod forms;
 mod jobs;
 mod lifecycle;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use authz::Subject;
 use chat::debug::Recorded;
 use chat::models::Models;
+use chat::tools::advisor::{self, Advisor};
 use chat::tools::agent::Connector;
 use chat::tools::mcp::RemoteTool;
 use chat::tools::workspaces::Workspaces;
@@ -112,7 +113,11 @@ struct ServerTools {
 
 impl Toolbox for ServerTools {
     fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
-        standard(chat)
+        let mut tools = standard(chat);
+        if self.control.settings().chat_advisor && advisor::is_for(chat) {
+            tools.push(Arc::new(Advisor));
+        }
+        tools
     }
 
     fn remote<'a>(

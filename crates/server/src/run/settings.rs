@@ -31,6 +31,10 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
     let daemons = usize::try_from(options.int("provisioner-daemons"))
         .map_err(|_| bad("provisioner-daemons")("must not be negative".to_owned()))?;
     Ok(Settings {
+        chat_advisor: options
+            .list("experiments")
+            .iter()
+            .any(|name| name == "chat-advisor" || name == "*"),
         replica_url: options.text("derp-server-relay-url").to_owned(),
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
         allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),

@@ -1,6 +1,7 @@
 //! `/chats`: AI agents. The same routes stand below `/api/v2` and, for older clients, below
 //! `/api/experimental`.
 
+mod advisor;
 mod config;
 mod debug;
 mod files;
@@ -28,7 +29,7 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 
 /// What stands below `/api/experimental` alone.
 pub fn experimental() -> Router<AppState> {
-    debug::experimental()
+    debug::experimental().merge(advisor::experimental())
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
