@@ -107,5 +107,6 @@ pub fn experimental() -> Router<AppState> {
         .merge(chats::router())
         .merge(chats::experimental())
         .merge(user_skills::router())
+        .merge(mcp_servers::experimental())
         .fallback(|| async { ApiError::no_route() })
 }
