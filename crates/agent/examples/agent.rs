@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_max_level(tracing::Level::DEBUG)
         .with_writer(std::io::stderr)
         .init();
     let url = std::env::var("CODER_AGENT_URL")?.parse()?;

@@ -7,6 +7,10 @@ use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::commands::{self, Root, Runtime};
 use crate::failure;
@@ -108,10 +112,11 @@ fn logging(root: &Root) {
     if root.command.logs_itself() || !root.globals.debug_http {
         return;
     }
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("client=debug"))
+    let filter = Targets::new().with_target("client", LevelFilter::DEBUG);
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .try_init();
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(log).try_init();
 }
 
 impl Root {

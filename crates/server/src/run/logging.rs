@@ -2,11 +2,12 @@
 
 use std::fs::OpenOptions;
 
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
 use super::RunError;
 use crate::options::Options;
@@ -33,13 +34,13 @@ pub fn logging(options: &Options, verbose: bool) -> Result<(), RunError> {
     Ok(())
 }
 
-fn filter(options: &Options, verbose: bool) -> Result<EnvFilter, RunError> {
+fn filter(options: &Options, verbose: bool) -> Result<Targets, RunError> {
     let mut text = String::from(if verbose { "debug" } else { "info" });
     for directive in options.list("log-filter") {
         text.push(',');
         text.push_str(&directive);
     }
-    EnvFilter::try_new(text).map_err(|error| RunError::Option {
+    text.parse().map_err(|error| RunError::Option {
         flag: "log-filter",
         problem: format!("{error}; write directives such as store=debug"),
     })

@@ -1,7 +1,5 @@
 //! The map of relays that the deployment's options make.
 
-use std::collections::BTreeMap;
-
 use rpc::proto::tailnet::derp_map as proto;
 use tunnel_proto::derp_map::{DerpMap, DerpNode, Region};
 use url::Url;
@@ -11,28 +9,46 @@ use super::TailnetSettings;
 /// Port of STUN when an address names none.
 const STUN_PORT: u16 = 3478;
 
-/// The map of a deployment reached at `access_url`.
+/// The map of a deployment reached at `access_url`: the administrator's regions and the options'.
 pub(super) fn build(access_url: &Url, options: &TailnetSettings) -> DerpMap {
-    let mut regions = BTreeMap::new();
-    let id = options.region_id;
-    if options.relay {
-        regions.insert(id, embedded(id, access_url, options));
+    let mut map = options.own.clone();
+    if options.block_direct {
+        without_stun(&mut map);
     }
-    if !options.block_direct {
-        for (index, address) in options.stun_addresses.iter().enumerate() {
-            let Some(stun_id) = u16::try_from(index + 1)
-                .ok()
-                .and_then(|n| id.checked_add(n))
-            else {
-                break;
-            };
-            regions.insert(stun_id, stun(stun_id, address));
+    if options.relay {
+        let id = options.region_id;
+        map.regions.insert(id, embedded(id, access_url, options));
+    }
+    for (id, address) in stun_regions(options) {
+        map.regions.insert(id, stun(id, address));
+    }
+    map
+}
+
+/// The numbers of the regions that the options make.
+pub(super) fn regions_of_options(options: &TailnetSettings) -> Vec<u16> {
+    let relay = options.relay.then_some(options.region_id);
+    let stun = stun_regions(options).map(|(id, _)| id);
+    relay.into_iter().chain(stun).collect()
+}
+
+/// Each STUN server is a region of its own, after the embedded relay's: peers ask one per region.
+fn stun_regions(options: &TailnetSettings) -> impl Iterator<Item = (u16, &str)> {
+    let ids = options.region_id..=u16::MAX;
+    ids.skip(1)
+        .zip(options.stun_addresses.iter().map(String::as_str))
+        .filter(|_| !options.block_direct)
+}
+
+/// Leaves relays alone: nobody is to look for direct paths.
+fn without_stun(map: &mut DerpMap) {
+    for region in map.regions.values_mut() {
+        region.nodes.retain(|node| !node.stun_only);
+        for node in &mut region.nodes {
+            node.stun_port = -1;
         }
     }
-    DerpMap {
-        home_params: None,
-        regions,
-    }
+    map.regions.retain(|_, region| !region.nodes.is_empty());
 }
 
 fn embedded(id: u16, access_url: &Url, options: &TailnetSettings) -> Region {
@@ -161,6 +177,43 @@ mod tests {
         let map = build(&url, &blocked);
         assert_eq!(map.regions[&999].nodes[0].stun_port, -1);
         assert_eq!(build(&url, &blocked).regions.len(), 1);
+    }
+
+    #[test]
+    fn own_regions_stand_beside_the_embedded_one() {
+        let node = |name: &str, stun_only| DerpNode {
+            name: name.to_owned(),
+            region_id: 7,
+            host_name: "relay.example.com".to_owned(),
+            stun_only,
+            ..DerpNode::default()
+        };
+        let region = |nodes| Region {
+            region_id: 7,
+            nodes,
+            ..Region::default()
+        };
+        let url = "https://x".parse().unwrap();
+        let mut own = options();
+        own.own
+            .regions
+            .insert(7, region(vec![node("a", false), node("s", true)]));
+        own.own.regions.insert(8, region(vec![node("t", true)]));
+        let map = build(&url, &own);
+        assert_eq!(
+            map.regions.keys().copied().collect::<Vec<_>>(),
+            [7, 8, 999, 1000, 1001]
+        );
+        own.block_direct = true;
+        let map = build(&url, &own);
+        assert_eq!(map.regions.keys().copied().collect::<Vec<_>>(), [7, 999]);
+        assert_eq!(
+            (
+                map.regions[&7].nodes.len(),
+                map.regions[&7].nodes[0].stun_port
+            ),
+            (1, -1)
+        );
     }
 
     #[test]

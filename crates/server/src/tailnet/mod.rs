@@ -2,6 +2,7 @@
 //! tokens, and the RPC service that ties them together.
 
 mod coordinator;
+mod derp_config;
 mod derp_map;
 mod node;
 mod resume;
@@ -23,6 +24,7 @@ use crate::agent_conn::{AgentConn, AgentConns};
 
 pub(crate) use coordinator::Access;
 use coordinator::Coordinator;
+pub(crate) use derp_config::load as derp_config;
 pub(crate) use resume::{ResumeError, ResumeTokens};
 pub(crate) use service::{AgentTailnet, ClientTailnet};
 pub use settings::TailnetSettings;

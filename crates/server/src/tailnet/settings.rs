@@ -1,5 +1,7 @@
 //! What the options decide about relays and paths.
 
+use tunnel_proto::derp_map::DerpMap;
+
 /// Relays and paths between peers.
 #[derive(Debug, Clone)]
 pub struct TailnetSettings {
@@ -15,6 +17,8 @@ pub struct TailnetSettings {
     pub stun_addresses: Vec<String>,
     /// UDP addresses where a STUN server listens.
     pub stun_listen: Vec<std::net::SocketAddr>,
+    /// The administrator's own regions.
+    pub own: DerpMap,
     /// Relays are reached by WebSocket only.
     pub force_websockets: bool,
     /// Peers only meet at relays.
@@ -31,6 +35,7 @@ impl Default for TailnetSettings {
             region_name: "Coder Embedded Relay".to_owned(),
             stun_addresses: Vec::new(),
             stun_listen: Vec::new(),
+            own: DerpMap::default(),
             force_websockets: false,
             block_direct: false,
         }

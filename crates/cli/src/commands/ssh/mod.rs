@@ -12,6 +12,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use api_types::UsageAppName;
 use clap::Args as ClapArgs;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::lookup;
 use crate::connect::link::{self, Link, SSH_PORT};
@@ -324,10 +328,13 @@ fn start_log(dir: &std::path::Path) -> Result<()> {
     let file =
         std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     // A log that is set up already (--debug-http) is as good.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("debug,hyper=info"))
+    let filter = Targets::new()
+        .with_default(LevelFilter::DEBUG)
+        .with_target("hyper", LevelFilter::INFO);
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(std::sync::Mutex::new(file))
-        .try_init();
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(log).try_init();
     Ok(())
 }
