@@ -75,7 +75,6 @@ impl Control {
         user: &UserRef,
         request: &WebpushSubscription,
     ) -> Result<()> {
-        checked(request)?;
         let conn = self.store().conn().await?;
         let user = conn.user_read(who, user).await?;
         who.may(
@@ -83,6 +82,7 @@ impl Control {
             &authz::Object::new(authz::ResourceType::WebpushSubscription).owner(user.id),
         )?;
         drop(conn);
+        checked(request)?;
         let push = self.push().ok_or_else(no_push)?;
         push.send(request, &hello()).await.map_err(|error| {
             Error::new(

@@ -4,6 +4,7 @@ use api_types::ProposeChatTitleResponse;
 use authz::Subject;
 use chat::models::{Call, Purpose};
 use chat::titles;
+use llm::ErrorKind;
 use store::chats::MessageRange;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -39,6 +40,12 @@ impl Control {
         let models = self
             .models()
             .ok_or_else(|| Error::internal("a model without models"))?;
+        let organization = row.organization_id;
+        let chosen = models.side_model(who, organization, Purpose::Title).await;
+        let model = match chosen {
+            Ok(Some((chosen, _))) => chosen,
+            Ok(None) | Err(_) => model,
+        };
         let request = titles::title_request(&model.model, &messages);
         let call = Call {
             owner: who.clone(),
@@ -55,8 +62,12 @@ impl Control {
         let answer = tokio::time::timeout(titles::TIMEOUT, answer)
             .await
             .map_err(|_| Error::new(Kind::Timeout, "The model did not answer in time."))?
-            .map_err(|error| {
-                Error::new(Kind::BadGateway, error.message).with_detail(error.detail)
+            .map_err(|error| match error.kind {
+                // The platform's own refusal, not the provider's.
+                ErrorKind::UsageLimit if error.provider.is_empty() => {
+                    Error::conflict(error.message)
+                }
+                _ => Error::new(Kind::BadGateway, error.message).with_detail(error.detail),
             })?;
         let title = titles::clean(&answer.text())
             .ok_or_else(|| Error::new(Kind::BadGateway, "The model gave no title."))?;

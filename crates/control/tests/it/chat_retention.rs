@@ -157,7 +157,8 @@ async fn chats_put_away_for_long_are_deleted_with_what_is_theirs() {
     // A file of the fresh one, used; the others belong to no chat.
     let sql = "INSERT INTO chat_file_links SELECT $1, id FROM chat_files LIMIT 1";
     world.run(sql, fresh).await;
-    let sql = "UPDATE chat_files SET created_at = '2026-01-02T00:00:00Z' WHERE $1 = $1";
+    let sql =
+        "UPDATE chat_files SET created_at = '2026-01-02T00:00:00Z' WHERE $1::uuid IS NOT NULL";
     world.run(sql, fresh).await;
     let now = at("2026-03-10T12:00:00Z");
     world.set(ChatSetting::RetentionDays, "0").await;
