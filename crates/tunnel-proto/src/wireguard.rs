@@ -20,9 +20,11 @@ const HANDSHAKE_LEN: usize = 148;
 pub const KEEPALIVE: Duration = Duration::from_secs(25);
 /// How often [`Session::tick`] should be called while a session is in use.
 pub const TICK: Duration = Duration::from_secs(1);
-/// … and while nothing is sent and received: an idle process should sleep. Not longer than the
-/// session waits before it repeats a handshake.
-pub const QUIET_TICK: Duration = Duration::from_secs(5);
+/// … and while nothing is sent and received: an idle process should sleep. After a keepalive follow
+/// one [`TICK`] and three of these, so that the next keepalive is not late for translators on the
+/// way, many of which forget after 30 s.
+pub const QUIET_TICK: Duration = Duration::from_secs(8);
+const _: () = assert!(TICK.as_secs() + 3 * QUIET_TICK.as_secs() == KEEPALIVE.as_secs());
 
 /// Room into which [`Session::open`] decrypts. One per data path, reused for every packet.
 pub struct Scratch(Box<[u8]>);

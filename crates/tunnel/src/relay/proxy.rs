@@ -18,7 +18,8 @@ use super::{Relays, http, socks, tls};
 pub struct Proxies(Arc<Matcher>);
 
 impl Proxies {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or not.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or not; their values
+    /// begin with `http://`, `https://`, `socks5://` or `socks5h://`.
     pub fn from_env() -> Self {
         Self(Arc::new(Matcher::from_env()))
     }
