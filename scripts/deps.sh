@@ -26,10 +26,18 @@ if [ "$kind" = test ]; then
   need chromium chromium
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
-[ ${#wanted[@]} -eq 0 ] && exit 0
+# An MCP server that others wrote, for tests of ours beside it. Without it they say that they are skipped.
+mcp_server() {
+  local to="$here/target/mcp-server"
+  [ "$kind" = test ] && [ ! -e "$to/node_modules/.bin/mcp-server-everything" ] && command -v npm >/dev/null || return 0
+  npm install --silent --no-audit --no-fund --prefix "$to" @modelcontextprotocol/server-everything@2026.8.31 \
+    || echo "the MCP server for tests could not be installed" >&2
+}
+[ ${#wanted[@]} -eq 0 ] && { mcp_server; exit 0; }
 command -v apt-get >/dev/null || { echo "install these yourself, this is not Debian: ${wanted[*]}" >&2; exit 1; }
 sudo=(); [ "$(id -u)" = 0 ] || sudo=(sudo)
 echo "installing: ${wanted[*]}"
 export DEBIAN_FRONTEND=noninteractive
 "${sudo[@]}" apt-get update -qq
 "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+mcp_server
