@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod browser;
+mod chat_crash;
 mod docker;
 mod external_agent;
 mod faults;
@@ -89,6 +90,15 @@ fn main() {
         (
             "tls::certificates_on_both_sides",
             tls::certificates_on_both_sides,
+        ),
+        ("chat_crash::at_every_commit", chat_crash::at_every_commit),
+        (
+            "chat_crash::what_the_user_says_then",
+            chat_crash::what_the_user_says_then,
+        ),
+        (
+            "chat_crash::another_replica_takes_over",
+            chat_crash::another_replica_takes_over,
         ),
         ("browser::app_and_terminal", browser::app_and_terminal),
         ("tools::network", tools::network),

@@ -4,6 +4,7 @@
 //! a bounded time, and takes them down again.
 
 pub mod binaries;
+pub mod chats;
 pub mod command;
 pub mod http;
 pub mod peers;

@@ -88,6 +88,11 @@ impl Server {
 
     /// Starts the process and waits for `/healthz`.
     pub fn boot(&self) -> Result<()> {
+        self.boot_with(&[])
+    }
+
+    /// Like [`Server::boot`], this once with more environment.
+    pub fn boot_with(&self, env: &[(&str, &str)]) -> Result<()> {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -104,6 +109,7 @@ impl Server {
             .env("CODER_DERP_SERVER_STUN_ADDRESSES", "disable")
             .env("CODER_DANGEROUS_DISABLE_RATE_LIMITS", "true")
             .envs(self.env.iter().cloned())
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -208,6 +214,21 @@ impl Server {
             .as_ref()
             .and_then(|c| i32::try_from(c.id()).ok())
             .map(Pid::from_raw)
+    }
+
+    /// Waits until the process ends by itself, or `other` is there; whether it ended.
+    pub fn dies_unless(&self, mut other: impl FnMut() -> Result<Option<()>>) -> Result<bool> {
+        eventually("the server ends by itself", Duration::from_mins(1), || {
+            let ended = match self.lock().as_mut() {
+                Some(child) => child.try_wait()?.is_some(),
+                None => true,
+            };
+            if ended {
+                *self.lock() = None;
+                return Ok(Some(true));
+            }
+            Ok(other()?.map(|()| false))
+        })
     }
 
     /// Sends a signal and waits for the end; the exit code, or `None` if a
