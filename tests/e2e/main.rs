@@ -70,6 +70,10 @@ fn main() {
             "restarts::server_killed_during_apply",
             restarts::server_killed_during_apply,
         ),
+        (
+            "restarts::server_killed_during_plan",
+            restarts::server_killed_during_plan,
+        ),
         ("restarts::postgres_killed", restarts::postgres_killed),
         (
             "faults::postgres_paused_during_build",

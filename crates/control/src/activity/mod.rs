@@ -89,7 +89,7 @@ impl Control {
             match self.activity_flush().await {
                 Ok(()) => failing = false,
                 Err(error) if failing => {
-                    tracing::debug!(%error, "activity is still not written down")
+                    tracing::debug!(%error, "activity is still not written down");
                 }
                 Err(error) => {
                     failing = true;

@@ -49,6 +49,7 @@ async fn watched<S: JobSource>(source: &S, left: &Left) -> std::io::Result<Vec<u
 async fn end<S: JobSource>(source: &S, left: Left) {
     let job_id = left.job_id.clone();
     tracing::info!(job_id, "a job was left behind by a process that was killed");
+    left.end_plans();
     let kind = match left.kind {
         Kind::Build => match watched(source, &left).await {
             Ok(state) => failed_job::Type::WorkspaceBuild(failed_job::WorkspaceBuild {

@@ -9,14 +9,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::Workshop;
 use super::alive;
 use super::directory::{lock, read_state, remove};
 
-/// How long a run that is still going is waited for.
+/// How long an apply that is still going is waited for, before it is asked to end …
 const WAIT: Duration = Duration::from_mins(10);
+/// … and for how long then, before it is ended by force.
+const GRACE: Duration = Duration::from_mins(1);
+/// The run that changes infrastructure, and so must write its state. Others only find things out.
+const APPLY: &str = "apply";
 const POLL: Duration = Duration::from_millis(200);
 const NOTE: &str = "job.json";
 
@@ -89,18 +94,38 @@ impl Workshop {
 }
 
 impl Left {
-    /// Waits for runs that still go on in the session, for a bounded time, and answers the state
-    /// that they left.
+    /// Ends runs that change nothing: nobody reads any more what they find out.
+    pub fn end_plans(&self) {
+        alive::signal(&self.root, Signal::SIGKILL, |label| label != APPLY);
+    }
+
+    /// The state that the session's runs left. An apply that still goes on is waited for, for a
+    /// bounded time; other runs are ended.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub async fn state(&self) -> io::Result<Vec<u8>> {
+        self.end_plans();
+        for (patience, then) in [(WAIT, Signal::SIGINT), (GRACE, Signal::SIGKILL)] {
+            if self.quiet_within(patience).await {
+                break;
+            }
+            alive::signal(&self.root, then, |_| true);
+        }
+        read_state(&self.root)
+    }
+
+    /// Waits until no run goes on; whether that came in time.
+    async fn quiet_within(&self, patience: Duration) -> bool {
         let mut waited = Duration::ZERO;
-        while waited < WAIT && alive::any(&self.root) {
+        while alive::any(&self.root) {
+            if waited >= patience {
+                return false;
+            }
             tokio::time::sleep(POLL).await;
             waited += POLL;
         }
-        read_state(&self.root)
+        true
     }
 
     /// Removes the session.

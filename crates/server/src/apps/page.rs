@@ -12,7 +12,11 @@ use axum::response::{IntoResponse as _, Response};
 use crate::ApiError;
 use crate::routes::pages::{csrf, escape};
 
-const STYLE: &str = include_str!("page.css");
+/// That of all our plain pages, and what notices add.
+const STYLE: &str = concat!(
+    include_str!("../routes/pages/style.css"),
+    include_str!("page.css")
+);
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 /// Seconds after which a page that waits for something loads again.

@@ -153,7 +153,10 @@ pub fn deployment_config(options: &Options) -> Value {
     for spec in table() {
         let value = if spec.secret {
             // As an option that nobody set.
-            json!("")
+            match spec.kind {
+                Kind::List => json!([]),
+                _ => json!(""),
+            }
         } else {
             value(options, spec)
         };
@@ -262,7 +265,11 @@ mod tests {
         }
         let mut options = Options::defaults();
         options.set("oidc-client-secret", "hush".to_owned());
-        let text = deployment_config(&options).to_string();
-        assert!(!text.contains("hush"));
+        options.set("external-token-encryption-keys", "hush,hush".to_owned());
+        let config = deployment_config(&options);
+        assert!(!config.to_string().contains("hush"));
+        // Withheld, it still has the type that clients expect.
+        let keys = &config["config"]["external_token_encryption_keys"];
+        assert_eq!(*keys, json!([]));
     }
 }
