@@ -9,7 +9,9 @@ use agent::ssh::Server;
 use agent::workspace::Workspace;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_env_filter("debug").init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .init();
     let port = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "2222".into())
