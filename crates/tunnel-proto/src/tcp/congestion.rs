@@ -37,9 +37,12 @@ const MAX_QUEUE: Duration = Duration::from_millis(16);
 const MAX_FILL: f64 = 2.0;
 /// The same in slow start, which must be able to double.
 const MAX_FILL_SLOW_START: f64 = 2.25;
-/// Whatever the path holds, so many packets may be on the way: half a mebibyte. On short paths more
-/// time passes in machines than on wires.
-const MIN_LIMIT: f64 = 430.0;
+/// Whatever the path holds, what it carries in so much time may be on the way: on short paths more
+/// time passes in machines than on wires …
+const MIN_FILL: Duration = Duration::from_millis(16);
+/// … but not less than so many packets, for whom nothing was measured yet, and not more than so many
+/// for that reason alone: half a mebibyte.
+const MIN_LIMITS: (f64, f64) = (64.0, 430.0);
 /// The fastest delivery of so many round trips tells what the path carries.
 const RATE_ROUNDS: usize = 10;
 /// HyStart++: samples per round before its smallest round trip counts.
@@ -192,11 +195,15 @@ impl Congestion {
         self.window = self.window.min(most);
     }
 
-    /// Packets that the path holds without a queue, as far as they were seen to arrive.
+    /// Most packets per second that were seen to arrive lately; 0 before the first.
+    fn rate(&self) -> f64 {
+        self.rates.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// Packets that the path holds without a queue.
     fn held(&self, base: Option<Duration>) -> Option<f64> {
-        let rate = self.rates.iter().copied().fold(0.0, f64::max);
-        let base = base.filter(|_| rate > 0.0)?;
-        Some(rate * base.as_secs_f64())
+        let held = self.rate() * base?.as_secs_f64();
+        (held > 0.0).then_some(held)
     }
 
     /// What the window should not grow beyond.
@@ -209,7 +216,8 @@ impl Congestion {
         } else {
             MAX_FILL
         };
-        (fill * held).max(MIN_LIMIT)
+        let short = self.rate() * MIN_FILL.as_secs_f64();
+        (fill * held).max(short.clamp(MIN_LIMITS.0, MIN_LIMITS.1))
     }
 
     /// Growth in congestion avoidance.

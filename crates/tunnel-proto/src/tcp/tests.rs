@@ -106,6 +106,20 @@ fn bulk_transfers_come_near_the_ideal() {
 }
 
 #[test]
+fn a_deep_queue_is_not_filled() {
+    // Half a second of it, in which keys would wait too.
+    let mut world = World::new(link(20.0, MS * 10, 50.0, 0.0), 1, [usize::MAX, 0]);
+    world.start();
+    while world.elapsed() < MS * 3000 {
+        assert!(world.step());
+    }
+    let rtt = connection(&mut world, 0).rtt().unwrap();
+    assert!(rtt < MS * 50, "{rtt:?}");
+    // Of 7.5 MB.
+    assert!(world.peers[1].read > 6_000_000, "{}", world.peers[1].read);
+}
+
+#[test]
 fn reordering_alone_causes_little_repetition() {
     let mut link = link(50.0, MS * 40, 2.0, 0.0);
     link.jitter = MS * 8;
