@@ -20,7 +20,7 @@ sign_in
 
 step "Starting a scripted model provider, and naming it to the server"
 "$model" > "$demo/model.url" &
-started+=($!)
+helpers+=($!)
 for _ in $(seq 100); do [ -s "$demo/model.url" ] && break; sleep 0.1; done
 base=$(cat "$demo/model.url")
 [ -n "$base" ] || fail "the scripted model did not start"

@@ -13,9 +13,9 @@ export CODER_CONFIG_DIR=$demo/cli
 step() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 [ -t 1 ] || step() { printf '\n==> %s\n' "$*"; }
 fail() { echo "$*" >&2; exit 1; }
-# Processes that end with the demo.
-started=()
-trap 'kill -INT "${started[@]}" 2>/dev/null; wait "${started[@]}" 2>/dev/null || true' EXIT
+# Processes that end with the demo. What runs in the background ignores interrupts unless it listens to them, as the server does.
+server= helpers=()
+trap 'kill -INT $server 2>/dev/null || true; kill "${helpers[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
 
 serve() {
   step "Starting coder server on $url (its log: .demo/server.log)"
@@ -23,7 +23,6 @@ serve() {
   CODER_CONFIG_DIR=$demo/server CODER_CACHE_DIRECTORY=$demo/cache CODER_HTTP_ADDRESS=127.0.0.1:$port CODER_ACCESS_URL=$url \
     "$coder" server > "$demo/server.log" 2>&1 &
   server=$!
-  started+=("$server")
   for _ in $(seq 600); do
     curl -fsS "$url/healthz" >/dev/null 2>&1 && break
     kill -0 $server 2>/dev/null || { tail -20 "$demo/server.log" >&2; fail "the server ended; its last lines are above"; }
