@@ -1,5 +1,5 @@
 //! Temporary keys of a role, from AWS's Security Token Service. Source: the API reference of STS,
-//! "AssumeRole".
+//! `AssumeRole`.
 
 use api_types::Secret;
 use chrono::{DateTime, Utc};

@@ -130,3 +130,55 @@ fn process() -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn metrics_are_served_where_they_are_wanted() {
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let db = testkit::db().await;
+        let user = testkit::user(&db.store, "ann", &[]).await;
+        testkit::chat(&db.store, user.id).await;
+        let settings = control::Settings::new("http://127.0.0.1:1".parse().unwrap());
+        let source = Source {
+            control: Control::new(db.store.clone(), settings),
+            gateway: Gateway::new(
+                db.store.clone(),
+                store::seal::Seal::default(),
+                llm::Http::new("test").unwrap(),
+                gateway::Options::default(),
+            ),
+        };
+        let mut options = Options::defaults();
+        options.set("prometheus-address", "127.0.0.1:0");
+        let off = Metrics::open(&options).await.unwrap();
+        assert!(off.serve(source.clone(), &tasks, &stop).is_none());
+        options.set("prometheus-enable", "true");
+        let on = Metrics::open(&options).await.unwrap();
+        let address = on.serve(source, &tasks, &stop).unwrap();
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        let ask = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        socket.write_all(ask).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        for line in [
+            "content-type: text/plain; version=0.0.4; charset=utf-8",
+            "coderd_chatd_chats{state=\"waiting\"} 1",
+            "# TYPE process_resident_memory_bytes gauge",
+        ] {
+            assert!(
+                answer.lines().any(|l| l.trim_end() == line),
+                "{line}\n{answer}"
+            );
+        }
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+}

@@ -36,11 +36,7 @@ impl WebPush {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    fn new(
-        vapid: Vapid,
-        guard: Guard,
-        tls: rustls::ClientConfig,
-    ) -> Result<Self, reqwest::Error> {
+    fn new(vapid: Vapid, guard: Guard, tls: rustls::ClientConfig) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()

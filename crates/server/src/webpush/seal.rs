@@ -11,8 +11,9 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 const RECORD: u32 = 4096;
 /// Bytes of a salt.
 const SALT: usize = 16;
-/// Bytes of a public key, uncompressed.
-const POINT: usize = 65;
+/// Bytes of a public key, uncompressed; as the body says it.
+const POINT_BYTE: u8 = 65;
+const POINT: usize = POINT_BYTE as usize;
 /// Ends the last record.
 const LAST: u8 = 2;
 /// Most bytes of a message: what is left of a record.
@@ -62,7 +63,7 @@ fn sealed(
         .map_err(failed)?;
     let mut body = salt.to_vec();
     body.extend_from_slice(&RECORD.to_be_bytes());
-    body.push(POINT as u8);
+    body.push(POINT_BYTE);
     body.extend_from_slice(own);
     body.extend_from_slice(&record);
     Ok(body)
@@ -106,7 +107,7 @@ pub(super) fn open(
     let (salt, rest) = body.split_at_checked(SALT)?;
     let (head, rest) = rest.split_at_checked(5)?;
     let (other, record) = rest.split_at_checked(POINT)?;
-    if head != [0, 0, 16, 0, POINT as u8] {
+    if head != [0, 0, 16, 0, POINT_BYTE] {
         return None;
     }
     let key = UnparsedPublicKey::new(&ECDH_P256, other);

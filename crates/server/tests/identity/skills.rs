@@ -63,7 +63,11 @@ async fn skills_are_their_users_own() {
     app.get(one, boss).await.is(200);
     app.call("POST", all, boss, skill("b", "x")).await.is(404);
     let changed = app.call("PATCH", one, boss, skill("a-1", "x")).await;
-    assert!([403, 404].contains(&changed.status), "{}", changed.text);
+    assert!(
+        [403, 404].contains(&changed.status.as_u16()),
+        "{}",
+        changed.text
+    );
     app.call("DELETE", one, boss, Value::Null).await.is(204);
     app.get(one, ann).await.is(404);
     let entries = "SELECT count(*) FROM audit_logs WHERE resource_type = 'user_skill'";

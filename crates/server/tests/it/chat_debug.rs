@@ -302,6 +302,13 @@ async fn planted_secrets_are_found_nowhere() {
         shown.push(get(&chats.admin, path).await.unwrap());
     }
     let mut places = vec![("streams", streamed)];
+    // All that a workspace is given: its environment comes from this and from constants.
+    let (_session, channel) = chats.world.agent_session("version=2.0&role=agent").await;
+    let manifest = rpc::AgentClient::new(channel)
+        .get_manifest(&rpc::proto::agent::GetManifestRequest {})
+        .await
+        .unwrap();
+    places.push(("the workspace", format!("{manifest:?}")));
     let mut answers = String::new();
     for value in &shown {
         answers.push_str(&value.to_string());
