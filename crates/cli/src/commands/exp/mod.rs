@@ -2,6 +2,7 @@
 
 mod agent_socket;
 mod chat;
+mod mcp;
 mod rpty;
 mod sync;
 
@@ -21,6 +22,8 @@ pub struct Args {
 enum Sub {
     /// Chats, from within a workspace.
     Chat(chat::Args),
+    /// Run the MCP server, and configure AI tools to use it.
+    Mcp(mcp::Args),
     /// Open the terminal of a workspace that the web terminal shows.
     Rpty(rpty::Args),
     /// Put scripts of this workspace into an order.
@@ -31,6 +34,7 @@ enum Sub {
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
         Sub::Chat(args) => chat::run(args, session).await,
+        Sub::Mcp(args) => mcp::run(args, session).await,
         Sub::Rpty(args) => rpty::run(args, session).await,
         Sub::Sync(args) => sync::run(args, session).await,
     }
