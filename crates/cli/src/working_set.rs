@@ -13,7 +13,7 @@ use nix::sys::mman::{MmapAdvise, madvise};
 /// After this long, what runs is what goes on running.
 const STARTED: Duration = Duration::from_secs(2);
 /// Rare work, such as a build or an upload, is forgotten as rarely.
-const EVERY: Duration = Duration::from_secs(300);
+const EVERY: Duration = Duration::from_mins(5);
 
 /// Keeps only what is in use in memory, from soon after the start on. Call it within a runtime, once
 /// in a process.

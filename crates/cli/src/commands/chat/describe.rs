@@ -57,8 +57,13 @@ pub fn call(part: &ChatMessagePart, width: usize) -> String {
         name if args.is_null() => name.to_owned(),
         name => format!("{name} {args}"),
     };
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    shortened(&printable(&line), width)
+    let line = printable(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+    match part.tool_name.as_str() {
+        "read_file" | "write_file" | "edit_files" | "attach_file" | "propose_plan" => {
+            shortened_path(&line, width)
+        }
+        _ => shortened(&line, width),
+    }
 }
 
 /// What a call changes, if that is worth lines: the edits of files.
@@ -212,6 +217,27 @@ fn shortened(text: &str, most: usize) -> String {
     short
 }
 
+/// The same for a line whose last word is a path: of it, the beginning is left out.
+fn shortened_path(line: &str, most: usize) -> String {
+    let Some((before, path)) = line.rsplit_once(' ') else {
+        return shortened(line, most);
+    };
+    let room = most.saturating_sub(before.width() + 2);
+    if line.width() <= most || room < path.width() / 8 {
+        return shortened(line, most);
+    }
+    let mut left = room;
+    let mut from = path.len();
+    for (at, c) in path.char_indices().rev() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        from = at;
+    }
+    format!("{before} …{}", &path[from..])
+}
+
 /// The first lines, how many there are more, and nothing that a terminal would obey.
 fn head(lines: Lines, width: usize) -> Lines {
     let more = lines.len().saturating_sub(LINES);
@@ -257,6 +283,13 @@ mod tests {
         assert_eq!(told("edit_files", files), "edit a.rs, b.rs");
         let file = json!({"path": "a.txt", "content": "1\n2\n"});
         assert_eq!(told("write_file", file), "write 2 lines: a.txt");
+        let deep = json!({"path": format!("/{}/日本/main.rs", "d/".repeat(50))});
+        let line = told("read_file", deep);
+        assert!(
+            line.starts_with("read …") && line.ends_with("/日本/main.rs"),
+            "{line}"
+        );
+        assert!(line.width() <= WIDTH && line.width() >= WIDTH - 1, "{line}");
         for long in ["é", "日"] {
             let line = told("x__y", json!({"q": long.repeat(500)}));
             assert!(line.width() <= WIDTH && line.ends_with('…'), "{line}");

@@ -65,6 +65,13 @@ pub struct ArchiveArgs {
 pub async fn interrupt(args: InterruptArgs, session: &Session) -> Result<()> {
     let client = session.client()?;
     let chat = find::chat(client, &args.chat).await?;
+    if matches!(chat.status, ChatStatus::Waiting | ChatStatus::Error) {
+        return if args.output.json() {
+            print_json(&chat)
+        } else {
+            say!("The agent of {:?} rests already.", printable(&chat.title))
+        };
+    }
     let now = client.chat_interrupt(chat.id).await?;
     if args.output.json() {
         return print_json(&now);

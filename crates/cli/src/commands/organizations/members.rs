@@ -57,52 +57,24 @@ struct Members;
 impl Table for Members {
     type Row = OrganizationMemberWithUserData;
     const COLUMNS: &'static [Column<Self::Row>] = &[
-        Column {
-            name: "username",
-            cell: |m| m.username.clone(),
-        },
-        Column {
-            name: "name",
-            cell: |m| m.name.clone(),
-        },
-        Column {
-            name: "last seen at",
-            cell: |m| m.last_seen_at.map(time::rfc3339).unwrap_or_default(),
-        },
-        Column {
-            name: "user created at",
-            cell: |m| time::rfc3339(m.user_created_at),
-        },
-        Column {
-            name: "user updated at",
-            cell: |m| time::rfc3339(m.user_updated_at),
-        },
-        Column {
-            name: "user id",
-            cell: |m| m.user_id.to_string(),
-        },
-        Column {
-            name: "organization id",
-            cell: |m| m.organization_id.to_string(),
-        },
-        Column {
-            name: "created at",
-            cell: |m| time::rfc3339(m.created_at),
-        },
-        Column {
-            name: "updated at",
-            cell: |m| time::rfc3339(m.updated_at),
-        },
-        Column {
-            name: "organization roles",
-            cell: |m| {
-                m.roles
-                    .iter()
-                    .map(|r| r.name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            },
-        },
+        Column::new("username", |m| m.username.clone()),
+        Column::new("name", |m| m.name.clone()),
+        Column::new("last seen at", |m| {
+            m.last_seen_at.map(time::rfc3339).unwrap_or_default()
+        }),
+        Column::new("user created at", |m| time::rfc3339(m.user_created_at)),
+        Column::new("user updated at", |m| time::rfc3339(m.user_updated_at)),
+        Column::new("user id", |m| m.user_id.to_string()),
+        Column::new("organization id", |m| m.organization_id.to_string()),
+        Column::new("created at", |m| time::rfc3339(m.created_at)),
+        Column::new("updated at", |m| time::rfc3339(m.updated_at)),
+        Column::new("organization roles", |m| {
+            m.roles
+                .iter()
+                .map(|r| r.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        }),
     ];
     const DEFAULT: &'static [&'static str] = &["username", "organization roles"];
 }

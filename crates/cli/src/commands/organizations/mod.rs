@@ -85,42 +85,17 @@ struct NameArgs {
 }
 
 const CELLS: &[Column<Organization>] = &[
-    Column {
-        name: "id",
-        cell: |o| o.id.to_string(),
-    },
-    Column {
-        name: "name",
-        cell: |o| o.name.clone(),
-    },
-    Column {
-        name: "display name",
-        cell: |o| o.display_name.clone(),
-    },
-    Column {
-        name: "icon",
-        cell: |o| o.icon.clone(),
-    },
-    Column {
-        name: "description",
-        cell: |o| o.description.clone(),
-    },
-    Column {
-        name: "created at",
-        cell: |o| time::rfc3339(o.created_at),
-    },
-    Column {
-        name: "updated at",
-        cell: |o| time::rfc3339(o.updated_at),
-    },
-    Column {
-        name: "default",
-        cell: |o| o.is_default.to_string(),
-    },
-    Column {
-        name: "default org member roles",
-        cell: |o| o.default_org_member_roles.join(", "),
-    },
+    Column::new("id", |o| o.id.to_string()),
+    Column::new("name", |o| o.name.clone()),
+    Column::new("display name", |o| o.display_name.clone()),
+    Column::new("icon", |o| o.icon.clone()),
+    Column::new("description", |o| o.description.clone()),
+    Column::new("created at", |o| time::rfc3339(o.created_at)),
+    Column::new("updated at", |o| time::rfc3339(o.updated_at)),
+    Column::new("default", |o| o.is_default.to_string()),
+    Column::new("default org member roles", |o| {
+        o.default_org_member_roles.join(", ")
+    }),
 ];
 
 struct Shown;
