@@ -7,6 +7,7 @@
 mod bad_input;
 mod browser;
 mod chat_crash;
+mod chat_interop;
 mod docker;
 mod external_agent;
 mod faults;
@@ -104,6 +105,11 @@ fn main() {
             "chat_crash::another_replica_takes_over",
             chat_crash::another_replica_takes_over,
         ),
+        (
+            "chat_interop::mends_a_program",
+            chat_interop::mends_a_program,
+        ),
+        ("chat_interop::load_generator", chat_interop::load_generator),
         ("browser::app_and_terminal", browser::app_and_terminal),
         ("tools::network", tools::network),
         ("tools::open", tools::open),
