@@ -4,6 +4,7 @@
 //! One deployment serves most tests (each with workspaces of its own name); a
 //! test that breaks or restarts a server starts its own.
 
+mod agents;
 mod bad_input;
 mod browser;
 mod chat_crash;
@@ -20,6 +21,7 @@ mod matrix;
 mod midcopy;
 mod nat;
 mod openssh;
+mod own_relay;
 mod postgres;
 mod restarts;
 mod shapes;
@@ -81,6 +83,10 @@ fn main() {
             faults::postgres_paused_during_build,
         ),
         ("faults::disk_full", faults::disk_full),
+        (
+            "own_relay::of_the_administrator",
+            own_relay::of_the_administrator,
+        ),
         ("midcopy::server_killed", midcopy::server_killed),
         ("midcopy::agent_silent", midcopy::agent_silent),
         ("midcopy::workspace_stopped", midcopy::workspace_stopped),
@@ -88,6 +94,14 @@ fn main() {
         (
             "external_agent::started_by_hand",
             external_agent::started_by_hand,
+        ),
+        (
+            "agents::from_template_to_stop",
+            agents::from_template_to_stop,
+        ),
+        (
+            "agents::planted_texts_widen_no_rights",
+            agents::planted_texts_widen_no_rights,
         ),
         ("nat::real_programs", nat::real_programs),
         ("docker::template_to_shell", docker::template_to_shell),
