@@ -94,6 +94,9 @@ impl Runner {
                 run_one(at, call, tool, exclusive, &contexts[at])
             })
             .collect();
+        // Beside the calls, never instead of them: each may hold a connection to the database, and
+        // who waits for one while they stand still may wait for ever.
+        let mut keeping = FuturesUnordered::new();
         let stopped = {
             let mut broken = std::pin::pin!(self.lease.broken());
             loop {
@@ -111,14 +114,15 @@ impl Runner {
                         episode.push(ChatMessageRole::Tool, part.clone());
                         if !running.is_empty() {
                             // Others still run: should we die, this one is known.
-                            keep(&shared, &chat, message, runner, &part).await;
+                            keeping.push(keep(&shared, &chat, message, runner, part.clone()));
                         }
                         results[at] = Some(part);
                     }
+                    Some(()) = keeping.next() => {}
                 }
             }
         };
-        drop(running);
+        drop((running, keeping));
         episode.flush();
         let done: Vec<ChatMessagePart> = results.into_iter().flatten().collect();
         if !stopped {
@@ -210,11 +214,11 @@ async fn keep(
     chat: &store::chats::ChatRow,
     message: i64,
     runner: uuid::Uuid,
-    part: &ChatMessagePart,
+    part: ChatMessagePart,
 ) {
     let kept = async {
         let conn = shared.parts.machine.store().conn().await?;
-        conn.chat_tool_run_finish(chat.id, message, runner, part)
+        conn.chat_tool_run_finish(chat.id, message, runner, &part)
             .await
     };
     if let Err(error) = kept.await {

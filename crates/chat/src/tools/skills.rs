@@ -1,5 +1,7 @@
 //! `read_skill` and `read_skill_file`: skills of the user and of the workspace.
 
+use std::time::Duration;
+
 use api_types::{ContextPart, LsRequest, skill_body};
 use client::agent_api::AgentApi;
 use serde_json::json;
@@ -17,6 +19,8 @@ use crate::skills::MAX_SKILL;
 const META: &str = "SKILL.md";
 /// Largest file beside a skill, in bytes.
 const MAX_FILE: usize = 512 << 10;
+/// How long a skill that is known waits for the names of files beside it.
+const BESIDE: Duration = Duration::from_secs(3);
 /// Files beside a skill that are named.
 const MAX_FILES: usize = 200;
 
@@ -160,7 +164,10 @@ async fn read(context: &ToolContext, args: Args) -> Done {
     };
     let (body, files) = match &there.content {
         // Also read where the workspace cannot be reached; then nothing is said of files beside it.
-        Some(content) => (content.clone(), beside(context, &there).await.ok()),
+        Some(content) => {
+            let files = tokio::time::timeout(BESIDE, beside(context, &there)).await;
+            (content.clone(), files.ok().and_then(Result::ok))
+        }
         None => {
             let api = context.workspace.connect().await?;
             let path = format!("{}/{}", there.dir, there.meta);

@@ -42,8 +42,11 @@ pub(super) fn resources(told: &ChatContextRows) -> Vec<ChatContextResource> {
 fn shown(row: &ContextResourceRow) -> ChatContextResource {
     let is_ok = row.status == "ok";
     let of_skill = |text: &String| {
-        let given = is_ok && row.kind == "skill";
-        given.then(|| text.clone()).unwrap_or_default()
+        if is_ok && row.kind == "skill" {
+            text.clone()
+        } else {
+            String::new()
+        }
     };
     ChatContextResource {
         source: row.source.clone(),
@@ -70,7 +73,7 @@ fn tools(row: &ContextResourceRow) -> Vec<ChatContextTool> {
                 .and_then(|rest| rest.strip_prefix("__"));
             ChatContextTool {
                 description: text(tool, "description"),
-                name: bare.map(str::to_owned).unwrap_or(name),
+                name: bare.map_or_else(|| name.clone(), str::to_owned),
             }
         })
         .filter(|tool| !tool.name.is_empty())

@@ -224,7 +224,7 @@ async fn an_agent_that_comes_late_tells_the_chats_that_wait_for_it() {
     until_idle(&mut events).await;
     assert!(!told(&chats).contains("Be brief."));
     assert_eq!(read(&chats, chat.id).await.context, None);
-    let (_session, channel) = chats.world.agent_session("role=agent").await;
+    let (session, channel) = chats.world.agent_session("role=agent").await;
     let agent = AgentClient::new(channel);
     agent
         .push_context_state(&push(1, "Be brief."))
@@ -246,7 +246,7 @@ async fn an_agent_that_comes_late_tells_the_chats_that_wait_for_it() {
     });
     let stop = "UPDATE workspace_agents SET first_connected_at = now() - interval '1 hour', \
                 last_connected_at = now() - interval '1 hour', disconnected_at = now()";
-    drop(_session);
+    drop(session);
     chats.world.db.execute(stop, &[]).await.unwrap();
     say(&chats, chat.id, "deploy it").await;
     let history = serde_json::to_string(&api.chat_history(chat.id).await.unwrap()).unwrap();
