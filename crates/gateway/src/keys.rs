@@ -8,8 +8,10 @@ use llm::{Error, ErrorKind};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// How long a key rests when the provider names no time.
+/// How long a refused key rests when the provider names no time.
 const DEFAULT_REST: Duration = Duration::from_mins(1);
+/// How long a key that is limited rests then: who asks again waits longer each time anyway.
+const LIMITED_REST: Duration = Duration::from_secs(2);
 /// A longer wish is cut: a key that was repaired must be found within the hour.
 const MAX_REST: Duration = Duration::from_hours(1);
 
@@ -45,7 +47,11 @@ impl Cooldowns {
         if !matches!(error.status, 401 | 429) {
             return false;
         }
-        let rest = error.retry_after.unwrap_or(DEFAULT_REST).min(MAX_REST);
+        let default = match error.status {
+            429 => LIMITED_REST,
+            _ => DEFAULT_REST,
+        };
+        let rest = error.retry_after.unwrap_or(default).min(MAX_REST);
         let kind = error.kind;
         let new = Rest {
             until: now + rest,

@@ -65,13 +65,15 @@ impl Conn {
     /// The agents of a workspace's latest build.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if `who` may not read the workspace.
+    /// [`StoreError::NotFound`] if `who` may not read the workspace, or it is deleted.
     pub async fn chat_agents_latest(
         &self,
         who: &Subject,
         workspace: Uuid,
     ) -> Result<Vec<ChatAgentRow>> {
-        self.workspace_read(who, workspace).await?;
+        if self.workspace_read(who, workspace).await?.deleted {
+            return Err(StoreError::NotFound);
+        }
         let sql = format!(
             "{SELECT} WHERE w.id = $1 AND b.build_number = w.latest_build_number AND NOT a.deleted"
         );
