@@ -8,6 +8,7 @@ mod app;
 mod bad_requests;
 mod keys;
 mod limits;
+mod mcp;
 mod pages;
 mod personal;
 mod sign_in;

@@ -12,6 +12,7 @@ const TABLES: &[&str] = &[
     include_str!("templates.txt"),
     include_str!("workspaces.txt"),
     include_str!("chats.txt"),
+    include_str!("mcp.txt"),
 ];
 
 #[tokio::test]
@@ -37,4 +38,9 @@ async fn workspaces_may_be_called_as_the_table_says() {
 #[tokio::test]
 async fn chats_may_be_called_as_the_table_says() {
     table::check(include_str!("chats.txt")).await;
+}
+
+#[tokio::test]
+async fn mcp_servers_may_be_called_as_the_table_says() {
+    table::check(include_str!("mcp.txt")).await;
 }

@@ -62,6 +62,7 @@ struct Things {
     chat: Option<TestChat>,
     group: Uuid,
     organization: Uuid,
+    mcp_server: Uuid,
 }
 
 /// Speaks of all that there is.
@@ -83,7 +84,7 @@ impl Things {
         } else {
             None
         };
-        let [group, organization] = [Uuid::new_v4(), Uuid::new_v4()];
+        let [group, organization, mcp_server] = [(); 3].map(|()| Uuid::new_v4());
         if text.contains("{g}") {
             let sql = "WITH made AS (INSERT INTO groups (id, organization_id, name) \
                        SELECT $1, id, $2 FROM organizations WHERE is_default RETURNING *) \
@@ -100,12 +101,16 @@ impl Things {
                        SELECT id, id, 'Everyone' FROM made";
             app.db.execute(sql, &[&organization, &name]).await.unwrap();
         }
+        if text.contains("{m}") {
+            mcp_server_create(app, mcp_server).await;
+        }
         Things {
             user,
             workspace,
             chat,
             group,
             organization,
+            mcp_server,
         }
     }
 
@@ -116,6 +121,7 @@ impl Things {
             ("{uid}", self.user.id),
             ("{g}", self.group),
             ("{o}", self.organization),
+            ("{m}", self.mcp_server),
             ("{new}", Uuid::new_v4()),
         ];
         if let Some(w) = &self.workspace {
@@ -132,6 +138,39 @@ impl Things {
     }
 }
 
+/// A server of the default organization that every member may use.
+async fn mcp_server_create(app: &App, id: Uuid) {
+    let who = authz::Subject::system(authz::System::Core);
+    let conn = app.db.conn().await.unwrap();
+    let organization = conn
+        .organization_read(&who, &store::OrganizationRef::Default)
+        .await
+        .unwrap()
+        .id;
+    drop(conn);
+    let owner = app
+        .user(&format!("m{}", &id.simple().to_string()[..12]), &["owner"])
+        .await;
+    let fields = store::mcp_servers::McpServerFields {
+        display_name: "Server".into(),
+        slug: id.simple().to_string(),
+        transport: "streamable_http".into(),
+        url: "http://127.0.0.1:1/mcp".into(),
+        auth_type: "oauth2".into(),
+        oauth2_client_id: "client".into(),
+        oauth2_auth_url: "http://127.0.0.1:1/authorize".into(),
+        oauth2_token_url: "http://127.0.0.1:1/token".into(),
+        availability: "default_off".into(),
+        enabled: true,
+        ..Default::default()
+    };
+    let tx = app.db.store.begin(&owner.who).await.unwrap();
+    tx.mcp_server_create(&owner.who, organization, id, &fields, &None)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Calls every line as every caller and tells all that is otherwise.
 pub async fn check(table: &'static str) {
     let app = App::new().await;
@@ -143,7 +182,11 @@ pub async fn check(table: &'static str) {
             role => &[role],
         };
         // What only reads shares a world; the others change and delete it.
-        let shared = Things::new(&app, &format!("oc{column}"), EVERYTHING).await;
+        let mut everything = EVERYTHING.to_owned();
+        if table.contains("{m}") {
+            everything += " {m}";
+        }
+        let shared = Things::new(&app, &format!("oc{column}"), &everything).await;
         let reader = app.user(&format!("c{column}"), roles).await;
         for (number, row) in rows.iter().enumerate() {
             let own = if row.method == "GET" {
