@@ -6,6 +6,58 @@ use store::chats::{ChatRow, Visibility};
 use super::convert::tests::row;
 use super::*;
 
+/// A root chat that runs.
+fn chat() -> ChatRow {
+    let (id, now) = (uuid::Uuid::nil(), chrono::Utc::now());
+    ChatRow {
+        id,
+        owner_id: id,
+        organization_id: id,
+        owner_username: String::new(),
+        owner_name: String::new(),
+        workspace_id: None,
+        build_id: None,
+        agent_id: None,
+        parent_chat_id: None,
+        root_chat_id: None,
+        title: String::new(),
+        status: api_types::ChatStatus::Running,
+        worker_id: None,
+        runner_id: None,
+        created_at: now,
+        updated_at: now,
+        last_model_config_id: id,
+        last_reasoning_effort: None,
+        archived: false,
+        last_error: None,
+        mode: None,
+        plan_mode: String::new(),
+        client_type: "api".into(),
+        mcp_server_ids: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        pin_order: 0,
+        last_read_message_id: 0,
+        dynamic_tools: Vec::new(),
+        last_turn_summary: None,
+        summary: None,
+        snapshot_version: 1,
+        history_version: 1,
+        queue_version: 0,
+        generation_attempt: 1,
+        retry_state_version: 0,
+        retry_state: None,
+        requires_action_deadline_at: None,
+        compaction_requested_at: None,
+        context_dirty_since: None,
+        context_known: false,
+        context_error: String::new(),
+        user_acl: authz::AccessList::default(),
+        group_acl: authz::AccessList::default(),
+        queued: 0,
+        has_unread: false,
+    }
+}
+
 fn around() -> Surroundings {
     Surroundings {
         workspace: Some("[workspace]".into()),
@@ -50,7 +102,7 @@ fn at(told: &[String], what: &str) -> usize {
 
 #[test]
 fn all_in_the_order_that_is_stated() {
-    let mut chat = ChatRow::for_tests();
+    let mut chat = chat();
     chat.plan_mode = "plan".into();
     let plan = told(&chat);
     let order = [
