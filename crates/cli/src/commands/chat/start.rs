@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(value_name = "message")]
     message: Vec<String>,
 
-    /// Workspace in which the agent works; without one it has no files and runs nothing.
+    /// Workspace in which the agent works; without one it may create its own.
     #[arg(short, long, env = "CODER_CHAT_WORKSPACE", value_name = "workspace")]
     workspace: Option<String>,
 
