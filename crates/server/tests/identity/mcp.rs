@@ -164,6 +164,10 @@ async fn wrong_servers_are_refused() {
         ("custom_headers", json!({ "a b": "c" })),
     ] {
         let mut request = server("docs");
+        if field.starts_with("oauth2") {
+            // Otherwise it is not looked at, nor kept.
+            request["auth_type"] = "oauth2".into();
+        }
         request[field] = bad.clone();
         let answer = app.call("POST", SERVERS, &owner, request).await;
         assert_eq!(answer.status, 400, "{field} {bad}: {}", answer.text);
