@@ -179,10 +179,11 @@ pub fn from_template_to_stop() -> Result<()> {
         output.contains("made-42") && output.contains("started"),
         "{ran:#}"
     );
-    let creations = results
+    let again = &results
         .iter()
-        .filter(|(name, _)| name == "create_workspace");
-    let again = &creations.last().context("no second creation")?.1;
+        .rfind(|(name, _)| name == "create_workspace")
+        .context("no second creation")?
+        .1;
     ensure!(again["status"] == "already_exists", "{again:#}");
     let stopped = result(&results, "stop_workspace")?;
     ensure!(

@@ -55,7 +55,7 @@ pub enum ToolError {
 #[derive(Debug)]
 enum Connection {
     Stdio(Box<stdio::Connection>),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Channel for Connection {
@@ -165,7 +165,7 @@ impl Tools {
                     url: url.parse().map_err(std::io::Error::other)?,
                     headers: header_map(headers)?,
                 };
-                Connection::Remote(Remote::connect(http, target).await?)
+                Connection::Remote(Box::new(Remote::connect(http, target).await?))
             }
         };
         let tools = ::mcp::open(&connection, CLIENT).await?;

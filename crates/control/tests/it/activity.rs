@@ -58,13 +58,13 @@ impl World {
     }
 }
 
-fn stats(connections: i64) -> Option<Stats> {
-    Some(Stats {
+fn stats(connections: i64) -> Stats {
+    Stats {
         connection_count: connections,
         connections_by_proto: [("TCP".to_owned(), connections)].into(),
         rx_bytes: 7,
         ..Stats::default()
-    })
+    }
 }
 
 #[tokio::test]
@@ -75,8 +75,10 @@ async fn reports_of_many_agents_are_one_batch() {
         // The second has nobody connected.
         let agent = w.agent(n).await;
         let connections = i64::from(n != 1);
-        w.control.agent_stats_update(&agent, stats(connections));
-        w.control.agent_stats_update(&agent, stats(connections));
+        w.control
+            .agent_stats_update(&agent, Some(stats(connections)));
+        w.control
+            .agent_stats_update(&agent, Some(stats(connections)));
     }
     assert_eq!(w.reports().await, 0, "nothing waits for the database");
     w.control.activity_flush().await.unwrap();
@@ -178,7 +180,7 @@ async fn a_workspace_that_is_being_changed_waits_for_its_turn_and_holds_nobody_u
     }
     for n in 0..2 {
         let agent = w.agent(n).await;
-        w.control.agent_stats_update(&agent, stats(1));
+        w.control.agent_stats_update(&agent, Some(stats(1)));
     }
     w.control.activity_flush().await.unwrap();
     assert_eq!(w.times(0).await, (old, soon));
@@ -195,7 +197,7 @@ async fn a_workspace_that_is_being_changed_waits_for_its_turn_and_holds_nobody_u
 async fn notes_survive_a_database_that_is_away() {
     let w = world(1).await;
     let agent = w.agent(0).await;
-    w.control.agent_stats_update(&agent, stats(1));
+    w.control.agent_stats_update(&agent, Some(stats(1)));
     w.db.execute("ALTER TABLE workspace_agent_stats RENAME TO gone", &[])
         .await
         .unwrap();
@@ -206,7 +208,7 @@ async fn notes_survive_a_database_that_is_away() {
         .unwrap();
     w.control.activity_flush().await.unwrap();
     assert_eq!(w.reports().await, 0);
-    w.control.agent_stats_update(&agent, stats(1));
+    w.control.agent_stats_update(&agent, Some(stats(1)));
     w.control.activity_flush().await.unwrap();
     assert_eq!(w.reports().await, 1);
 }

@@ -217,7 +217,7 @@ async fn debug_logs_end_and_go() {
 struct Kept(Mutex<Vec<(String, WebpushMessage)>>);
 
 impl Push for Kept {
-    fn public_key(&self) -> &str {
+    fn public_key(&self) -> &'static str {
         "public"
     }
 

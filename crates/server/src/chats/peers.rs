@@ -71,7 +71,7 @@ impl Peers for Replicas {
         let (control, keys) = (self.control.clone(), self.keys.clone());
         let open = async move {
             let socket = tokio::time::timeout(PATIENCE, open(&control, &keys, worker, chat)).await;
-            let frames = match socket {
+            match socket {
                 Ok(Ok(Some(socket))) => frames(socket, attempts).boxed(),
                 Ok(Ok(None)) => futures::stream::empty().boxed(),
                 Ok(Err(error)) => {
@@ -79,8 +79,7 @@ impl Peers for Replicas {
                     futures::stream::empty().boxed()
                 }
                 Err(_) => futures::stream::empty().boxed(),
-            };
-            frames
+            }
         };
         futures::stream::once(open).flatten().boxed()
     }

@@ -371,7 +371,7 @@ async fn watched(events: &mut client::ChatEvents, all: &mut String) {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), follow)
+    tokio::time::timeout(std::time::Duration::from_mins(1), follow)
         .await
         .expect("an end of the turn");
 }

@@ -40,7 +40,7 @@ impl Args {
     /// An id.
     pub fn maybe_id(&self, name: &str) -> Result<Option<Uuid>> {
         let text = self.maybe(name)?;
-        text.map(|text| text.parse())
+        text.map(str::parse)
             .transpose()
             .with_context(|| format!("{name} must be a valid UUID"))
     }
