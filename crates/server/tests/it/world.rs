@@ -53,23 +53,8 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     let mut settings = Settings::new(url.clone());
     change(&mut settings);
     let control = Control::new(db.store.clone(), settings);
-    let tailnet = Tailnet::new(
-        control.clone(),
-        &url,
-        TailnetSettings::default(),
-        Uuid::new_v4(),
-    );
-    let apps = server::Apps::new(control.clone(), tailnet.clone());
-    let state = AppState {
-        apps: apps.clone(),
-        control: control.clone(),
-        http: Arc::new(http_settings()),
-        limits: Arc::new(RateLimits::new(None, true)),
-        tailnet: tailnet.clone(),
-        live_agents: LiveAgents::default(),
-        health: Health::default(),
-        binaries,
-    };
+    let state = state(&control, &url, binaries);
+    let (tailnet, apps) = (state.tailnet.clone(), state.apps.clone());
     let app = server::router(state).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let made = testkit::workspace(&db, owner.id, "dev").await;
@@ -84,6 +69,32 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
         apps,
         control,
     }
+}
+
+fn state(control: &Control, url: &Url, binaries: Binaries) -> AppState {
+    let tailnet = Tailnet::new(
+        control.clone(),
+        url,
+        TailnetSettings::default(),
+        Uuid::new_v4(),
+    );
+    AppState {
+        apps: server::Apps::new(control.clone(), tailnet.clone()),
+        control: control.clone(),
+        http: Arc::new(http_settings()),
+        limits: Arc::new(RateLimits::new(None, true)),
+        tailnet,
+        live_agents: LiveAgents::default(),
+        health: Health::default(),
+        binaries,
+    }
+}
+
+/// The routes of another server with these rules, and its part in the tunnel.
+pub fn router(control: &Control, url: &Url) -> (axum::Router, Tailnet) {
+    let state = state(control, url, Binaries::default());
+    let tailnet = state.tailnet.clone();
+    (server::router(state), tailnet)
 }
 
 fn http_settings() -> HttpSettings {
