@@ -50,9 +50,15 @@ async fn tools_are_listed_and_called() {
         ("hello", false)
     );
     let error = tools.call(&files, &call("shell__fail")).await.unwrap_err();
-    assert!(matches!(error, ToolError::Answer(Error::Refused(_))), "{error}");
+    assert!(
+        matches!(error, ToolError::Answer(Error::Refused(_))),
+        "{error}"
+    );
     let error = tools.call(&files, &call("shell__die")).await.unwrap_err();
-    assert!(matches!(error, ToolError::Answer(Error::Protocol(_))), "{error}");
+    assert!(
+        matches!(error, ToolError::Answer(Error::Protocol(_))),
+        "{error}"
+    );
     // It was started anew.
     assert!(tools.call(&files, &call("shell__say")).await.is_ok());
     for (name, status) in [
