@@ -34,9 +34,7 @@ impl TrustedProxies {
 
     /// Whether a peer may speak for clients.
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.origins
-            .iter()
-            .any(|network| network.contains(peer))
+        self.origins.iter().any(|network| network.contains(peer))
     }
 
     /// The address of the client behind `peer`.

@@ -87,7 +87,9 @@ pub(super) fn pull_requests(
     if text.is_empty() {
         return Ok(());
     }
-    let api = text.parse().map_err(|_| bad(FLAG)("it is no URL".to_owned()))?;
+    let api = text
+        .parse()
+        .map_err(|_| bad(FLAG)("it is no URL".to_owned()))?;
     crate::chats::watch_pull_requests(control, api, tasks, loops)
         .map_err(|error| bad(FLAG)(error.to_string()))
 }
