@@ -218,19 +218,19 @@ async fn a_suspended_owner_generates_nothing() {
 async fn archiving_takes_the_family_and_only_at_rest() {
     let mut world = world().await;
     let root = world.create("root").await;
-    world.asked().await.say("x");
-    world.until(root, ChatStatus::Waiting).await;
-    let child = world
-        .create_with("child", |new| new.family = Some((root, root)))
-        .await;
     let asked = world.asked().await;
     let who = world.owner.who.clone();
     assert!(matches!(
         world.machine.archive(&who, root, true).await,
         Err(MachineError::NotAllowed(_))
     ));
-    asked.say("y");
-    world.until(child, ChatStatus::Waiting).await;
+    asked.say("x");
+    world.until(root, ChatStatus::Waiting).await;
+    let child = world
+        .create_with("child", |new| new.family = Some((root, root)))
+        .await;
+    // A helper that runs is stopped first.
+    let _running = world.asked().await;
     world.machine.archive(&who, root, true).await.unwrap();
     assert!(world.row(child).await.archived && world.row(root).await.archived);
     assert!(matches!(

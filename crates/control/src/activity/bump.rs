@@ -16,7 +16,8 @@ pub(super) fn bumped(of: &BumpFacts, now: DateTime<Utc>) -> Option<DateTime<Utc>
         // As if it had stopped before, and started by itself.
         interval = (next - now).checked_add(&TimeDelta::try_milliseconds(of.ttl_ms)?)?;
     }
-    if interval <= TimeDelta::zero() || of.deadline - interval / 20 * 19 >= now {
+    let settled = of.deadline.checked_sub_signed(interval / 20 * 19)?;
+    if interval <= TimeDelta::zero() || settled >= now {
         return None;
     }
     let wanted = of.deadline.max(now.checked_add_signed(interval)?);
@@ -83,7 +84,7 @@ mod tests {
         // The start at nine is within the hour: nine and eight hours.
         assert_eq!(bumped(&it, at("25T08:30")), Some(at("25T17:00")));
         // It is not: an hour.
-        assert_eq!(bumped(&it, at("25T07:55")), None);
+        assert_eq!(bumped(&it, at("25T07:55")), Some(at("25T08:55")));
         it.ttl_ms = i64::MAX;
         assert_eq!(bumped(&it, at("25T08:30")), None);
     }
