@@ -75,7 +75,9 @@ async fn read(path: &str) -> Result<Vec<u8>, String> {
 
 async fn fetch(url: &str) -> Result<Vec<u8>, String> {
     let failed = |error: reqwest::Error| format!("cannot fetch the map: {error}");
+    let tls = client::system_tls().map_err(|error| error.to_string())?;
     let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .timeout(FETCH)
         .build()
         .map_err(failed)?;
@@ -203,7 +205,7 @@ mod tests {
     fn maps_that_cannot_be_meant_are_refused() {
         for (text, part) in [
             ("", "no relay map"),
-            ("[]", "no relay map"),
+            ("[7]", "no relay map"),
             ("{}", "no `Regions`"),
             (r#"{"Regions":{"x":{}}}"#, "no relay map"),
             (r#"{"Regions":{"70000":{}}}"#, "no relay map"),
