@@ -210,7 +210,7 @@ async fn no_workspace_and_one_that_is_gone_are_told_with_the_way_out() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let error = tokio::time::timeout(Duration::from_secs(60), error)
+    let error = tokio::time::timeout(Duration::from_mins(1), error)
         .await
         .unwrap();
     let text = error["error"].as_str().unwrap();
