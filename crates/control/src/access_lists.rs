@@ -194,14 +194,13 @@ impl Control {
         who.may(Action::Create, &row.object())?;
         let fields = ("user_perms", "group_perms");
         let changed = Changed::of(&request.user_perms, &request.group_perms, fields)?;
-        changed.check(&tx, row.api.organization_id, fields).await?;
-        let users = changed.applied(&row.user_acl, &changed.users);
-        let found = changed.applied(&row.group_acl, &changed.groups);
+        let old = (&row.user_acl, &row.group_acl);
+        let organization = row.api.organization_id;
+        let (users, found) = changed.lists(&tx, organization, old, fields).await?;
         tx.template_acl_set(who, &row, &users, &found).await?;
-        let diff = diff((&row.user_acl, &row.group_acl), (&users, &found));
+        let diff = diff(old, (&users, &found));
         let entry = AuditEntry::new(AuditAction::Write, "template", id, &row.api.name);
-        tx.audit(entry.org(row.api.organization_id).diff(diff))
-            .await?;
+        tx.audit(entry.org(organization).diff(diff)).await?;
         Ok(tx.commit().await?)
     }
 
@@ -264,9 +263,8 @@ impl Control {
                 "You cannot change your own workspace sharing role.",
             ));
         }
-        changed.check(&tx, organization, fields).await?;
-        let users = changed.applied(&row.user_acl, &changed.users);
-        let found = changed.applied(&row.group_acl, &changed.groups);
+        let old = (&row.user_acl, &row.group_acl);
+        let (users, found) = changed.lists(&tx, organization, old, fields).await?;
         self.workspace_acl_write(tx, who, &row, users, found).await
     }
 
@@ -415,13 +413,23 @@ impl Changed {
         })
     }
 
-    /// Refuses to give anything to those who are not of the organization.
-    pub(crate) async fn check(
+    /// The lists of users and groups after the change.
+    ///
+    /// # Errors
+    /// Somebody who is given something is not of the organization.
+    pub(crate) async fn lists(
         &self,
         conn: &Conn,
         organization: Uuid,
+        (users, found): (&AccessList, &AccessList),
         fields: (&str, &str),
-    ) -> Result<()> {
+    ) -> Result<(AccessList, AccessList)> {
+        self.check(conn, organization, fields).await?;
+        Ok((applied(users, &self.users), applied(found, &self.groups)))
+    }
+
+    /// Refuses to give anything to those who are not of the organization.
+    async fn check(&self, conn: &Conn, organization: Uuid, fields: (&str, &str)) -> Result<()> {
         let system = Subject::system(System::Core);
         let given = |map: &BTreeMap<Uuid, Option<Vec<String>>>| -> Vec<Uuid> {
             let given = map.iter().filter(|(_, actions)| actions.is_some());
@@ -444,21 +452,17 @@ impl Changed {
             .collect();
         missing(&wanted, &known, fields.1, "group")
     }
+}
 
-    pub(crate) fn applied(
-        &self,
-        list: &AccessList,
-        changes: &BTreeMap<Uuid, Option<Vec<String>>>,
-    ) -> AccessList {
-        let mut list = list.clone();
-        for (id, actions) in changes {
-            match actions {
-                Some(actions) => list.0.insert(*id, actions.clone()),
-                None => list.0.remove(id),
-            };
-        }
-        list
+fn applied(list: &AccessList, changes: &BTreeMap<Uuid, Option<Vec<String>>>) -> AccessList {
+    let mut list = list.clone();
+    for (id, actions) in changes {
+        match actions {
+            Some(actions) => list.0.insert(*id, actions.clone()),
+            None => list.0.remove(id),
+        };
     }
+    list
 }
 
 fn missing(wanted: &[Uuid], known: &BTreeSet<Uuid>, field: &str, what: &str) -> Result<()> {

@@ -86,11 +86,10 @@ impl Control {
         let row = shared(&tx, who, organization, id).await?;
         let fields = ("user_roles", "group_roles");
         let changed = Changed::of(&request.user_roles, &request.group_roles, fields)?;
-        changed.check(&tx, row.organization_id, fields).await?;
-        let users = changed.applied(&row.user_acl, &changed.users);
-        let found = changed.applied(&row.group_acl, &changed.groups);
+        let old = (&row.user_acl, &row.group_acl);
+        let (users, found) = changed.lists(&tx, row.organization_id, old, fields).await?;
         tx.chat_model_acl_set(who, &row, &users, &found).await?;
-        let diff = diff((&row.user_acl, &row.group_acl), (&users, &found));
+        let diff = diff(old, (&users, &found));
         let entry = AuditEntry::new(AuditAction::Write, "chat_model_config", row.id, &row.model);
         tx.audit(entry.org(row.organization_id).diff(diff).status(204))
             .await?;

@@ -65,11 +65,10 @@ impl Control {
         let row = shared(&tx, who, organization, id).await?;
         let fields = ("user_roles", "group_roles");
         let changed = Changed::of(&request.user_roles, &request.group_roles, fields)?;
-        changed.check(&tx, row.organization_id, fields).await?;
-        let users = changed.applied(&row.user_acl, &changed.users);
-        let groups = changed.applied(&row.group_acl, &changed.groups);
+        let old = (&row.user_acl, &row.group_acl);
+        let (users, groups) = changed.lists(&tx, row.organization_id, old, fields).await?;
         tx.mcp_server_acl_set(who, &row, &users, &groups).await?;
-        let diff = diff((&row.user_acl, &row.group_acl), (&users, &groups));
+        let diff = diff(old, (&users, &groups));
         tx.audit(entry(AuditAction::Write, &row, diff).status(204))
             .await?;
         Ok(tx.commit().await?)
