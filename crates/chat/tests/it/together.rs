@@ -6,11 +6,12 @@ use std::time::Duration;
 use api_types::{ChatMessagePart, ChatMessageRole, ChatStatus};
 use chat::machine::{Machine, MachineError, Op};
 use futures::future::join_all;
-use store::chats::MessageRange;
+use store::Store;
+use store::chats::{ChatState, MessageRange};
 use uuid::Uuid;
 
 use crate::viewers::{Client, view};
-use crate::world::{World, world};
+use crate::world::{World, without_worker, world};
 
 fn edit(world: &World, message: i64, text: &str) -> Op {
     Op::Edit {
@@ -20,6 +21,53 @@ fn edit(world: &World, message: i64, text: &str) -> Op {
         reasoning_effort: None,
         created_by: world.owner.id,
     }
+}
+
+/// A connection may know the statement that reads and not yet the one that locks.
+#[tokio::test]
+async fn what_is_read_under_a_lock_is_read_after_the_wait_for_it() {
+    let world = without_worker(1000).await;
+    let chat = world.create("hi").await;
+    let who = &world.owner.who;
+    let fresh = Store::connect(&world.db.url, 2).unwrap();
+    fresh
+        .conn()
+        .await
+        .unwrap()
+        .chat_read(who, chat)
+        .await
+        .unwrap();
+    let holder = world.db.begin(who).await.unwrap();
+    let held = holder
+        .chat_lock(who, authz::Action::Update, chat)
+        .await
+        .unwrap();
+    let waiting = async {
+        let tx = fresh.begin(who).await.unwrap();
+        tx.chat_lock(who, authz::Action::Update, chat)
+            .await
+            .unwrap()
+    };
+    let changing = async {
+        let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND wait_event_type = 'Lock'";
+        while world
+            .db
+            .query_one(blocked, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            == 0
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut state = ChatState::of(&held);
+        state.queue_version += 7;
+        holder.chat_state_write(chat, &state).await.unwrap();
+        holder.commit().await.unwrap();
+    };
+    let (read, ()) = tokio::join!(waiting, changing);
+    assert_eq!(read.queue_version, held.queue_version + 7);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

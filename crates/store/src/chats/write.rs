@@ -173,10 +173,15 @@ impl Tx {
     pub async fn chat_lock(&self, who: &Subject, action: Action, id: Uuid) -> Result<ChatRow> {
         let sql = format!("SELECT {COLUMNS} FROM chats c {JOINS} WHERE c.id = $1");
         let id_param: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&id];
+        // Both are prepared before either is sent: else the read, prepared on this connection
+        // long ago, would overtake a lock that has to be prepared first.
+        let lock = "SELECT 1 FROM chats WHERE id = $1 FOR UPDATE";
+        let lock = self.0.prepare_cached(lock).await?;
+        let read_row = self.0.prepare_cached(&sql).await?;
         // The second statement sees what the lock waited for: each has its own view.
         let (locked, row) = futures::try_join!(
-            self.execute("SELECT 1 FROM chats WHERE id = $1 FOR UPDATE", &id_param),
-            self.query_opt(&sql, &id_param),
+            self.0.execute(&lock, &id_param),
+            self.0.query_opt(&read_row, &id_param),
         )?;
         let row = row.filter(|_| locked > 0).ok_or(StoreError::NotFound)?;
         let chat = read(&mut Cols::new(&row))?;
