@@ -20,26 +20,37 @@ deps: ## Install what building and testing need (Debian, as root or through sudo
 vendor: deps ## Fetch and pack PostgreSQL and OpenTofu, which travel inside the binary
 	@cargo xtask vendor
 
+# $(call programs,PROFILE OF THE AGENT,FOLDER): the program of workspaces, packed into the whole.
+define programs
+	$(STATIC) cargo build --profile $(1) --target $(TARGET) -p cli --no-default-features --bin coder-slim
+	@mkdir -p $(2)
+	@cp $(BUILT)/$(1)/coder-slim $(2)/coder-slim
+	@cargo xtask pack $(2)/coder-slim target/vendor/coder-slim.zst
+	$(STATIC) cargo build --profile whole --target $(TARGET) -p cli --bin coder
+	@cp $(BUILT)/whole/coder $(2)/coder
+	@ls -lh $(2)/coder $(2)/coder-slim
+endef
+
 .PHONY: build
 build: vendor ## Build target/release/coder (everything) and target/release/coder-slim (agent and client)
-	$(STATIC) cargo build --profile slim --target $(TARGET) -p cli --no-default-features --bin coder-slim
-	@mkdir -p target/release
-	@cp $(BUILT)/slim/coder-slim target/release/coder-slim
-	@cargo xtask pack target/release/coder-slim target/vendor/coder-slim.zst
-	$(STATIC) cargo build --profile whole --target $(TARGET) -p cli --bin coder
-	@cp $(BUILT)/whole/coder target/release/coder
-	@ls -lh target/release/coder target/release/coder-slim
+	$(call programs,slim,target/release)
+
+# The same programs, but for the link-time optimisation that makes the agent's a few MiB smaller: it would
+# double what has to be compiled.
+.PHONY: build-demo
+build-demo: vendor
+	$(call programs,whole,target/demo)
 
 .PHONY: dev
 dev: vendor ## Build both binaries for development (target/debug)
 	cargo build -p cli --bins
 
 .PHONY: demo
-demo: build ## From nothing to a shell in a running workspace; goes on serving (DEMO_ONCE=1 stops after the proof)
+demo: build-demo ## From nothing to a shell in a running workspace; goes on serving (DEMO_ONCE=1 stops after the proof)
 	@scripts/demo.sh
 
 .PHONY: demo-chat
-demo-chat: build ## AI agents in the terminal: one mends a program, one makes its own workspace (DEMO_ONCE=1 as above)
+demo-chat: build-demo ## AI agents in the terminal: one mends a program, one makes its own workspace (DEMO_ONCE=1 as above)
 	@cargo build -q -p testkit --no-default-features --example scripted-model
 	@scripts/demo-chat.sh
 

@@ -53,4 +53,4 @@ step "In the new workspace, by hand"
 "$coder" ssh leap -- 'cd leap && sh test.sh'
 "$coder" list
 
-serve_on Chat "CODER_CONFIG_DIR=.demo/cli target/release/coder chat attach last"
+serve_on Chat "CODER_CONFIG_DIR=.demo/cli $bin/coder chat attach last"

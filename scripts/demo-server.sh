@@ -1,7 +1,8 @@
 # What the demos share: a server on data of their own in .demo, its first user, the host template.
 # Sourced, from the root of the project. DEMO_PORT chooses the port (3000), DEMO_BIN another folder
-# with the binaries (target/release).
-coder=${DEMO_BIN:-$PWD/target/release}/coder
+# with the binaries (target/demo).
+bin=${DEMO_BIN:-target/demo}
+coder=$(cd "$bin" && pwd)/coder
 port=${DEMO_PORT:-3000}
 url=http://127.0.0.1:$port
 demo=$PWD/.demo

@@ -13,4 +13,4 @@ create_workspace
 step "coder ssh demo -- 'uname -sr; pwd; echo Hello from \$CODER_WORKSPACE_NAME'"
 "$coder" ssh demo -- 'uname -sr; pwd; echo "Hello from $CODER_WORKSPACE_NAME"'
 
-serve_on Shell "CODER_CONFIG_DIR=.demo/cli target/release/coder ssh demo"
+serve_on Shell "CODER_CONFIG_DIR=.demo/cli $bin/coder ssh demo"

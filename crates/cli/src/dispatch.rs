@@ -80,6 +80,8 @@ fn run(root: Root, command: &str) -> ExitCode {
         Ok(session) => session,
         Err(error) => return fail(error),
     };
+    // The tree of all commands was built to read one.
+    crate::working_set::phase_ends();
     let mut builder = match root.command.runtime() {
         Runtime::Single => tokio::runtime::Builder::new_current_thread(),
         Runtime::Two => {

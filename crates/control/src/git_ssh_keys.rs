@@ -1,8 +1,10 @@
 //! The SSH key with which a user's workspaces reach Git hosts.
 
+use std::convert::Infallible;
+
 use api_types::GitSshKey;
 use authz::{Action, Subject};
-use ssh_key::rand_core::{CryptoRng, Error as RandomError, RngCore};
+use ssh_key::rand_core::{TryCryptoRng, TryRng};
 use ssh_key::{Algorithm, EcdsaCurve, LineEnding, PrivateKey};
 use store::git_ssh_keys::GitSshKeyRow;
 use store::{AuditAction, AuditDiff, AuditEntry, UserRef, user_object};
@@ -12,26 +14,24 @@ use crate::{Control, Error, Result};
 /// Randomness of the system for the key library.
 struct Random;
 
-impl CryptoRng for Random {}
+impl TryRng for Random {
+    type Error = Infallible;
 
-impl RngCore for Random {
-    fn next_u32(&mut self) -> u32 {
-        rand::random()
+    fn try_next_u32(&mut self) -> std::result::Result<u32, Infallible> {
+        Ok(rand::random())
     }
 
-    fn next_u64(&mut self) -> u64 {
-        rand::random()
+    fn try_next_u64(&mut self) -> std::result::Result<u64, Infallible> {
+        Ok(rand::random())
     }
 
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        rand::fill(bytes);
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> std::result::Result<(), Infallible> {
         rand::fill(bytes);
         Ok(())
     }
 }
+
+impl TryCryptoRng for Random {}
 
 /// A new pair: private key in OpenSSH's form, public key as one line.
 pub(crate) async fn generate(algorithm: &str) -> Result<(String, String)> {

@@ -26,6 +26,7 @@ use crate::follow::agent::Wait;
 use crate::session::Session;
 use crate::target::Target;
 use crate::ui::time;
+use crate::working_set;
 
 /// Open a shell in a workspace, or run a command in it. 'coder config-ssh' lets
 /// the ssh of your system do the same, with everything that it can.
@@ -209,6 +210,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         wait: if args.no_wait { Wait::No } else { args.wait },
     };
     let (workspace, mut link) = connect(session, &target, patience).await?;
+    // What asked the API is not what carries the session.
+    working_set::phase_ends();
     let client = session.client()?;
     let app = args
         .usage_app
