@@ -20,9 +20,9 @@ deps: ## Install what building and testing need (Debian, as root or through sudo
 vendor: deps ## Fetch and pack PostgreSQL and OpenTofu, which travel inside the binary
 	@cargo xtask vendor
 
-# $(call programs,PROFILE OF THE AGENT,FOLDER): the program of workspaces, packed into the whole.
+# $(call programs,PROFILE OF THE AGENT,FOLDER,OPTIONS): the program of workspaces, packed into the whole.
 define programs
-	$(STATIC) cargo build --profile $(1) --target $(TARGET) -p cli --no-default-features --bin coder-slim
+	$(STATIC) cargo build --profile $(1) --target $(TARGET) -p cli --no-default-features --bin coder-slim $(3)
 	@mkdir -p $(2)
 	@cp $(BUILT)/$(1)/coder-slim $(2)/coder-slim
 	@cargo xtask pack $(2)/coder-slim target/vendor/coder-slim.zst
@@ -35,11 +35,11 @@ endef
 build: vendor ## Build target/release/coder (everything) and target/release/coder-slim (agent and client)
 	$(call programs,slim,target/release)
 
-# The same programs, but for the link-time optimisation that makes the agent's a few MiB smaller: it would
-# double what has to be compiled.
+# The same programs, but for the link-time optimisation that makes the agent's a few MiB smaller. Both have the
+# whole's features of dependencies, so that these are compiled once: the packages named here bring them.
 .PHONY: build-demo
 build-demo: vendor
-	$(call programs,whole,target/demo)
+	$(call programs,whole,target/demo,-p server -p store -p terraform-provider)
 
 .PHONY: dev
 dev: vendor ## Build both binaries for development (target/debug)
