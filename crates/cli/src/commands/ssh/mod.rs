@@ -225,6 +225,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     )));
     let stream = link.dial(session, SSH_PORT).await?;
     session.warn_of_version().await;
+    working_set::phase_ends();
     let info = args
         .network_info_dir
         .as_deref()
@@ -269,6 +270,7 @@ pub async fn connect(
     patience: Patience,
 ) -> Result<(api_types::Workspace, Link)> {
     let client = session.client()?;
+    working_set::phase_ends();
     let prepared = async {
         let connection = client
             .agent_connection_generic()
@@ -278,6 +280,7 @@ pub async fn connect(
     };
     let (workspace, prepared) = tokio::join!(lookup::of_target(client, target), prepared);
     let (workspace, prepared) = (workspace?, prepared?);
+    working_set::phase_ends();
     let (workspace, agent) = make_ready(session, workspace, target, patience).await?;
     Ok((workspace, prepared.connect(client, agent.id)))
 }
