@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeZone};
+use chrono::{DateTime, SubsecRound as _, TimeZone};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
@@ -59,7 +59,9 @@ impl Schedule {
         match self {
             Self::Every(pause) => Some(*pause),
             Self::Times(cron) => {
-                let next = cron.find_next_occurrence(&now, false).ok()?;
+                // A fraction of a second would be carried over into the answer.
+                let whole = now.clone().trunc_subsecs(0);
+                let next = cron.find_next_occurrence(&whole, false).ok()?;
                 (next - now).to_std().ok()
             }
         }

@@ -1,6 +1,6 @@
 //! Five-field cron expressions with a time zone: `CRON_TZ=Europe/Berlin 30 9 * * 1-5`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
 
@@ -50,7 +50,9 @@ impl Cron {
 
     /// The first time strictly after `after`; `None` if there is none.
     pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let local = after.with_timezone(&self.zone);
+        // A fraction of a second would be carried over into the answer, and two who ask at different
+        // moments would get different times.
+        let local = after.trunc_subsecs(0).with_timezone(&self.zone);
         let next = self.cron.find_next_occurrence(&local, false).ok()?;
         Some(next.with_timezone(&Utc))
     }
@@ -106,6 +108,18 @@ mod tests {
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_time_is_a_whole_minute_whenever_it_is_asked_for() {
+        let cron = Cron::weekly("30 9 * * *").unwrap();
+        for (after, next) in [
+            ("2026-11-27T04:34:19.950Z", "2026-11-27T09:30:00Z"),
+            ("2026-11-27T09:29:59.999999Z", "2026-11-27T09:30:00Z"),
+            ("2026-11-27T09:30:00.000001Z", "2026-11-28T09:30:00Z"),
+        ] {
+            assert_eq!(cron.next(at(after)), Some(at(next)), "{after}");
+        }
     }
 
     #[test]
