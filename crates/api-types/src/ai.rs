@@ -1,7 +1,5 @@
 //! Model providers, models of organizations, prices and budgets: request and response bodies.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,48 +171,6 @@ pub struct ChatModelProvider {
 pub struct ChatUnsupportedProvider {
     pub provider: String,
     pub display_name: String,
-}
-
-string_enum! {
-    /// What an access list of a model gives.
-    pub enum ChatModelRole {
-        Read = "read",
-    }
-}
-
-/// Who may use a model.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ChatModelAcl {
-    pub users: Vec<ChatModelUser>,
-    pub groups: Vec<ChatModelGroup>,
-}
-
-/// A user who may use a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChatModelUser {
-    pub id: Uuid,
-    pub username: String,
-    pub name: String,
-    pub avatar_url: String,
-    pub role: ChatModelRole,
-}
-
-/// A group that may use a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChatModelGroup {
-    #[serde(flatten)]
-    pub group: crate::Group,
-    pub role: ChatModelRole,
-}
-
-/// A change of who may use a model; the empty role takes it away.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UpdateChatModelAcl {
-    #[serde(deserialize_with = "crate::null_default")]
-    pub user_roles: BTreeMap<String, ChatModelRole>,
-    #[serde(deserialize_with = "crate::null_default")]
-    pub group_roles: BTreeMap<String, ChatModelRole>,
 }
 
 /// Models by purpose, of an organization.

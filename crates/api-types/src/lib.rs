@@ -71,6 +71,7 @@ macro_rules! string_enum {
     };
 }
 
+pub mod access_lists;
 pub mod agent_api_context;
 pub mod agent_api_files;
 pub mod agent_api_git;
@@ -107,6 +108,7 @@ pub mod workspace_builds;
 pub mod workspaces;
 
 pub use {
+    access_lists::*,
     agent_api_context::*,
     agent_api_files::*,
     agent_api_git::*,

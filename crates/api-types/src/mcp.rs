@@ -106,12 +106,6 @@ pub struct McpServerConfigRequest {
     pub forward_coder_headers: Option<bool>,
 }
 
-/// `MCPServerConfigACL` of the API: in form and roles that of models.
-pub type McpServerConfigAcl = crate::ChatModelAcl;
-
-/// `UpdateMCPServerConfigACLRequest` of the API.
-pub type UpdateMcpServerConfigAcl = crate::UpdateChatModelAcl;
-
 /// `MCPServerOAuth2DisconnectResponse` of the API.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -302,6 +302,7 @@ pub struct WorkspaceAgentContainerPort {
     pub network: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub host_ip: String,
+    #[serde(skip_serializing_if = "crate::is_default")]
     pub host_port: u16,
 }
 

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::WorkspaceRole;
+
 string_enum! {
     /// Values of `AutomaticUpdates`.
     pub enum AutomaticUpdates {
@@ -217,48 +219,6 @@ pub struct ResolveAutostartResponse {
     pub parameter_mismatch: bool,
 }
 
-/// `WorkspaceACL` of the API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorkspaceAcl {
-    #[serde(deserialize_with = "crate::null_default")]
-    pub users: Vec<WorkspaceUser>,
-    #[serde(deserialize_with = "crate::null_default")]
-    pub group: Vec<WorkspaceGroup>,
-}
-
-/// `WorkspaceGroup` of the API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorkspaceGroup {
-    pub id: Uuid,
-    pub name: String,
-    pub display_name: String,
-    pub organization_id: Uuid,
-    #[serde(deserialize_with = "crate::null_default")]
-    pub members: Vec<crate::users::ReducedUser>,
-    pub total_member_count: i64,
-    pub avatar_url: String,
-    pub quota_allowance: i64,
-    pub source: crate::groups::GroupSource,
-    pub organization_name: String,
-    pub organization_display_name: String,
-    pub role: WorkspaceRole,
-}
-
-/// `WorkspaceUser` of the API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorkspaceUser {
-    pub id: Uuid,
-    pub username: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub avatar_url: String,
-    pub role: WorkspaceRole,
-}
-
 /// `SharedWorkspaceActor` of the API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -273,35 +233,11 @@ pub struct SharedWorkspaceActor {
 }
 
 string_enum! {
-    /// Values of `WorkspaceRole`.
-    pub enum WorkspaceRole {
-        Admin = "admin",
-        Use = "use",
-    }
-}
-
-string_enum! {
     /// Values of `SharedWorkspaceActorType`.
     pub enum SharedWorkspaceActorType {
         Group = "group",
         User = "user",
     }
-}
-
-/// `UpdateWorkspaceACL` of the API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UpdateWorkspaceAcl {
-    #[serde(
-        deserialize_with = "crate::null_default",
-        skip_serializing_if = "std::collections::BTreeMap::is_empty"
-    )]
-    pub user_roles: std::collections::BTreeMap<String, WorkspaceRole>,
-    #[serde(
-        deserialize_with = "crate::null_default",
-        skip_serializing_if = "std::collections::BTreeMap::is_empty"
-    )]
-    pub group_roles: std::collections::BTreeMap<String, WorkspaceRole>,
 }
 
 /// `ExternalAgentCredentials` of the API.

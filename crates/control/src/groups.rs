@@ -7,7 +7,7 @@ use api_types::{
 use authz::{Subject, System};
 use serde_json::{Value, json};
 use store::groups::{GROUP_NAME_TAKEN, GroupFields, GroupMemberRow, GroupRef, GroupRow, NO_MEMBER};
-use store::{AuditAction, AuditDiff, AuditEntry, Conn, OrganizationRef, StoreError, UserRef};
+use store::{AuditAction, AuditDiff, AuditEntry, Conn, Held, OrganizationRef, StoreError, UserRef};
 use uuid::Uuid;
 
 use crate::{Control, Error, Result};
@@ -114,7 +114,9 @@ impl Control {
     ) -> Result<Group> {
         let system = Subject::system(System::Core);
         let tx = self.store().begin(who).await?;
-        let old = find(&tx, who, which).await?;
+        let found = find(&tx, who, which).await?;
+        tx.hold(Held::Group, found.id).await?;
+        let old = tx.group_read(who, GroupRef::Id(found.id)).await?;
         check_change(&old, &request)?;
         let add = ids(&request.add_users)?;
         let remove = ids(&request.remove_users)?;

@@ -42,6 +42,7 @@ pub mod users;
 mod webpush;
 mod workspaces;
 
+pub use access_lists::Readable;
 pub use chats::{
     AutoArchived, ChatFileData, ChatListQuery, ChatSetting, ChatTemplate, GitBranch, GitHostError,
     GitHosts, MAX_CHAT_FILE,

@@ -7,7 +7,8 @@ use api_types::{
 use authz::{Action, Sharing, Subject, System};
 use store::organization_changes::ORGANIZATION_NAME_TAKEN;
 use store::{
-    AuditAction, AuditDiff, AuditEntry, Conn, OrganizationRef, OrganizationRow, StoreError, Tx,
+    AuditAction, AuditDiff, AuditEntry, Conn, Held, OrganizationRef, OrganizationRow, StoreError,
+    Tx,
 };
 use uuid::Uuid;
 
@@ -64,7 +65,7 @@ impl Control {
         request: UpdateOrganizationRequest,
     ) -> Result<Organization> {
         let tx = self.store().begin(who).await?;
-        let old = tx.organization_read(who, which).await?;
+        let old = held(&tx, who, which).await?;
         who.may(Action::Update, &old.object())?;
         let mut new = old.clone();
         if !request.name.is_empty() && request.name != old.name {
@@ -161,7 +162,7 @@ impl Control {
             }
         };
         let tx = self.store().begin(who).await?;
-        let old = tx.organization_read(who, which).await?;
+        let old = held(&tx, who, which).await?;
         let mut new = old.clone();
         new.shareable_workspace_owners = wanted.name().to_owned();
         tx.organization_update(who, &new).await?;
@@ -202,6 +203,13 @@ impl Control {
         self.sessions_forget(whose);
         Ok(organization(new))
     }
+}
+
+/// An organization that nobody else changes until the transaction ends.
+async fn held(tx: &Tx, who: &Subject, which: &OrganizationRef) -> Result<OrganizationRow> {
+    let id = tx.organization_read(who, which).await?.id;
+    tx.hold(Held::Organization, id).await?;
+    Ok(tx.organization_read(who, &OrganizationRef::Id(id)).await?)
 }
 
 async fn by_id(conn: &Conn, id: Uuid) -> Result<OrganizationRow> {

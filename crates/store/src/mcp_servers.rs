@@ -221,11 +221,7 @@ impl Conn {
     /// [`StoreError::NotFound`] if it may not, or there is none.
     pub async fn mcp_server_read(&self, who: &Subject, id: Uuid) -> Result<McpServerRow> {
         let sql = format!("{} WHERE m.id = $1", select());
-        self.server(who, &sql, id).await
-    }
-
-    async fn server(&self, who: &Subject, sql: &str, id: Uuid) -> Result<McpServerRow> {
-        let row: McpServerRow = self.fetch_one(sql, &[&id]).await?;
+        let row: McpServerRow = self.fetch_one(&sql, &[&id]).await?;
         who.may(Action::Read, &row.object())
             .map_err(|_| StoreError::NotFound)?;
         Ok(row)
@@ -233,15 +229,6 @@ impl Conn {
 }
 
 impl Tx {
-    /// One server, which nobody else changes until the transaction ends.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if the subject may not read it, or there is none.
-    pub async fn mcp_server_lock(&self, who: &Subject, id: Uuid) -> Result<McpServerRow> {
-        let sql = format!("{} WHERE m.id = $1 FOR UPDATE", select());
-        self.server(who, &sql, id).await
-    }
-
     /// Adds a server that all members may use. The id is given: others may know it already.
     ///
     /// # Errors

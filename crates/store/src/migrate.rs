@@ -62,6 +62,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "mcp_servers",
         include_str!("../migrations/0012_mcp_servers.sql"),
     ),
+    (
+        13,
+        "pull_request_reviews",
+        include_str!("../migrations/0013_pull_request_reviews.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -7,7 +7,6 @@ mod files;
 mod messages;
 mod parts;
 mod requests;
-mod sharing;
 mod stream;
 
 pub use advisor::*;
@@ -17,7 +16,6 @@ pub use files::*;
 pub use messages::*;
 pub use parts::*;
 pub use requests::*;
-pub use sharing::*;
 pub use stream::*;
 
 use std::collections::BTreeMap;
@@ -212,9 +210,21 @@ pub struct ChatDiffStatus {
     pub deletions: i32,
     pub changed_files: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub author_login: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author_avatar_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub head_branch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr_number: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commits: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewer_count: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refreshed_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]

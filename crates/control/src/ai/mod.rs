@@ -1,7 +1,6 @@
 //! Model providers and their keys, models of organizations, prices and budgets.
 
 mod budgets;
-mod model_acls;
 mod model_config;
 mod model_overrides;
 mod models;
@@ -11,4 +10,4 @@ mod provider_settings;
 mod providers;
 mod user_keys;
 
-pub(crate) use model_acls::{available_for, readers_of};
+pub(crate) use models::find as find_model;

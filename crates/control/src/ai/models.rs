@@ -7,7 +7,7 @@ use authz::{Action, Object, ResourceType, Subject, System};
 use llm::{CallOptions, ProviderType};
 use serde_json::{Value, json};
 use store::ai::{ModelFields, ModelRow, ProviderRow};
-use store::{AuditAction, AuditDiff, AuditEntry, Conn, OrganizationRef, StoreError};
+use store::{AuditAction, AuditDiff, AuditEntry, Conn, Held, OrganizationRef, StoreError};
 use uuid::Uuid;
 
 use super::model_config::checked;
@@ -158,6 +158,7 @@ impl Control {
         request: ChatModelRequest,
     ) -> Result<ChatModel> {
         let tx = self.store().begin(who).await?;
+        tx.hold(Held::ChatModel, id).await?;
         let old = find(&tx, who, organization, id).await?;
         who.may(Action::Update, &old.object())?;
         if let Some(provider) = request.ai_provider_id {
@@ -224,7 +225,7 @@ impl Control {
 }
 
 /// A model of this organization that the subject may read.
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: &Conn,
     who: &Subject,
     organization: &OrganizationRef,

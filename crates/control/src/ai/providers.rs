@@ -12,7 +12,7 @@ use llm::ProviderType;
 use serde_json::{Value, json};
 use store::ai::{PROVIDER_NAME_TAKEN, ProviderFields, ProviderKeyRow, ProviderRow};
 use store::seal::masked;
-use store::{AuditAction, AuditDiff, AuditEntry, Tx};
+use store::{AuditAction, AuditDiff, AuditEntry, Held, Tx};
 use url::Url;
 
 use super::provider_settings as settings;
@@ -110,7 +110,9 @@ impl Control {
             return Err(Error::invalid("At least one field must be provided."));
         }
         let tx = self.store().begin(who).await?;
-        let old = tx.ai_provider_read(who, id_or_name).await?;
+        let found = tx.ai_provider_read(who, id_or_name).await?;
+        tx.hold(Held::AiProvider, found.id).await?;
+        let old = tx.ai_provider_read(who, &found.id.to_string()).await?;
         let mut bedrock = self.bedrock(&old)?;
         if let Some(given) = &request.settings
             && let Some(given) = settings::given(given.expose())?

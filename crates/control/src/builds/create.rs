@@ -11,7 +11,7 @@ use store::provisioner_jobs::{JobEnd, NewJob};
 use store::template_versions::VersionRow;
 use store::workspace_builds::{Followup, NewBuild, NewState, build_input, transition_action};
 use store::workspaces::WorkspaceRow;
-use store::{AuditAction, AuditEntry, Conn, StoreError, Tx};
+use store::{AuditAction, AuditEntry, Conn, Held, StoreError, Tx};
 use uuid::Uuid;
 
 use super::checks::{self, Situation, Version};
@@ -156,23 +156,24 @@ impl Control {
     ) -> Result<Option<Uuid>> {
         let mut base = Base::of(row);
         let wake = row.api.dormant_at.is_some() && wanted.transition == WorkspaceTransition::Start;
-        let mut awake = row.clone();
         if wake {
-            awake.api.dormant_at = None;
-            awake.api.deleting_at = None;
-            awake.api.last_used_at = chrono::Utc::now();
             who.may(Action::Update, &row.object()).map_err(|_| {
                 Error::forbidden("You do not have permission to wake this dormant workspace.")
             })?;
-            base.workspace = awake.object();
+            base.workspace = awake(row).object();
         }
         let plan = self.build_plan(who, &base, wanted).await?;
         let tx = self.store().begin(who).await?;
-        if wake {
-            tx.workspace_update(who, row, &awake.api).await?;
-        }
-        if let Some(at) = wanted.rests_at {
-            workspace_rest_in(&tx, who, row, at).await?;
+        if wake || wanted.rests_at.is_some() {
+            // The rest of the row may have changed while the build was planned.
+            tx.hold(Held::Workspace, base.workspace_id).await?;
+            let row = tx.workspace_read(who, base.workspace_id).await?;
+            if wake {
+                tx.workspace_update(who, &row, &awake(&row).api).await?;
+            }
+            if let Some(at) = wanted.rests_at {
+                workspace_rest_in(&tx, who, &row, at).await?;
+            }
         }
         if self
             .build_write(&tx, who, &base, &plan, wanted)
@@ -373,6 +374,15 @@ impl Control {
         }
         Ok(Some(number))
     }
+}
+
+/// A workspace that is used again.
+fn awake(row: &WorkspaceRow) -> WorkspaceRow {
+    let mut awake = row.clone();
+    awake.api.dormant_at = None;
+    awake.api.deleting_at = None;
+    awake.api.last_used_at = chrono::Utc::now();
+    awake
 }
 
 fn may_build(who: &Subject, base: &Base, transition: &WorkspaceTransition) -> bool {

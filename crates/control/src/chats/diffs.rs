@@ -108,19 +108,24 @@ fn shown(row: &ChatDiffRow) -> ChatDiffStatus {
     let Some(facts) = &row.facts else {
         return bare;
     };
+    let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     ChatDiffStatus {
         url: Some(facts.url.clone()),
-        pull_request_state: Some(facts.state.clone()).filter(|state| !state.is_empty()),
+        pull_request_state: told(&facts.state),
         pull_request_title: facts.title.clone(),
         pull_request_draft: facts.draft,
         changes_requested: facts.changes_requested,
         additions: facts.additions,
         deletions: facts.deletions,
         changed_files: facts.changed_files,
-        head_branch: Some(facts.head_branch.clone())
-            .filter(|name| !name.is_empty())
-            .or(bare.head_branch.clone()),
+        head_branch: told(&facts.head_branch).or(bare.head_branch.clone()),
         pr_number: Some(facts.number).filter(|number| *number > 0),
+        author_login: told(&facts.author_login),
+        author_avatar_url: told(&facts.author_avatar_url),
+        base_branch: told(&facts.base_branch),
+        commits: Some(facts.commits),
+        approved: Some(facts.approved),
+        reviewer_count: Some(facts.reviewer_count),
         ..bare
     }
 }

@@ -5,7 +5,7 @@ use api_types::McpServerDisconnected;
 use authz::{Action, Subject, System};
 use serde_json::json;
 use store::mcp_servers::McpServerRow;
-use store::{AuditAction, AuditDiff, OrganizationRef, StoreError, user_object};
+use store::{AuditAction, AuditDiff, Held, OrganizationRef, StoreError, user_object};
 use uuid::Uuid;
 
 use super::fields::web_address;
@@ -150,7 +150,8 @@ impl Control {
         })?;
         let fields = self.mcp_token_fields(&tokens)?;
         let tx = self.store().begin(who).await?;
-        let now = tx.mcp_server_lock(who, id).await?;
+        tx.hold(Held::McpServer, id).await?;
+        let now = tx.mcp_server_read(who, id).await?;
         if granted_to(&now.fields) != granted_to(&row.fields) {
             return Err(
                 Error::conflict("MCP server configuration changed during authorization.")

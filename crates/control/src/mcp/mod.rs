@@ -1,7 +1,6 @@
 //! MCP servers that organizations offer to the chats of their members: who may use and manage them,
 //! how people give access to their accounts there, and what a chat reaches.
 
-mod acls;
 mod connect;
 mod fields;
 mod reach;
@@ -11,6 +10,7 @@ mod tokens;
 
 pub use connect::{CallbackAnswer, ConnectStart, callback_path};
 pub use reach::{ChatHeaders, McpServer};
+pub(crate) use servers::{entry as server_entry, find as find_server};
 
 use std::sync::{Arc, OnceLock};
 

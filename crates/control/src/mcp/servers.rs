@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use store::mcp_servers::{McpServerFields, McpServerRow, SLUG_TAKEN};
 use store::mcp_tokens::McpTokenRow;
-use store::{AuditAction, AuditDiff, AuditEntry, Conn, OrganizationRef, StoreError};
+use store::{AuditAction, AuditDiff, AuditEntry, Conn, Held, OrganizationRef, StoreError};
 use uuid::Uuid;
 
 use super::callback_path;
@@ -220,7 +220,8 @@ impl Control {
         let seal = &self.settings().seal;
         let tx = self.store().begin(who).await?;
         find(&tx, who, organization, id).await?;
-        let old = tx.mcp_server_lock(who, id).await?;
+        tx.hold(Held::McpServer, id).await?;
+        let old = tx.mcp_server_read(who, id).await?;
         who.may(Action::Update, &old.object())?;
         may_forward_sign_in(who, &old.fields)?;
         let before = Secrets::of(&old, seal)?;
@@ -260,7 +261,8 @@ impl Control {
     ) -> Result<()> {
         let tx = self.store().begin(who).await?;
         find(&tx, who, organization, id).await?;
-        let row = tx.mcp_server_lock(who, id).await?;
+        tx.hold(Held::McpServer, id).await?;
+        let row = tx.mcp_server_read(who, id).await?;
         tx.mcp_server_delete(who, &row).await?;
         let secrets = Secrets::of(&row, &self.settings().seal).unwrap_or_default();
         let diff = AuditDiff::between(&facts(&row.fields, &secrets), &(), TRACKED, SECRET);
@@ -329,7 +331,7 @@ pub(super) fn granted_to(fields: &McpServerFields) -> [&str; 5] {
 }
 
 /// A server of this organization that the subject may read.
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: &Conn,
     who: &Subject,
     organization: &OrganizationRef,
@@ -388,7 +390,7 @@ fn facts(fields: &McpServerFields, secrets: &Secrets) -> Value {
     facts
 }
 
-pub(super) fn entry(action: AuditAction, row: &McpServerRow, diff: AuditDiff) -> AuditEntry {
+pub(crate) fn entry(action: AuditAction, row: &McpServerRow, diff: AuditDiff) -> AuditEntry {
     AuditEntry::new(action, "mcp_server_config", row.id, &row.fields.slug)
         .org(row.organization_id)
         .diff(diff)

@@ -20,7 +20,7 @@ use api_types::{CreateTemplateRequest, Template, UpdateTemplateMeta};
 use authz::{Action, Object, ResourceType, Subject};
 use chrono::Utc;
 use store::templates::TemplateRow;
-use store::{AuditAction, AuditDiff, AuditEntry, OrganizationRef, StoreError};
+use store::{AuditAction, AuditDiff, AuditEntry, Held, OrganizationRef, StoreError};
 use uuid::Uuid;
 
 use crate::schedule::{ALL_DAYS, bits_to_days};
@@ -247,9 +247,9 @@ impl Control {
         request: UpdateTemplateMeta,
     ) -> Result<Template> {
         let tx = self.store().begin(who).await?;
+        tx.hold(Held::Template, id).await?;
         let before = live(tx.template_read(who, id).await?)?;
         who.may(Action::Update, &before.object())?;
-        tx.template_lock(id).await?;
         let mut after = before.clone();
         options::apply_update(&mut after, &request)?;
         if let Some(closed) = request.disable_everyone_group_access {
@@ -318,6 +318,7 @@ impl Control {
     /// Makes a version the one that new builds take.
     pub async fn template_promote(&self, who: &Subject, id: Uuid, version: Uuid) -> Result<()> {
         let tx = self.store().begin(who).await?;
+        tx.hold(Held::Template, id).await?;
         let row = live(tx.template_read(who, id).await?)?;
         who.may(Action::Update, &row.object())?;
         let version =

@@ -3,7 +3,7 @@
 use api_types::{PatchTemplateVersionRequest, ProvisionerJobStatus as Status, TemplateVersion};
 use authz::{Action, Subject};
 use store::template_versions::{VersionFilter, VersionRow};
-use store::{AuditAction, AuditDiff, AuditEntry, Conn, OrganizationRef, StoreError};
+use store::{AuditAction, AuditDiff, AuditEntry, Conn, Held, OrganizationRef, StoreError};
 use uuid::Uuid;
 
 use crate::workspaces::names::{MAX_MESSAGE, check_text, check_version_name};
@@ -176,6 +176,8 @@ impl Control {
                 "Cannot archive template versions not associate with a template.",
             ));
         };
+        // Nobody makes it the active version meanwhile.
+        tx.hold(Held::Template, template).await?;
         let template = tx.template_read(who, template).await?;
         let ids = tx
             .template_version_archive(who, &template, Some(&[id]), archive, false)
@@ -209,6 +211,7 @@ impl Control {
         all: bool,
     ) -> Result<Vec<Uuid>> {
         let tx = self.store().begin(who).await?;
+        tx.hold(Held::Template, template).await?;
         let row = tx.template_read(who, template).await?;
         let ids = tx
             .template_version_archive(who, &row, None, true, !all)

@@ -3,7 +3,7 @@
 use api_types::{UpdateUserPasswordRequest, UpdateUserProfileRequest, User};
 use authz::{Action, Subject, System, role_names};
 use store::user_changes::SignIn;
-use store::{AuditAction, AuditDiff, AuditEntry, UserRef, UserRow};
+use store::{AuditAction, AuditDiff, AuditEntry, Held, UserRef, UserRow};
 
 use super::{TRACKED, create::taken, shown};
 use crate::{Control, Error, Kind, Result, names, passwords};
@@ -138,6 +138,8 @@ impl Control {
         if who.user_id() == Some(user.id) {
             return Err(Error::forbidden("You cannot delete yourself!"));
         }
+        // A workspace that is just being made counts too.
+        tx.hold(Held::User, user.id).await?;
         if tx.user_workspace_count(who, user.id).await? > 0 {
             return Err(Error::new(
                 Kind::ExpectationFailed,

@@ -4,7 +4,7 @@ use api_types::Workspace;
 use authz::Subject;
 use chrono::{DateTime, TimeDelta, Utc};
 use store::workspaces::WorkspaceRow;
-use store::{AuditAction, AuditDiff, AuditEntry, Tx};
+use store::{AuditAction, AuditDiff, AuditEntry, Held, Tx};
 use uuid::Uuid;
 
 use super::settings::{TRACKED, next_start};
@@ -63,7 +63,7 @@ impl Control {
         .await
     }
 
-    /// Puts an unused workspace to rest; false if it rests already.
+    /// Puts an unused workspace to rest; false if it rests already, or was used since it was read.
     pub(crate) async fn workspace_rest(
         &self,
         who: &Subject,
@@ -71,12 +71,14 @@ impl Control {
         now: DateTime<Utc>,
     ) -> Result<bool> {
         let tx = self.store().begin(who).await?;
-        tx.lock(&format!("workspace-rest:{}", row.api.id)).await?;
-        let row = tx.workspace_read(who, row.api.id).await?;
-        if row.api.dormant_at.is_some() {
+        tx.hold(Held::Workspace, row.api.id).await?;
+        let fresh = tx.workspace_read(who, row.api.id).await?;
+        let (was, is) = (&row.api, &fresh.api);
+        let used = is.last_used_at != was.last_used_at || is.latest_build.id != was.latest_build.id;
+        if used || is.dormant_at.is_some() {
             return Ok(false);
         }
-        workspace_rest_in(&tx, who, &row, now).await?;
+        workspace_rest_in(&tx, who, &fresh, now).await?;
         tx.commit().await?;
         Ok(true)
     }

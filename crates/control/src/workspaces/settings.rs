@@ -6,7 +6,7 @@ use api_types::{
 use authz::{Action, Subject};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use store::workspaces::WorkspaceRow;
-use store::{AuditAction, AuditDiff, AuditEntry};
+use store::{AuditAction, AuditDiff, AuditEntry, Held};
 use uuid::Uuid;
 
 use super::create::name_conflict;
@@ -80,6 +80,7 @@ impl Control {
         change: impl FnOnce(&WorkspaceRow, &mut Workspace) -> Result<bool>,
     ) -> Result<Option<Workspace>> {
         let tx = self.store().begin(who).await?;
+        tx.hold(Held::Workspace, id).await?;
         let row = tx.workspace_read(who, id).await?;
         who.may(Action::Update, &row.object())?;
         if row.deleted {

@@ -4,6 +4,7 @@
 
 mod activity;
 mod advisor;
+mod at_once;
 mod builds;
 mod chat_retention;
 mod chat_workspaces;

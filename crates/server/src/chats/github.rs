@@ -65,11 +65,15 @@ struct PullRequest {
     deletions: i32,
     #[serde(default)]
     changed_files: i32,
-    head: Head,
+    #[serde(default)]
+    commits: i32,
+    user: Option<Person>,
+    head: Branch,
+    base: Option<Branch>,
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct Branch {
     #[serde(rename = "ref")]
     name: String,
 }
@@ -77,12 +81,16 @@ struct Head {
 #[derive(Deserialize)]
 struct Review {
     state: String,
-    user: Option<Reviewer>,
+    user: Option<Person>,
 }
 
 #[derive(Deserialize)]
-struct Reviewer {
+struct Person {
     id: i64,
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    avatar_url: String,
 }
 
 #[derive(Deserialize)]
@@ -212,8 +220,17 @@ impl GitHub {
         let mut url = self.at(&repository, &["pulls", &number, "reviews"]);
         url.query_pairs_mut().append_pair("per_page", "100");
         let reviews: Vec<Review> = self.json(url).await?.unwrap_or_default();
+        let author = pull.user.map(|user| (user.login, user.avatar_url));
+        let (author_login, author_avatar_url) = author.unwrap_or_default();
+        let verdict = Verdict::of(&reviews);
         Ok(Some(DiffFacts {
-            changes_requested: wants_changes(&reviews),
+            changes_requested: verdict.changes_requested,
+            approved: verdict.approved,
+            reviewer_count: verdict.reviewers,
+            author_login,
+            author_avatar_url,
+            base_branch: pull.base.map_or_else(String::new, |branch| branch.name),
+            commits: pull.commits,
             state: if pull.merged {
                 "merged".to_owned()
             } else {
@@ -279,17 +296,35 @@ impl GitHosts for GitHub {
     }
 }
 
-/// Whether anybody's last word is that something must change.
-fn wants_changes(reviews: &[Review]) -> bool {
-    let mut last = std::collections::HashMap::new();
-    for review in reviews {
-        let decides =
-            ["APPROVED", "CHANGES_REQUESTED", "DISMISSED"].contains(&review.state.as_str());
-        if let Some(user) = review.user.as_ref().filter(|_| decides) {
-            last.insert(user.id, review.state.as_str());
+/// How the reviews of a pull request stand.
+struct Verdict {
+    /// Somebody wants changes.
+    changes_requested: bool,
+    /// Somebody approves, and nobody wants changes.
+    approved: bool,
+    /// How many people decided.
+    reviewers: i32,
+}
+
+impl Verdict {
+    /// What counts is what each reviewer decided last; remarks decide nothing.
+    fn of(reviews: &[Review]) -> Self {
+        let mut last = std::collections::HashMap::new();
+        for review in reviews {
+            let decides =
+                ["APPROVED", "CHANGES_REQUESTED", "DISMISSED"].contains(&review.state.as_str());
+            if let Some(user) = review.user.as_ref().filter(|_| decides) {
+                last.insert(user.id, review.state.as_str());
+            }
+        }
+        let any = |wanted: &str| last.values().any(|state| *state == wanted);
+        let changes_requested = any("CHANGES_REQUESTED");
+        Verdict {
+            changes_requested,
+            approved: any("APPROVED") && !changes_requested,
+            reviewers: i32::try_from(last.len()).unwrap_or(i32::MAX),
         }
     }
-    last.values().any(|state| *state == "CHANGES_REQUESTED")
 }
 
 /// How long the host wants to be left alone, if that is what a refusal says.

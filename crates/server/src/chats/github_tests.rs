@@ -65,7 +65,8 @@ fn usual(path: &str, headers: &HeaderMap) -> Answer {
         "/pulls/7" => json_answer(json!({
             "number": 7, "html_url": "https://github.com/a/b/pull/7", "state": "closed",
             "merged": true, "title": "Mend it", "draft": false, "additions": 3, "deletions": 1,
-            "changed_files": 2, "head": { "ref": "topic/1" }
+            "changed_files": 2, "commits": 4, "head": { "ref": "topic/1" }, "base": { "ref": "main" },
+            "user": { "id": 9, "login": "ann", "avatar_url": "https://example.com/ann.png" }
         })),
         "/pulls/7/reviews" => json_answer(json!([
             { "state": "CHANGES_REQUESTED", "user": { "id": 1 } },
@@ -96,6 +97,12 @@ async fn a_branchs_pull_request_is_found_and_shown() {
             deletions: 1,
             changed_files: 2,
             head_branch: "topic/1".into(),
+            approved: false,
+            reviewer_count: 2,
+            author_login: "ann".into(),
+            author_avatar_url: "https://example.com/ann.png".into(),
+            base_branch: "main".into(),
+            commits: 4,
         }
     );
     let diff = "diff --git a/x b/x\n";

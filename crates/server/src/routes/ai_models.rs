@@ -1,18 +1,19 @@
 //! `/organizations/{organization}/chats/models` and which of them serves which purpose.
 
 use api_types::{
-    AclAvailable, ChatModel, ChatModelAcl, ChatModelOverride, ChatModelOverrides, ChatModelRequest,
-    OrganizationChatModels, UpdateChatModelAcl, UserChatModelOverride, UserChatModelOverrides,
+    ChatModel, ChatModelOverride, ChatModelOverrides, ChatModelRequest, OrganizationChatModels,
+    UserChatModelOverride, UserChatModelOverrides,
 };
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{any, get, patch, put};
+use store::ai::ModelRow;
 use store::{OrganizationRef, UserRef};
 use uuid::Uuid;
 
-use super::users::page;
-use crate::extract::{Json, Path, QueryParams};
+use super::reading_lists;
+use crate::extract::{Json, Path};
 use crate::{Actor, ApiError, AppState};
 
 /// The routes.
@@ -25,14 +26,9 @@ pub fn router() -> Router<AppState> {
             &format!("{CHATS}/models/{{model}}"),
             get(read).patch(update).delete(delete),
         )
-        .route(
-            &format!("{CHATS}/models/{{model}}/acl"),
-            get(acl).patch(acl_set),
-        )
-        .route(
-            &format!("{CHATS}/models/{{model}}/acl/available"),
-            get(acl_available),
-        )
+        .merge(reading_lists::router::<ModelRow>(&format!(
+            "{CHATS}/models/{{model}}"
+        )))
         .route(&format!("{CHATS}/model-overrides"), get(overrides))
         .route(
             &format!("{CHATS}/model-overrides/{{context}}"),
@@ -46,8 +42,6 @@ pub fn router() -> Router<AppState> {
 
 /// Where models were before organizations had their own.
 const FORMER: &str = "/chats/model-configs";
-/// Whose these models are now.
-const DEFAULT: &str = "default";
 
 /// The models of the default organization, for clients that know of no other.
 pub fn experimental() -> Router<AppState> {
@@ -64,9 +58,8 @@ type Answer<T> = Result<Json<T>, ApiError>;
 async fn list(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(which): Path<OrganizationRef>,
 ) -> Answer<OrganizationChatModels> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state.control.chat_model_list(&actor.who, &which).await?,
     ))
@@ -75,10 +68,9 @@ async fn list(
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(which): Path<OrganizationRef>,
     Json(request): Json<ChatModelRequest>,
 ) -> Result<(StatusCode, Json<ChatModel>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
     let made = state.control.chat_model_create(&actor.who, &which, request);
     Ok((StatusCode::CREATED, Json(made.await?)))
 }
@@ -86,9 +78,8 @@ async fn create(
 async fn read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
+    Path((which, model)): Path<(OrganizationRef, Uuid)>,
 ) -> Answer<ChatModel> {
-    let which = OrganizationRef::parse(&organization);
     let found = state.control.chat_model_read(&actor.who, &which, model);
     Ok(Json(found.await?))
 }
@@ -96,10 +87,9 @@ async fn read(
 async fn update(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
+    Path((which, model)): Path<(OrganizationRef, Uuid)>,
     Json(request): Json<ChatModelRequest>,
 ) -> Answer<ChatModel> {
-    let which = OrganizationRef::parse(&organization);
     let changed = state
         .control
         .chat_model_update(&actor.who, &which, model, request);
@@ -109,9 +99,8 @@ async fn update(
 async fn delete(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
+    Path((which, model)): Path<(OrganizationRef, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     state
         .control
         .chat_model_delete(&actor.who, &which, model)
@@ -119,52 +108,11 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn acl(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
-) -> Answer<ChatModelAcl> {
-    let which = OrganizationRef::parse(&organization);
-    let list = state.control.chat_model_acl_read(&actor.who, &which, model);
-    Ok(Json(list.await?))
-}
-
-async fn acl_set(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
-    Json(request): Json<UpdateChatModelAcl>,
-) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    state
-        .control
-        .chat_model_acl_set(&actor.who, &which, model, request)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn acl_available(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, model)): Path<(String, Uuid)>,
-    mut params: QueryParams,
-) -> Answer<AclAvailable> {
-    let which = OrganizationRef::parse(&organization);
-    let page = page(&mut params);
-    let search = params.text("q").to_owned();
-    params.finish()?;
-    let offered = state
-        .control
-        .chat_model_acl_available(&actor.who, &which, model, &search, page);
-    Ok(Json(offered.await?))
-}
-
 async fn overrides(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(which): Path<OrganizationRef>,
 ) -> Answer<ChatModelOverrides> {
-    let which = OrganizationRef::parse(&organization);
     let list = state.control.chat_model_override_list(&actor.who, &which);
     Ok(Json(list.await?))
 }
@@ -172,10 +120,9 @@ async fn overrides(
 async fn override_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, context)): Path<(String, String)>,
+    Path((which, context)): Path<(OrganizationRef, String)>,
     Json(request): Json<ChatModelOverride>,
 ) -> Answer<ChatModelOverride> {
-    let which = OrganizationRef::parse(&organization);
     let set = state
         .control
         .chat_model_override_set(&actor.who, &which, &context, request);
@@ -185,10 +132,8 @@ async fn override_set(
 async fn own(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user)): Path<(String, String)>,
+    Path((which, user)): Path<(OrganizationRef, UserRef)>,
 ) -> Answer<UserChatModelOverrides> {
-    let which = OrganizationRef::parse(&organization);
-    let user = UserRef::parse(&user);
     let list = state
         .control
         .user_chat_model_override_list(&actor.who, &which, &user);
@@ -198,11 +143,9 @@ async fn own(
 async fn own_set(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, user, context)): Path<(String, String, String)>,
+    Path((which, user, context)): Path<(OrganizationRef, UserRef, String)>,
     Json(request): Json<UserChatModelOverride>,
 ) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    let user = UserRef::parse(&user);
     state
         .control
         .user_chat_model_override_set(&actor.who, &which, &user, &context, request)
@@ -211,7 +154,7 @@ async fn own_set(
 }
 
 async fn former_list(State(state): State<AppState>, actor: Actor) -> Answer<Vec<ChatModel>> {
-    let which = OrganizationRef::parse(DEFAULT);
+    let which = OrganizationRef::Default;
     let all = state.control.chat_model_list(&actor.who, &which).await?;
     Ok(Json(all.models))
 }
@@ -221,7 +164,7 @@ async fn former_create(
     actor: Actor,
     request: Json<ChatModelRequest>,
 ) -> Result<(StatusCode, Json<ChatModel>), ApiError> {
-    create(state, actor, Path(DEFAULT.to_owned()), request).await
+    create(state, actor, Path(OrganizationRef::Default), request).await
 }
 
 async fn former_update(
@@ -230,7 +173,13 @@ async fn former_update(
     Path(model): Path<Uuid>,
     request: Json<ChatModelRequest>,
 ) -> Answer<ChatModel> {
-    update(state, actor, Path((DEFAULT.to_owned(), model)), request).await
+    update(
+        state,
+        actor,
+        Path((OrganizationRef::Default, model)),
+        request,
+    )
+    .await
 }
 
 async fn former_delete(
@@ -238,5 +187,5 @@ async fn former_delete(
     actor: Actor,
     Path(model): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
-    delete(state, actor, Path((DEFAULT.to_owned(), model))).await
+    delete(state, actor, Path((OrganizationRef::Default, model))).await
 }

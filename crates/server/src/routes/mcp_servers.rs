@@ -1,9 +1,6 @@
 //! `/organizations/{organization}/mcp-servers`, and how users connect their accounts to them.
 
-use api_types::{
-    AclAvailable, McpServerConfig, McpServerConfigAcl, McpServerConfigRequest,
-    McpServerDisconnected, UpdateMcpServerConfigAcl,
-};
+use api_types::{McpServerConfig, McpServerConfigRequest, McpServerDisconnected};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, SET_COOKIE};
@@ -12,9 +9,10 @@ use axum::response::{AppendHeaders, Html, IntoResponse as _, Redirect, Response}
 use axum::routing::{delete, get};
 use control::mcp::{CallbackAnswer, callback_path};
 use store::OrganizationRef;
+use store::mcp_servers::McpServerRow;
 use uuid::Uuid;
 
-use super::users::page;
+use super::reading_lists;
 use crate::auth::cookie_value;
 use crate::extract::{Json, Path, QueryParams};
 use crate::{Actor, ApiError, AppState};
@@ -31,14 +29,9 @@ pub fn router() -> Router<AppState> {
             &format!("{SERVERS}/{{server}}"),
             get(read).patch(update).delete(remove),
         )
-        .route(
-            &format!("{SERVERS}/{{server}}/acl"),
-            get(acl).patch(acl_set),
-        )
-        .route(
-            &format!("{SERVERS}/{{server}}/acl/available"),
-            get(acl_available),
-        )
+        .merge(reading_lists::router::<McpServerRow>(&format!(
+            "{SERVERS}/{{server}}"
+        )))
         .route(
             &format!("{SERVERS}/{{server}}/oauth2/connect"),
             get(connect),
@@ -59,9 +52,8 @@ type Answer<T> = Result<Json<T>, ApiError>;
 async fn list(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(which): Path<OrganizationRef>,
 ) -> Answer<Vec<McpServerConfig>> {
-    let which = OrganizationRef::parse(&organization);
     Ok(Json(
         state.control.mcp_server_list(&actor.who, &which).await?,
     ))
@@ -70,10 +62,9 @@ async fn list(
 async fn create(
     State(state): State<AppState>,
     actor: Actor,
-    Path(organization): Path<String>,
+    Path(which): Path<OrganizationRef>,
     Json(request): Json<McpServerConfigRequest>,
 ) -> Result<(StatusCode, Json<McpServerConfig>), ApiError> {
-    let which = OrganizationRef::parse(&organization);
     let made = state.control.mcp_server_create(&actor.who, &which, request);
     Ok((StatusCode::CREATED, Json(made.await?)))
 }
@@ -81,9 +72,8 @@ async fn create(
 async fn read(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
+    Path((which, server)): Path<(OrganizationRef, Uuid)>,
 ) -> Answer<McpServerConfig> {
-    let which = OrganizationRef::parse(&organization);
     let found = state.control.mcp_server_read(&actor.who, &which, server);
     Ok(Json(found.await?))
 }
@@ -91,10 +81,9 @@ async fn read(
 async fn update(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
+    Path((which, server)): Path<(OrganizationRef, Uuid)>,
     Json(request): Json<McpServerConfigRequest>,
 ) -> Answer<McpServerConfig> {
-    let which = OrganizationRef::parse(&organization);
     let changed = state
         .control
         .mcp_server_update(&actor.who, &which, server, request);
@@ -104,56 +93,13 @@ async fn update(
 async fn remove(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
+    Path((which, server)): Path<(OrganizationRef, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     state
         .control
         .mcp_server_delete(&actor.who, &which, server)
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn acl(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
-) -> Answer<McpServerConfigAcl> {
-    let which = OrganizationRef::parse(&organization);
-    let list = state
-        .control
-        .mcp_server_acl_read(&actor.who, &which, server);
-    Ok(Json(list.await?))
-}
-
-async fn acl_set(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
-    Json(request): Json<UpdateMcpServerConfigAcl>,
-) -> Result<StatusCode, ApiError> {
-    let which = OrganizationRef::parse(&organization);
-    state
-        .control
-        .mcp_server_acl_set(&actor.who, &which, server, request)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn acl_available(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
-    mut params: QueryParams,
-) -> Answer<AclAvailable> {
-    let which = OrganizationRef::parse(&organization);
-    let page = page(&mut params);
-    let search = params.text("q").to_owned();
-    params.finish()?;
-    let offered = state
-        .control
-        .mcp_server_acl_available(&actor.who, &which, server, &search, page);
-    Ok(Json(offered.await?))
 }
 
 /// Names of the cookies that a browser keeps while its user is away.
@@ -167,9 +113,8 @@ fn cookies(server: Uuid) -> [String; 2] {
 async fn connect(
     State(state): State<AppState>,
     actor: Actor,
-    Path((organization, server)): Path<(String, Uuid)>,
+    Path((which, server)): Path<(OrganizationRef, Uuid)>,
 ) -> Result<Response, ApiError> {
-    let which = OrganizationRef::parse(&organization);
     let start = state
         .control
         .mcp_server_connect(&actor.who, &which, server)

@@ -34,6 +34,7 @@ mod organization_changes;
 mod organizations;
 pub(crate) mod pages;
 mod provisioners;
+mod reading_lists;
 mod sign_in;
 mod tailnet;
 mod template_version_dry_runs;

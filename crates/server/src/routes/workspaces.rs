@@ -5,14 +5,14 @@ use api_types::{
     WorkspaceBuildTimings, WorkspaceQuota, WorkspacesResponse,
 };
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use store::{OrganizationRef, UserRef};
 use uuid::Uuid;
 
-use crate::extract::{Json, Path};
+use crate::extract::{Json, MAX_JSON_BODY, Path, read_body};
 use crate::{Actor, ApiError, AppState, QueryParams};
 
 /// The routes.
@@ -121,8 +121,9 @@ async fn usage(
     State(state): State<AppState>,
     actor: Actor,
     Path(workspace): Path<Uuid>,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, ApiError> {
+    let body = read_body(body, MAX_JSON_BODY).await?;
     let request = if body.iter().all(u8::is_ascii_whitespace) {
         // Clients of old send nothing at all.
         PostWorkspaceUsageRequest::default()

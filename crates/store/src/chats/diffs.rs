@@ -38,6 +38,18 @@ pub struct DiffFacts {
     pub draft: bool,
     /// A reviewer wants changes.
     pub changes_requested: bool,
+    /// A reviewer approves, and none wants changes.
+    pub approved: bool,
+    /// How many people have decided on it, one way or the other.
+    pub reviewer_count: i32,
+    /// Who made it.
+    pub author_login: String,
+    /// A picture of them.
+    pub author_avatar_url: String,
+    /// The branch that it changes.
+    pub base_branch: String,
+    /// How many commits it has.
+    pub commits: i32,
     /// Its number.
     pub number: i32,
     /// Lines added.
@@ -64,7 +76,8 @@ pub struct StaleDiff {
 const COLUMNS: &str = "d.chat_id, d.git_branch, d.git_remote_origin, d.url, \
     coalesce(d.pull_request_state, ''), d.pull_request_title, d.pull_request_draft, \
     d.changes_requested, coalesce(d.pr_number, 0), d.additions, d.deletions, d.changed_files, \
-    coalesce(d.head_branch, ''), d.refreshed_at, d.stale_at";
+    coalesce(d.head_branch, ''), d.approved, d.reviewer_count, d.author_login, \
+    d.author_avatar_url, d.base_branch, d.commits, d.refreshed_at, d.stale_at";
 
 fn read(cols: &mut Cols<'_>) -> Result<ChatDiffRow> {
     let (chat_id, git_branch, git_remote_origin) = (cols.next()?, cols.next()?, cols.next()?);
@@ -80,6 +93,12 @@ fn read(cols: &mut Cols<'_>) -> Result<ChatDiffRow> {
         deletions: cols.next()?,
         changed_files: cols.next()?,
         head_branch: cols.next()?,
+        approved: cols.next()?,
+        reviewer_count: cols.next()?,
+        author_login: cols.next()?,
+        author_avatar_url: cols.next()?,
+        base_branch: cols.next()?,
+        commits: cols.next()?,
     };
     Ok(ChatDiffRow {
         chat_id,
@@ -198,7 +217,9 @@ impl Tx {
                 pull_request_title = $6, pull_request_draft = $7, changes_requested = $8, \
                 pr_number = $9, additions = $10, deletions = $11, changed_files = $12, \
                 head_branch = nullif($13, ''), refreshed_at = now(), \
-                stale_at = now() + make_interval(secs => $14) \
+                stale_at = now() + make_interval(secs => $14), approved = $15, \
+                reviewer_count = $16, author_login = $17, author_avatar_url = $18, \
+                base_branch = $19, commits = $20 \
              WHERE chat_id = $1 AND git_branch = $2 AND git_remote_origin = $3";
         let changed = self
             .execute(
@@ -218,6 +239,12 @@ impl Tx {
                     &facts.changed_files,
                     &facts.head_branch,
                     &seconds,
+                    &facts.approved,
+                    &facts.reviewer_count,
+                    &facts.author_login,
+                    &facts.author_avatar_url,
+                    &facts.base_branch,
+                    &facts.commits,
                 ],
             )
             .await?;

@@ -32,6 +32,9 @@ pub struct NewWorkspace {
 
 impl Tx {
     /// Adds a workspace. The name taken is [`StoreError::Conflict`] on `workspaces_name`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if owner or template were deleted meanwhile.
     pub async fn workspace_insert(
         &self,
         who: &Subject,
@@ -59,6 +62,10 @@ impl Tx {
             ],
         )
         .await?;
+        // Owner and template cannot be deleted from here on; they may have been while this waited.
+        let kept = "SELECT 1 FROM users u, templates t \
+                    WHERE u.id = $1 AND NOT u.deleted AND t.id = $2 AND NOT t.deleted";
+        self.query_one(kept, &[&w.owner_id, &w.template_id]).await?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! `/chats/{chat}/acl`.
 
-use api_types::{ChatAcl, UpdateChatAcl};
+use api_types::{ReaderAcl, UpdateReaderAcl};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ async fn read(
     State(state): State<AppState>,
     actor: Actor,
     Path(chat): Path<Uuid>,
-) -> Answer<ChatAcl> {
+) -> Answer<ReaderAcl> {
     Ok(Json(state.control.chat_acl_read(&actor.who, chat).await?))
 }
 
@@ -27,7 +27,7 @@ async fn update(
     State(state): State<AppState>,
     actor: Actor,
     Path(chat): Path<Uuid>,
-    Json(request): Json<UpdateChatAcl>,
+    Json(request): Json<UpdateReaderAcl>,
 ) -> Result<StatusCode, ApiError> {
     state
         .control

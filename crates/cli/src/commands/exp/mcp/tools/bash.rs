@@ -26,7 +26,7 @@ pub(super) const OFFERS: &[Offer] = &[Offer {
                   so far is given.",
     kind: Kind::Destroys,
     arguments: &[
-        ("workspace*", "string", WORKSPACE),
+        WORKSPACE,
         ("command*", "string", "The command."),
         (
             "timeout_ms",

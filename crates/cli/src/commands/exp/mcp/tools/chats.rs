@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::args::Args;
-use super::{Deps, Kind, Offer};
+use super::{Argument, Deps, Kind, Offer};
 
 /// How long to wait for a chat when nothing else is said, and at most, in seconds.
 const USUAL_WAIT: u64 = 60;
@@ -25,6 +25,11 @@ const USUAL: u64 = 50;
 const MOST: u64 = 200;
 /// Bytes of a file.
 const MAX_FILE: usize = 10 << 20;
+
+/// The chat that a tool is for.
+const CHAT: Argument = ("chat_id*", "string", "Id of the chat.");
+/// How much of a list is told.
+const LIMIT: Argument = ("limit", "integer", "How many; 50 if absent, 200 at most.");
 
 pub(super) const OFFERS: &[Offer] = &[
     Offer {
@@ -53,7 +58,7 @@ pub(super) const OFFERS: &[Offer] = &[
         name: "coder_get_chat",
         description: "Get a chat with its status, files and workspace.",
         kind: Kind::Reads,
-        arguments: &[("chat_id*", "string", "Id of the chat.")],
+        arguments: &[CHAT],
         run: |deps, args| Box::pin(async move { Ok(json!(chat(deps, &args).await?)) }),
     },
     Offer {
@@ -62,7 +67,7 @@ pub(super) const OFFERS: &[Offer] = &[
                       the chat as it is then; timed_out says that it still works.",
         kind: Kind::Reads,
         arguments: &[
-            ("chat_id*", "string", "Id of the chat."),
+            CHAT,
             (
                 "wait_secs",
                 "integer",
@@ -82,7 +87,7 @@ pub(super) const OFFERS: &[Offer] = &[
                 "A search expression, such as archived:true or title:deploy.",
             ),
             ("labels", "object", "Only chats with these labels."),
-            ("limit", "integer", "How many; 50 if absent, 200 at most."),
+            LIMIT,
         ],
         run: |deps, args| Box::pin(list(deps, args)),
     },
@@ -91,10 +96,10 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Read messages of a chat, newest first.",
         kind: Kind::Reads,
         arguments: &[
-            ("chat_id*", "string", "Id of the chat."),
+            CHAT,
             ("before_id", "integer", "Only messages before this one."),
             ("after_id", "integer", "Only messages after this one."),
-            ("limit", "integer", "How many; 50 if absent, 200 at most."),
+            LIMIT,
         ],
         run: |deps, args| Box::pin(messages(deps, args)),
     },
@@ -104,7 +109,7 @@ pub(super) const OFFERS: &[Offer] = &[
                       \"interrupt\" at once.",
         kind: Kind::Changes,
         arguments: &[
-            ("chat_id*", "string", "Id of the chat."),
+            CHAT,
             ("text*", "string", "What to say."),
             (
                 "busy_behavior",
@@ -118,7 +123,7 @@ pub(super) const OFFERS: &[Offer] = &[
         name: "coder_interrupt_chat",
         description: "Stop what a chat is at.",
         kind: Kind::Changes,
-        arguments: &[("chat_id*", "string", "Id of the chat.")],
+        arguments: &[CHAT],
         run: |deps, args| {
             Box::pin(async move {
                 let id = args.id("chat_id")?;
@@ -130,7 +135,7 @@ pub(super) const OFFERS: &[Offer] = &[
         name: "coder_archive_chat",
         description: "Put a chat away: lists do not show it any more. It can be brought back.",
         kind: Kind::Changes,
-        arguments: &[("chat_id*", "string", "Id of the chat.")],
+        arguments: &[CHAT],
         run: |deps, args| Box::pin(archive(deps, args)),
     },
     Offer {

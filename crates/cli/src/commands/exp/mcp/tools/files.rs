@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 
 use super::args::Args;
 use super::workspaces::{WORKSPACE, find};
-use super::{Deps, Kind, Offer};
+use super::{Argument, Deps, Kind, Offer};
 use crate::commands::lookup;
 
 /// Bytes that are read at once.
 const MAX_READ: u64 = 1 << 20;
+
+/// The file that a tool is for.
+const FILE: Argument = ("path*", "string", "Absolute path of the file.");
 
 pub(super) const OFFERS: &[Offer] = &[
     Offer {
@@ -21,7 +24,7 @@ pub(super) const OFFERS: &[Offer] = &[
         kind: Kind::Reads,
         arguments: &[
             ("path*", "string", "Absolute path of the directory."),
-            ("workspace*", "string", WORKSPACE),
+            WORKSPACE,
         ],
         run: |deps, args| Box::pin(ls(deps, args)),
     },
@@ -30,8 +33,8 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Read a file of a workspace, at most 1 MiB at once. The content is base64.",
         kind: Kind::Reads,
         arguments: &[
-            ("path*", "string", "Absolute path of the file."),
-            ("workspace*", "string", WORKSPACE),
+            FILE,
+            WORKSPACE,
             (
                 "offset",
                 "integer",
@@ -50,8 +53,8 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Write a file in a workspace; one that is there is replaced.",
         kind: Kind::Destroys,
         arguments: &[
-            ("path*", "string", "Absolute path of the file."),
-            ("workspace*", "string", WORKSPACE),
+            FILE,
+            WORKSPACE,
             ("content*", "string", "The content, as base64."),
         ],
         run: |deps, args| Box::pin(write(deps, args)),
@@ -61,8 +64,8 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Edit a file in a workspace by search and replacement.",
         kind: Kind::Destroys,
         arguments: &[
-            ("path*", "string", "Absolute path of the file."),
-            ("workspace*", "string", WORKSPACE),
+            FILE,
+            WORKSPACE,
             ("edits*", "[edits]", "The edits, in order."),
         ],
         run: |deps, args| Box::pin(edit(deps, args)),
@@ -72,7 +75,7 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Edit files in a workspace by search and replacement: all of them, or none.",
         kind: Kind::Destroys,
         arguments: &[
-            ("workspace*", "string", WORKSPACE),
+            WORKSPACE,
             ("files*", "[files]", "The files and their edits."),
         ],
         run: |deps, args| Box::pin(edit_many(deps, args)),
@@ -81,10 +84,7 @@ pub(super) const OFFERS: &[Offer] = &[
         name: "coder_workspace_port_forward",
         description: "Get the address at which a port of a workspace is reached by the browser.",
         kind: Kind::Reads,
-        arguments: &[
-            ("workspace*", "string", WORKSPACE),
-            ("port*", "number", "The port."),
-        ],
+        arguments: &[WORKSPACE, ("port*", "number", "The port.")],
         run: |deps, args| Box::pin(port(deps, args)),
     },
 ];

@@ -119,13 +119,15 @@ enum Kind {
 
 type Run = for<'a> fn(&'a Deps<'a>, Args) -> LocalBoxFuture<'a, Result<Value>>;
 
+/// An argument: name, type, description; a `*` behind the name says that it must be given.
+type Argument = (&'static str, &'static str, &'static str);
+
 /// A tool as it is offered.
 struct Offer {
     name: &'static str,
     description: &'static str,
     kind: Kind,
-    /// Its arguments: name, type, description; a `*` behind the name says that it must be given.
-    arguments: &'static [(&'static str, &'static str, &'static str)],
+    arguments: &'static [Argument],
     run: Run,
 }
 

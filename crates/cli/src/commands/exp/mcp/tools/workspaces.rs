@@ -10,15 +10,18 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::args::Args;
-use super::{Deps, Kind, Offer};
+use super::{Argument, Deps, Kind, Offer};
 use crate::commands::lookup;
 use crate::target::Target;
 
 /// Lines of a log that are told: the last ones say what happened.
 pub(super) const MAX_LINES: usize = 2000;
 
-pub(super) const WORKSPACE: &str = "The workspace: its id, [owner/]workspace[.agent], \
-    owner--workspace or agent.workspace.owner. Without owner it is your own.";
+const NAMES: &str = "The workspace: its id, [owner/]workspace[.agent], owner--workspace or \
+    agent.workspace.owner. Without owner it is your own.";
+
+/// The workspace that a tool works in.
+pub(super) const WORKSPACE: Argument = ("workspace*", "string", NAMES);
 
 pub(super) const OFFERS: &[Offer] = &[
     Offer {
@@ -26,7 +29,7 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Get a workspace by name or id, with its builds, agents and apps. This tells \
                       more than coder_list_workspaces.",
         kind: Kind::Reads,
-        arguments: &[("workspace_id*", "string", WORKSPACE)],
+        arguments: &[("workspace_id*", "string", NAMES)],
         run: |deps, args| Box::pin(read(deps, args)),
     },
     Offer {
@@ -122,7 +125,7 @@ pub(super) const OFFERS: &[Offer] = &[
         name: "coder_workspace_list_apps",
         description: "List the addresses of the apps of a workspace.",
         kind: Kind::Reads,
-        arguments: &[("workspace*", "string", WORKSPACE)],
+        arguments: &[WORKSPACE],
         run: |deps, args| Box::pin(apps(deps, args)),
     },
     Offer {
