@@ -10,6 +10,5 @@ pub mod http;
 pub mod peers;
 pub mod processes;
 pub mod server;
-pub mod swagger;
 pub mod tofu;
 pub mod workspace_template;

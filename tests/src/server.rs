@@ -9,14 +9,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tempfile::TempDir;
+use testkit::published::{self, Answer};
 
 use crate::{
+    binaries,
     command::{Run, eventually},
     http::{self, Response},
 };
@@ -194,9 +196,9 @@ impl Server {
         self.api_as(&self.token()?, method, path, body)
     }
 
-    /// One API request with any token.
+    /// One API request with any token. An answer of ours that is not as published is an error.
     pub fn api_as(&self, token: &str, method: &str, path: &str, body: &str) -> Result<Response> {
-        http::request(
+        let answer = http::request(
             &self.authority,
             method,
             path,
@@ -205,7 +207,22 @@ impl Server {
                 ("Content-Type", "application/json"),
             ],
             body.as_bytes(),
-        )
+        )?;
+        if self.binary == binaries::coder() {
+            let problems = published::problems(&Answer {
+                method,
+                path,
+                status: answer.status,
+                content_type: answer.header("content-type"),
+                body: &answer.body,
+            });
+            ensure!(
+                problems.is_empty(),
+                "not as published:\n{}",
+                problems.join("\n")
+            );
+        }
+        Ok(answer)
     }
 
     /// Process id of the running server.

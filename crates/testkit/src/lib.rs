@@ -1,12 +1,12 @@
-//! What tests of several crates share: a database per test, users in it, and a scripted model
-//! provider ([`model`]).
+//! What tests of several crates share: a database per test, users in it, a scripted model
+//! provider ([`model`]), and the check of answers against the published API ([`published`]).
 //!
 //! [`db`] clones a migrated template on a PostgreSQL server: that at
 //! `CODER_TEST_PG_URL` (any database of it, as a superuser), else one started
 //! once per test binary in a temporary directory, from
 //! `target/vendor/postgres.tar.zst` or an installed PostgreSQL.
 //!
-//! Without the feature `deployment` only [`model`] is left: for programs that need a provider and
+//! Without the feature `deployment` only [`model`] and [`published`] are left: for programs that need
 //! no database.
 
 #![allow(
@@ -15,6 +15,7 @@
 )]
 
 pub mod model;
+pub mod published;
 
 #[cfg(feature = "deployment")]
 mod chats;

@@ -1,4 +1,5 @@
-//! Every answer has the published shape.
+//! Every answer has the published shape: one call at least of what a deployment with a running
+//! workspace can be asked. The client itself compares each answer with the document.
 
 mod reads;
 mod writes;
@@ -6,76 +7,14 @@ mod writes;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{server::Server, swagger::Swagger};
+use e2e::server::Server;
 use serde_json::Value;
 
 use crate::world::world;
 
-/// Where the published document is wrong about the published server, or older than the API that we
-/// serve: an endpoint (or a part of its path), and a part of the finding.
-const DOCUMENT_ERRORS: &[(&str, &str)] = &[
-    // Newer than the document.
-    ("/api/v2/auth/scopes", "chat_model_config"),
-    ("", "latest_build.reason"),
-    ("", "$.reason: "),
-    ("", "].reason: "),
-    // Documented as a list of themselves.
-    ("/api/v2/experiments/available", "an array is expected"),
-    ("/paginated-members", "an array is expected"),
-    ("/versions/{templateversionname}", "an array is expected"),
-    ("/notifications/dispatch-methods", "an array is expected"),
-    ("/acl/available", "an array is expected"),
-    ("/quiet-hours", "an array is expected"),
-    ("/workspaceproxies", "an array is expected"),
-    ("/members/roles", "an array is expected"),
-    // The real keys are P50 and P95, and those of the map of relays.
-    ("", ".P50 is not in the definition"),
-    ("", ".P95 is not in the definition"),
-    ("", ".derp_map.Regions is not in the definition"),
-    ("/debug/health", ".node."),
-    ("/debug/health", ".region."),
-    ("/debug/health", ".netcheck."),
-    ("/debug/health", ".stun."),
-    // We say it of each part.
-    ("/debug/health", "provisioner_daemons.healthy"),
-    // Examples have names, not UUIDs.
-    ("/templates/examples", "is no UUID"),
-    // Documented without the owner's name, and with objects for what is text.
-    ("/keys/tokens", ".username is not in the definition"),
-    ("/keys/", ".allow_list["),
-    ("/deployment/config", "url: an object is expected"),
-    ("/deployment/config", "address: an object is expected"),
-    ("/deployment/config", "endpoint: an object is expected"),
-    (
-        "/deployment/config",
-        "group_regex_filter: an object is expected",
-    ),
-    // Options of our own, or newer than the document.
-    ("/deployment/config", "is not in the definition"),
-    // Documented as a user.
-    ("/api/v2/users/{user}/roles", "$."),
-    // Documented as one link.
-    ("/api/v2/external-auth", "$."),
-    // Users are dormant before they first sign in.
-    ("/users", "$.status: \"dormant\""),
-    // Other answers than documented.
-    ("/members/roles/{roleName}", "status 204"),
-    ("/organizations/{organization}/templates", "status 201"),
-    ("archive", "an object is expected, not \"template version"),
-    ("/versions/archive", "is not in the definition"),
-    ("/groups/{group}", "$.message is not in the definition"),
-];
-
-fn is_document_error(path: &str, problem: &str) -> bool {
-    DOCUMENT_ERRORS
-        .iter()
-        .any(|(place, part)| path.contains(place) && problem.contains(part))
-}
-
 /// Calls, and what was wrong with their answers.
 struct Calls<'a> {
     server: &'a Server,
-    swagger: Swagger,
     /// What names in braces stand for.
     names: BTreeMap<&'static str, String>,
     problems: Vec<String>,
@@ -99,29 +38,23 @@ impl Calls<'_> {
             body => body.to_string(),
         };
         let path = self.fill(template)?;
-        let answer = self.server.api(method, &path, &text)?;
-        let documented = template.split('?').next().unwrap_or_default();
+        let answer = match self.server.api(method, &path, &text) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.problems.push(format!("{error:#}"));
+                return Ok(Value::Null);
+            }
+        };
         let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
         if !(200..300).contains(&answer.status) {
             let problem = format!("{method} {template}: status {} {text}", answer.status);
             self.problems.push(problem);
             return Ok(Value::Null);
         }
-        let body = if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).with_context(|| format!("{method} {template}: {text}"))?
-        };
-        let found = self
-            .swagger
-            .problems(method, documented, answer.status, &body);
-        for problem in found {
-            if !is_document_error(documented, &problem) {
-                self.problems
-                    .push(format!("{method} {template}: {problem}"));
-            }
+        if text.is_empty() {
+            return Ok(Value::Null);
         }
-        Ok(body)
+        serde_json::from_str(&text).with_context(|| format!("{method} {template}: {text}"))
     }
 
     fn fill(&self, template: &str) -> Result<String> {
@@ -166,9 +99,10 @@ impl Calls<'_> {
 }
 
 pub fn responses() -> Result<()> {
-    let Some(swagger) = Swagger::find()? else {
+    if testkit::published::document().is_none() {
+        println!("skipped: CODER_TEST_SWAGGER is not set");
         return Ok(());
-    };
+    }
     let server = &world()?.server;
     server
         .cli(["create", "shapes", "--template", "process", "-y"])
@@ -180,7 +114,6 @@ pub fn responses() -> Result<()> {
         .json()?;
     let mut calls = Calls {
         server,
-        swagger,
         names: BTreeMap::new(),
         problems: Vec::new(),
     };

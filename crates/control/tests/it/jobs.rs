@@ -23,7 +23,7 @@ async fn a_waiting_daemon_is_woken() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let version = d.version(&d.owner.who, None).await;
     // Far below the interval at which the queue is looked at without being told.
-    let job = tokio::time::timeout(Duration::from_secs(5), waiting)
+    let job = tokio::time::timeout(Duration::from_secs(20), waiting)
         .await
         .unwrap();
     assert_eq!(

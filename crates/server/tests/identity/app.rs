@@ -19,10 +19,13 @@ use testkit::{TestDb, TestUser};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
+use crate::published::Published;
+
 pub struct App {
     pub db: TestDb,
     pub control: Control,
     router: Router,
+    _published: Published,
 }
 
 /// An answer, read.
@@ -100,10 +103,12 @@ impl App {
             health: Health::default(),
             binaries: Binaries::default(),
         });
+        let published = Published::default();
         App {
             db,
             control,
-            router,
+            router: published.watch(router),
+            _published: published,
         }
     }
 

@@ -137,3 +137,36 @@ async fn without_its_database_the_server_says_so() {
     assert_eq!(answer.header("retry-after"), "1");
     app.send("GET", "!/healthz", &[], "").await.is(200);
 }
+
+/// Whatever has a unique name is made once, however many ask for it at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixteen_of_one_name_one_is_made() {
+    let app = App::new().await;
+    let owner = app.user("owner", &["owner"]).await;
+    let token = owner.token.expose();
+    let role = json!({"name": "same", "display_name": "", "site_permissions": [],
+        "user_permissions": [], "organization_permissions": []});
+    let user = json!({"username": "same", "email": "same@example.com", "login_type": "password",
+        "password": "Correct-Horse-9", "organization_ids": [testkit::default_organization(&app.db).await]});
+    for (path, body, refusals) in [
+        ("/users", user, 409),
+        ("/organizations", json!({"name": "same"}), 409),
+        (
+            "/organizations/default/groups",
+            json!({"name": "same"}),
+            409,
+        ),
+        ("/organizations/default/members/roles", role, 409),
+        ("/users/me/keys/tokens", json!({"token_name": "same"}), 409),
+    ] {
+        let calls = (0..16).map(|_| app.call("POST", path, token, body.clone()));
+        let answers = futures::future::join_all(calls).await;
+        let count = |status: u16| answers.iter().filter(|a| a.status == status).count();
+        let made = count(201) + count(200);
+        let told: Vec<_> = answers
+            .iter()
+            .map(|a| (a.status.as_u16(), &a.text))
+            .collect();
+        assert_eq!((made, count(refusals)), (1, 15), "{path}: {told:?}");
+    }
+}

@@ -6,11 +6,15 @@ mod access;
 mod ai;
 mod app;
 mod bad_requests;
+mod calls;
+mod every_route;
 mod keys;
 mod limits;
 mod mcp;
 mod pages;
 mod personal;
+#[path = "../common/published.rs"]
+mod published;
 mod sign_in;
 mod skills;
 mod users;

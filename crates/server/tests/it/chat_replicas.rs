@@ -38,7 +38,11 @@ async fn second(chats: &Chats, stop: &CancellationToken) -> Url {
         &TaskTracker::new(),
         stop,
     );
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let app = chats
+        .world
+        .published
+        .watch(app)
+        .into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
 }

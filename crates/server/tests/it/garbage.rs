@@ -59,6 +59,57 @@ async fn closing_code(socket: &mut client::MessageSocket) -> Option<u16> {
     }
 }
 
+/// Sockets of text: whatever they are told, they end or go on, and the server does.
+#[tokio::test]
+async fn streams_survive_garbage() {
+    let w = world().await;
+    let chat = testkit::chat(&w.db, w.owner.id).await.id;
+    let (agent, workspace) = (w.agent, w.workspace);
+    let row = w.client().workspace(workspace).await.unwrap();
+    let (build, version) = (row.latest_build.id, row.latest_build.template_version_id);
+    let mut opened = 0;
+    for path in [
+        format!("workspaceagents/{agent}/containers/watch"),
+        format!("workspaceagents/{agent}/logs?follow"),
+        format!("workspaceagents/{agent}/pty?reconnect={agent}&width=80&height=24"),
+        format!("workspaceagents/{agent}/watch-metadata-ws"),
+        format!("workspaces/{workspace}/agent-connection-watch"),
+        format!("workspaces/{workspace}/watch-ws"),
+        format!("workspacebuilds/{build}/logs?follow"),
+        format!("templateversions/{version}/dynamic-parameters"),
+        format!("templateversions/{version}/logs?follow"),
+        format!("chats/{chat}/stream"),
+        format!("chats/{chat}/stream/git"),
+        format!("chats/{chat}/stream/parts"),
+        "chats/watch".to_owned(),
+        "debug/ws".to_owned(),
+        "derp-map".to_owned(),
+        "notifications/inbox/watch".to_owned(),
+    ] {
+        let path = format!("/api/v2/{path}");
+        let long = "x".repeat(2 << 20);
+        let texts = ["", "null", "{\"id\":-1}", "[[[[", &long];
+        let texts = texts.iter().map(|text| Message::Text((*text).into()));
+        let bytes = garbage().into_iter().map(|b| Message::Binary(b.into()));
+        for message in texts.chain(bytes) {
+            let mut socket = match w.client().websocket_messages(&path).await {
+                Ok(socket) => socket,
+                // Of what is not there it says so.
+                Err(client::Error::Api(error)) => {
+                    assert!(error.status.as_u16() < 500, "{path}: {error}");
+                    break;
+                }
+                Err(error) => panic!("{path}: {error}"),
+            };
+            opened += 1;
+            let _ = socket.send(message).await;
+            let _ = socket.close(None).await;
+        }
+    }
+    assert!(opened > 100, "{opened} sockets were opened");
+    still_serves(&w).await;
+}
+
 #[tokio::test]
 async fn the_relay_survives_garbage_and_asks_for_its_upgrade() {
     let w = world().await;

@@ -18,5 +18,7 @@ mod garbage;
 mod health;
 mod mcp;
 mod peers;
+#[path = "../common/published.rs"]
+mod published;
 mod tunnel;
 mod world;

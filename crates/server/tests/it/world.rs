@@ -16,6 +16,8 @@ use testkit::{TestDb, TestUser};
 use url::Url;
 use uuid::Uuid;
 
+use crate::published::Published;
+
 /// What a test works with.
 pub struct World {
     pub db: TestDb,
@@ -27,6 +29,7 @@ pub struct World {
     pub tailnet: Tailnet,
     pub apps: server::Apps,
     pub control: Control,
+    pub published: Published,
 }
 
 /// A server with an empty shelf of programs.
@@ -55,7 +58,10 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     let control = Control::new(db.store.clone(), settings);
     let state = state(&control, &url, binaries);
     let (tailnet, apps) = (state.tailnet.clone(), state.apps.clone());
-    let app = server::router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let published = Published::default();
+    let app = published
+        .watch(server::router(state))
+        .into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let made = testkit::workspace(&db, owner.id, "dev").await;
     World {
@@ -68,6 +74,7 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
         tailnet,
         apps,
         control,
+        published,
     }
 }
 

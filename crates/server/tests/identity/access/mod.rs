@@ -2,7 +2,7 @@
 //! one. Every route of the API has a line, or stands in [`routes::WITHOUT_CASE`].
 
 mod questions;
-mod routes;
+pub mod routes;
 mod table;
 
 /// The tables, each with a world of its own.
