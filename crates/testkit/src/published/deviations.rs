@@ -67,7 +67,7 @@ const WRONG: &[[&str; 4]] = &[
     ["GET", "/api/v2/deployment/config", "address: an object is expected", "text"],
     ["GET", "/api/v2/deployment/config", "endpoint: an object is expected", "text"],
     ["GET", "/api/v2/deployment/config", "group_regex_filter: an object is expected", "text"],
-    ["POST", "/api/v2/users", "$.status: \"dormant\"", "users are dormant before they first sign in"],
+    ["*", "**", "status: \"dormant\"", "users are dormant before they first sign in"],
     ["DELETE", "/api/v2/organizations/{organization}/members/roles/{roleName}", "status 204", "nothing is left to tell"],
     ["POST", "/api/v2/organizations/{organization}/templates", "status 201", "as whatever is made"],
     ["POST", "/api/v2/templateversions/{templateversion}/archive", "$: an object is expected, not \"template version", "text"],

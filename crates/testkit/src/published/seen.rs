@@ -37,24 +37,31 @@ pub fn served(routes: impl IntoIterator<Item = String>) {
     }
 }
 
+/// The file, and what this program has written to it.
+struct Lines {
+    file: std::fs::File,
+    written: HashSet<String>,
+}
+
 fn note(line: impl FnOnce() -> String) {
-    static LINES: OnceLock<Option<Mutex<(std::fs::File, HashSet<String>)>>> = OnceLock::new();
+    static LINES: OnceLock<Option<Mutex<Lines>>> = OnceLock::new();
     let lines = LINES.get_or_init(|| {
         let path = std::env::var_os(FILE)?;
         let mut options = std::fs::OpenOptions::new();
         let file = options.create(true).append(true).open(path);
         let file = file.expect("the file of CODER_TEST_API_SEEN to be writable");
-        Some(Mutex::new((file, HashSet::new())))
+        let written = HashSet::new();
+        Some(Mutex::new(Lines { file, written }))
     });
     let Some(lines) = lines else { return };
     let line = line();
     let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-    if lines.1.contains(&line) {
+    if lines.written.contains(&line) {
         return;
     }
     // A report that lacks a line says too much, never too little.
-    let _ = lines.0.write_all(format!("{line}\n").as_bytes());
-    lines.1.insert(line);
+    let _ = lines.file.write_all(format!("{line}\n").as_bytes());
+    lines.written.insert(line);
 }
 
 /// What the tests that wrote `seen` have not shown, as a text with a list for each question.
