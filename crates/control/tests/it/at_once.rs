@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api_types::{
     TemplateRole, UpdateTemplateAcl, UpdateWorkspaceAcl, UpdateWorkspaceTtlRequest, WorkspaceRole,
 };
+use futures::future::LocalBoxFuture;
 use store::Held;
 use uuid::Uuid;
 
@@ -20,21 +21,23 @@ async fn blocked(d: &Deployment, count: i64) {
 }
 
 /// Lets both begin while a third holds the row, so that neither sees what the other does.
-async fn together<A, B>(
-    d: &Deployment,
+fn together<'a, A: 'a, B: 'a>(
+    d: &'a Deployment,
     what: Held,
     id: Uuid,
-    one: impl Future<Output = A>,
-    two: impl Future<Output = B>,
-) -> (A, B) {
-    let holder = d.db.store.begin(&d.owner.who).await.unwrap();
-    holder.hold(what, id).await.unwrap();
-    let release = async {
-        blocked(d, 2).await;
-        holder.commit().await.unwrap();
-    };
-    let (one, two, ()) = tokio::join!(one, two, release);
-    (one, two)
+    one: impl Future<Output = A> + 'a,
+    two: impl Future<Output = B> + 'a,
+) -> LocalBoxFuture<'a, (A, B)> {
+    Box::pin(async move {
+        let holder = d.db.store.begin(&d.owner.who).await.unwrap();
+        holder.hold(what, id).await.unwrap();
+        let release = async {
+            blocked(d, 2).await;
+            holder.commit().await.unwrap();
+        };
+        let (one, two, ()) = tokio::join!(one, two, release);
+        (one, two)
+    })
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::access::routes::routes;
 use crate::app::{Answer, App};
 
 /// Far beyond what any refusal takes, on any machine.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 /// Ends the session that all the others need.
 const ENDS_THE_SESSION: &str = "/users/logout";
 
