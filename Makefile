@@ -75,6 +75,11 @@ fmt: ## Format the code
 bench: build ## Measure the built binary (BENCH_PEER=/path/to/other/coder compares)
 	@benches/run.sh
 
+.PHONY: bench-tunnel
+bench-tunnel: build ## The same for the tunnel: speed, copies, the echo of a key, memory, many pairs at the relay
+	cargo build --release -p benches
+	@benches/run.sh tunnel
+
 .PHONY: clean
 clean: ## Remove what was built and the demo's data
 	cargo clean

@@ -153,6 +153,19 @@ class Deployment:
             headers={"Coder-Session-Token": self.token, "Content-Type": "application/json"})
         return json.load(urllib.request.urlopen(request, timeout=60))
 
+    def sign_in(self):
+        """Makes the first user, and a template `bench` whose workspaces are processes of this machine."""
+        self.cli("login", self.url, "--first-user-username", "admin", "--first-user-email", "admin@example.com",
+                 "--first-user-password", PASSWORD, "--first-user-trial=false")
+        self.token = open(os.path.join(self.folder, "cli/session")).read().strip()
+        template = os.path.join(self.folder, "template")
+        os.makedirs(template)
+        open(os.path.join(template, "main.tf"), "w").write(TEMPLATE.replace("ROOT", self.root))
+        self.push()
+
+    def push(self):
+        return self.cli("templates", "push", "bench", "-d", os.path.join(self.folder, "template"), "-y")
+
     def agents(self):
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -186,15 +199,8 @@ def measure(binary, folder, database, agents):
     time.sleep(3)
     note("server memory fresh, MiB", rss_mib(d.server.pid))
     try:
-        d.cli("login", d.url, "--first-user-username", "admin", "--first-user-email", "admin@example.com",
-              "--first-user-password", PASSWORD, "--first-user-trial=false")
-        d.token = open(os.path.join(folder, "cli/session")).read().strip()
-        template = os.path.join(folder, "template")
-        os.makedirs(template)
-        open(os.path.join(template, "main.tf"), "w").write(TEMPLATE.replace("ROOT", d.root))
-        push = lambda _: d.cli("templates", "push", "bench", "-d", template, "-y")
-        push(0)
-        note("template push, s", median(3, push))
+        d.sign_in()
+        note("template push, s", median(3, lambda _: d.push()))
         d.cli("create", "base", "-t", "bench", "-y")
         note("create to shell, s", median(3, lambda i: d.cli("create", f"c{i}", "-t", "bench", "-y") + d.cli("ssh", f"c{i}", "true")))
         note("ssh true, s", median(11, lambda _: d.cli("ssh", "base", "true") if _ >= 0 else 0))
@@ -258,4 +264,5 @@ def main():
         print(f"{name:32} {value:10.3f} {peer if peer is not None else float('nan'):10.3f} {ratio}  {text}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -62,10 +62,13 @@ fn reach(server: &Server) -> Result<()> {
             .run()?
             .expect_code(5)?;
     }
-    // The server's own way to the agent.
-    let workspace = server
-        .api("GET", "/api/v2/users/me/workspace/w", "")?
-        .json()?;
+    server_reaches(server, "w")
+}
+
+/// The server finds its own way to the agent of a workspace.
+pub fn server_reaches(server: &Server, name: &str) -> Result<()> {
+    let path = format!("/api/v2/users/me/workspace/{name}");
+    let workspace = server.api("GET", &path, "")?.json()?;
     let agent = workspace["latest_build"]["resources"]
         .as_array()
         .into_iter()

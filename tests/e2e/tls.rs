@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::{
     binaries,
     command::Run,
@@ -11,7 +11,7 @@ use e2e::{
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use crate::world;
+use crate::{own_relay, world};
 
 /// The environment variables by which programs of ours are told of TLS.
 const CA: &str = "CODER_CLIENT_TLS_CA_FILE";
@@ -32,6 +32,43 @@ fn certificates(dir: &Path) -> Result<()> {
         fs::write(dir.join(format!("{who}.key")), key.serialize_pem())?;
     }
     Ok(())
+}
+
+/// A server without a relay of its own meets its agents at this one's, by the certificate that its
+/// options name.
+fn relay_of_another(
+    relay: &Server,
+    address: &str,
+    at: &dyn Fn(&str) -> String,
+    agent: &Path,
+) -> Result<()> {
+    let port: u16 = address.rsplit(':').next().unwrap_or_default().parse()?;
+    let map = serde_json::json!({"Regions": {"7": {
+        "EmbeddedRelay": false, "RegionID": 7, "RegionCode": "sealed", "RegionName": "Sealed",
+        "Nodes": [{"Name": "7a", "RegionID": 7, "HostName": "localhost", "DERPPort": port,
+                   "STUNPort": -1}]
+    }}});
+    fs::write(at("map.json"), map.to_string())?;
+    let server = Server::start(
+        &binaries::coder(),
+        &[
+            ("CODER_DERP_SERVER_ENABLE", "false"),
+            ("CODER_DERP_CONFIG_PATH", &at("map.json")),
+            ("CODER_TLS_CLIENT_CERT_FILE", &at("client.pem")),
+            ("CODER_TLS_CLIENT_KEY_FILE", &at("client.key")),
+            // The roots of this machine, as far as the server knows.
+            ("SSL_CERT_FILE", &at("ca.pem")),
+        ],
+    )?;
+    ensure!(server.authority != relay.authority);
+    world::push(&server, "secure", Some(agent))?;
+    server
+        .cli(["create", "far", "-t", "secure", "-y"])
+        .run()?
+        .ok()?;
+    let reached = own_relay::server_reaches(&server, "far");
+    world::stop_workspaces(&world::workspaces_root(&server));
+    reached
 }
 
 pub fn certificates_on_both_sides() -> Result<()> {
@@ -90,6 +127,7 @@ pub fn certificates_on_both_sides() -> Result<()> {
         .expect_code(7)?;
     ensure!(out.text() == "yes it is\n", "{}", out.all());
     known(&["ping", "sealed", "-n", "1"]).run()?.ok()?;
+    relay_of_another(&server, &address, &at, &agent).context("from another server")?;
 
     // Those who know the server, but whom it does not know, and the other way round.
     for (run, why) in [

@@ -43,6 +43,8 @@ pub struct Config {
     pub context: ContextConfig,
     /// Containers beside the agent may be looked at and entered.
     pub devcontainers: bool,
+    /// Projects with dev containers are looked for where people work.
+    pub discover_devcontainers: bool,
     /// Where metrics are served on this machine, if anywhere.
     pub metrics_listener: Option<Arc<TcpListener>>,
     /// Where people who look for a fault are served on this machine, if anywhere.
@@ -70,6 +72,7 @@ impl Config {
             socket_path: None,
             context: ContextConfig::default(),
             devcontainers: true,
+            discover_devcontainers: true,
             metrics_listener: None,
             debug_listener: None,
             tunnel_port: 0,

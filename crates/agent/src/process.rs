@@ -15,8 +15,10 @@ use tokio::process::Child;
 
 use crate::limits;
 
-/// Bytes that a pump reads at once: the default capacity of a pipe is twice that.
-const PUMP_BUFFER: usize = 32 * 1024;
+/// Bytes that a pump reads at once: what a pipe holds.
+const PUMP_BUFFER: usize = 64 * 1024;
+/// … at first, and again when little comes: most streams never fill more than a page.
+const PUMP_LEAST: usize = 4 * 1024;
 
 /// Code of a process that a signal ended.
 pub const KILLED: i32 = 255;
@@ -107,25 +109,24 @@ impl Drop for Group {
 }
 
 /// Moves bytes until the end of `from`. Reading goes on only when `to` has
-/// taken what was read before.
+/// taken what was read before, and then takes all that has come meanwhile.
 pub async fn pump(
     mut from: impl AsyncRead + Unpin,
     to: &mut (impl AsyncWrite + Unpin),
 ) -> std::io::Result<()> {
-    let mut buffer = BytesMut::with_capacity(4096);
+    let (mut buffer, mut wanted) = (BytesMut::new(), PUMP_LEAST);
     loop {
-        if from.read_buf(&mut buffer).await? == 0 {
+        buffer.reserve(wanted);
+        let read = from.read_buf(&mut buffer).await?;
+        if read == 0 {
             return Ok(());
         }
-        // Small at first: most streams never fill more than one page.
-        let full = buffer.len() == buffer.capacity();
         to.write_all_buf(&mut buffer).await?;
         to.flush().await?;
-        buffer.clear();
-        if full && buffer.capacity() < PUMP_BUFFER {
-            buffer.reserve(PUMP_BUFFER);
-        } else {
-            buffer.reserve(4096);
+        if read >= wanted {
+            wanted = PUMP_BUFFER;
+        } else if read < PUMP_LEAST && wanted > PUMP_LEAST {
+            (buffer, wanted) = (BytesMut::new(), PUMP_LEAST);
         }
     }
 }

@@ -24,6 +24,7 @@ mod organization_flag;
 mod parameters;
 mod schedule;
 mod session;
+mod stackdriver;
 mod target;
 mod text_file;
 mod ui;

@@ -75,7 +75,7 @@ impl Builder {
         if !matches!(self.url.scheme(), "http" | "https") || self.url.host_str().is_none() {
             return Err(Error::Url(url::ParseError::EmptyHost));
         }
-        let tls = tls::config(&self.tls)?;
+        let tls = tls::tls_with(&self.tls)?;
         let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .http1_only()

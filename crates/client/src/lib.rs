@@ -44,7 +44,7 @@ pub use error::{ApiError, Error};
 pub use headers::{HeaderError, parse_header, run_header_command};
 pub use provisioners::{ProvisionerJobQuery, ProvisionerQuery};
 pub use templates::TemplateQuery;
-pub use tls::{TlsError, TlsFiles, system_tls};
+pub use tls::{TlsError, TlsFiles, system_tls, tls_with};
 pub use users::UserQuery;
 pub use websocket::{ByteSocket, JsonSocket, MessageSocket};
 pub use workspaces::WorkspaceWatch;

@@ -47,11 +47,14 @@ pub enum TlsError {
 /// # Errors
 /// When the TLS library refuses its own defaults.
 pub fn system_tls() -> Result<ClientConfig, TlsError> {
-    config(&TlsFiles::default())
+    tls_with(&TlsFiles::default())
 }
 
 /// The TLS settings that `files` describe.
-pub(crate) fn config(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
+///
+/// # Errors
+/// When a file cannot be used, or a certificate comes without its key.
+pub fn tls_with(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
@@ -184,7 +187,7 @@ mod tests {
             cert: Some("/nowhere".into()),
             ..TlsFiles::default()
         };
-        assert!(matches!(config(&files), Err(TlsError::Half)));
+        assert!(matches!(tls_with(&files), Err(TlsError::Half)));
     }
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, "not a certificate").unwrap();
-        let error = config(&TlsFiles {
+        let error = tls_with(&TlsFiles {
             ca: Some(path.clone()),
             ..TlsFiles::default()
         })

@@ -23,7 +23,7 @@ impl Control {
             .store()
             .conn()
             .await?
-            .deployment_stats_read(who, since)
+            .deployment_stats_read(who, since, self.settings().usage_by_clients)
             .await?;
         Ok(DeploymentStats {
             aggregated_from: since,

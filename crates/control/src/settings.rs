@@ -51,6 +51,9 @@ pub struct Settings {
     pub enable_terraform_debug_mode: bool,
     /// How often agents report what they do.
     pub agent_stats_refresh_interval: Duration,
+    /// Sessions are counted as clients tell of them (`POST /workspaces/{id}/usage`), not as agents
+    /// do: the experiment `workspace-usage`.
+    pub usage_by_clients: bool,
     /// Where people find help with agents whose template names nothing.
     pub agent_fallback_troubleshooting_url: String,
     /// Time between a polite cancellation of a build and its end by force.
@@ -104,6 +107,7 @@ impl Settings {
             job_hang_detector_interval: Duration::from_secs(10),
             enable_terraform_debug_mode: false,
             agent_stats_refresh_interval: Duration::from_secs(30),
+            usage_by_clients: false,
             agent_fallback_troubleshooting_url: String::new(),
             provisioner_force_cancel_interval: Duration::from_mins(10),
             provisioner_daemons: 3,

@@ -39,7 +39,8 @@ record! {
 }
 
 impl Conn {
-    /// Figures since a point in time.
+    /// Figures since a point in time. Sessions are those of each agent's latest report, or, by what
+    /// clients tell (`usage`), those of its latest whole minute.
     ///
     /// # Errors
     /// [`crate::StoreError::Forbidden`].
@@ -47,6 +48,7 @@ impl Conn {
         &self,
         who: &Subject,
         since: Time,
+        usage: bool,
     ) -> Result<DeploymentStatsRow> {
         who.may(Action::Read, &Object::new(ResourceType::DeploymentStats))?;
         let sql = "WITH latest AS ( \
@@ -56,8 +58,13 @@ impl Conn {
                 JOIN provisioner_jobs j ON j.id = b.job_id \
                 ORDER BY b.workspace_id, b.build_number DESC), \
             stats AS (SELECT * FROM workspace_agent_stats WHERE created_at > $1), \
-            sessions AS (SELECT DISTINCT ON (agent_id) session_counts FROM stats \
-                ORDER BY agent_id, created_at DESC) \
+            latest_reports AS (SELECT DISTINCT ON (agent_id) session_counts FROM stats \
+                WHERE NOT usage ORDER BY agent_id, created_at DESC), \
+            told AS (SELECT agent_id, session_counts, date_trunc('minute', created_at) AS minute \
+                FROM stats WHERE usage AND created_at < date_trunc('minute', now())), \
+            sessions AS (SELECT session_counts FROM latest_reports WHERE NOT $2 \
+                UNION ALL SELECT session_counts FROM told WHERE $2 AND (agent_id, minute) IN \
+                    (SELECT agent_id, max(minute) FROM told GROUP BY agent_id)) \
             SELECT count(*) FILTER (WHERE status = 'pending') AS pending, \
                 count(*) FILTER (WHERE status IN ('running', 'canceling')) AS building, \
                 count(*) FILTER (WHERE status = 'succeeded' AND transition = 'start') AS running, \
@@ -74,6 +81,6 @@ impl Conn {
                 (SELECT coalesce(sum((session_counts ->> 'jetbrains')::bigint), 0)::bigint FROM sessions) AS jetbrains, \
                 (SELECT coalesce(sum((session_counts ->> 'reconnecting_pty')::bigint), 0)::bigint FROM sessions) AS reconnecting_pty \
             FROM latest";
-        self.fetch_one(sql, &[&since]).await
+        self.fetch_one(sql, &[&since, &usage]).await
     }
 }

@@ -137,17 +137,13 @@ impl World {
         if connection.poll_timeout().is_some_and(|due| due <= now) {
             connection.handle_timeout(now);
         }
+        connection.read(usize::MAX, &mut |part| {
+            for got in part {
+                assert_eq!(*got, byte(self.read));
+                self.read += 1;
+            }
+        });
         let mut buffer = [0; 16 << 10];
-        loop {
-            let len = connection.read(&mut buffer);
-            for (n, got) in buffer[..len].iter().enumerate() {
-                assert_eq!(*got, byte(self.read + n));
-            }
-            self.read += len;
-            if len == 0 {
-                break;
-            }
-        }
         while self.written < LEN {
             let len = buffer.len().min(LEN - self.written);
             for (n, slot) in buffer[..len].iter_mut().enumerate() {

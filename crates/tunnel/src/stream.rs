@@ -69,19 +69,16 @@ impl AsyncRead for TcpStream {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let space = buf.initialize_unfilled();
         let state = self.shared.turn(|engine, _| {
             if engine.closed {
                 return None;
             }
-            engine.with_flow(self.id, |flow| flow.read(space, cx.waker()))
+            engine.with_flow(self.id, |flow| {
+                flow.read(buf.remaining(), &mut |part| buf.put_slice(part), cx.waker())
+            })
         });
         match state {
-            Some(ReadState::Read(len)) => {
-                buf.advance(len);
-                Poll::Ready(Ok(()))
-            }
-            Some(ReadState::End) => Poll::Ready(Ok(())),
+            Some(ReadState::Read(_) | ReadState::End) => Poll::Ready(Ok(())),
             Some(ReadState::Wait) => Poll::Pending,
             Some(ReadState::Reset) | None => {
                 Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))

@@ -106,7 +106,39 @@ fn agent_killed() -> Result<()> {
         ended.stderr.contains("the agent of the workspace"),
         "it does not say why: {ended}"
     );
+    waited_for(server, "mortal").context("somebody who comes later")?;
     server.cli(["delete", "mortal", "-y"]).run()?.ok()?;
+    Ok(())
+}
+
+/// Who wants to enter while the agent is gone hears what is waited for, and waits no longer than the
+/// workspace runs.
+fn waited_for(server: &Server, name: &str) -> Result<()> {
+    let mut client = Command::new(binaries::coder())
+        .args(["ssh", name, "true"])
+        .env("CODER_CONFIG_DIR", server.cli_dir())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stderr = client.stderr.take().context("no standard error")?;
+    let mut client = Running(client);
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("agent to reconnect") {
+        let mut piece = [0; 4096];
+        let len = stderr.read(&mut piece)?;
+        ensure!(len > 0, "it ended: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&piece[..len]);
+    }
+    server.cli(["stop", name, "-y"]).run()?.ok()?;
+    stderr.read_to_end(&mut said)?;
+    let ended = eventually("the client ends", LIMIT, || Ok(client.0.try_wait()?))?;
+    let said = String::from_utf8_lossy(&said);
+    ensure!(
+        !ended.success() && said.contains("is being stopped"),
+        "it does not say why: {said}"
+    );
     Ok(())
 }
 

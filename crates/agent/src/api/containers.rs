@@ -97,14 +97,8 @@ pub async fn devcontainer(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     allowed(&state)?;
-    let manifest = state.workspace.manifest();
-    let known = manifest.is_some_and(|manifest| {
-        manifest
-            .devcontainers
-            .iter()
-            .any(|d| d.id.to_string() == id)
-    });
-    if !known {
+    let known = state.containers.known().await;
+    if !known.iter().any(|one| one.id.to_string() == id) {
         return Err(Failure::not_found("Devcontainer not found.")
             .because(format!("Could not find devcontainer with ID: {id:?}")));
     }

@@ -1,5 +1,6 @@
 //! Containers beside the agent, as far as an engine (Docker or Podman) is present.
 
+mod discovery;
 mod engine;
 mod inside;
 mod inspect;
@@ -16,10 +17,14 @@ use tokio::sync::Mutex;
 pub use engine::{Engine, EngineError};
 pub use inside::{InsideError, command_line};
 
+use crate::account::Account;
+use crate::manifest::Devcontainer;
 use crate::workspace::Workspace;
 
 /// A list is good for this long: making one starts two processes.
 const FRESH: Duration = Duration::from_secs(5);
+/// Projects are looked for again after so long: people clone them while they work.
+const PROJECTS_FRESH: Duration = Duration::from_mins(1);
 /// Label of a dev container: the folder that it was made for.
 const FOLDER: &str = "devcontainer.local_folder";
 /// Label of a dev container: its configuration file.
@@ -30,6 +35,8 @@ const CONFIG: &str = "devcontainer.config_file";
 pub struct Containers {
     workspace: Arc<Workspace>,
     latest: Mutex<Option<(Instant, WorkspaceAgentListContainersResponse)>>,
+    /// Dev containers of projects that nobody declared.
+    projects: Mutex<Option<(Instant, Vec<Devcontainer>)>>,
 }
 
 impl Containers {
@@ -38,10 +45,11 @@ impl Containers {
         Self {
             workspace,
             latest: Mutex::default(),
+            projects: Mutex::default(),
         }
     }
 
-    /// Every container, and the dev containers of the manifest.
+    /// Every container, and the dev containers of the manifest and of projects.
     pub async fn list(&self) -> Result<WorkspaceAgentListContainersResponse, EngineError> {
         // Held while the engine is asked: whoever else comes takes the same answer.
         let mut latest = self.latest.lock().await;
@@ -52,7 +60,7 @@ impl Containers {
         }
         let (containers, warnings) = Engine::find()?.list().await?;
         let list = WorkspaceAgentListContainersResponse {
-            devcontainers: self.devcontainers(&containers),
+            devcontainers: self.devcontainers(&containers).await,
             containers,
             warnings,
         };
@@ -60,15 +68,40 @@ impl Containers {
         Ok(list)
     }
 
-    fn devcontainers(
+    /// Those of the manifest, and those of projects in other folders.
+    pub async fn known(&self) -> Vec<Devcontainer> {
+        let manifest = self.workspace.manifest();
+        let mut known = manifest
+            .as_ref()
+            .map_or_else(Vec::new, |manifest| manifest.devcontainers.clone());
+        if !self.workspace.config.discover_devcontainers {
+            return known;
+        }
+        let directory = manifest
+            .and_then(|manifest| manifest.directory.clone())
+            .unwrap_or_else(|| Account::current().home);
+        let mut projects = self.projects.lock().await;
+        let found = match projects.take() {
+            Some((at, found)) if at.elapsed() < PROJECTS_FRESH => (at, found),
+            _ => (Instant::now(), discovery::discover(&directory).await),
+        };
+        let (_, found) = projects.insert(found);
+        let new = |project: &&Devcontainer| {
+            let folder = &project.workspace_folder;
+            !known
+                .iter()
+                .any(|declared| declared.workspace_folder == *folder)
+        };
+        let new: Vec<Devcontainer> = found.iter().filter(new).cloned().collect();
+        known.extend(new);
+        known
+    }
+
+    async fn devcontainers(
         &self,
         containers: &[WorkspaceAgentContainer],
     ) -> Vec<WorkspaceAgentDevcontainer> {
-        let manifest = self.workspace.manifest();
-        let known = manifest
-            .as_ref()
-            .map_or(&[][..], |manifest| &manifest.devcontainers);
-        let one = |known: &crate::manifest::Devcontainer| {
+        let one = |known: &Devcontainer| {
             let made_for = |container: &&WorkspaceAgentContainer| {
                 container.labels.get(FOLDER) == Some(&known.workspace_folder)
                     && (known.config_path.is_empty()
@@ -93,6 +126,6 @@ impl Containers {
                 ..Default::default()
             }
         };
-        known.iter().map(one).collect()
+        self.known().await.iter().map(one).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Git repositories in the workspace: which of them a chat works on, and what has
 //! changed in them.
 
-mod git;
+pub mod git;
 mod paths;
 mod scan;
 mod watch;

@@ -128,8 +128,19 @@ impl Inbox {
 #[derive(Debug)]
 struct OutletState {
     window: u32,
+    /// Bytes that the connection has got and not written yet.
+    unwritten: usize,
     closed: bool,
     wakers: Vec<Waker>,
+}
+
+impl OutletState {
+    /// Keeps who waits for a change.
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.wakers.iter().any(|w| w.will_wake(cx.waker())) {
+            self.wakers.push(cx.waker().clone());
+        }
+    }
 }
 
 /// How much the client is willing to take.
@@ -144,6 +155,7 @@ impl Outlet {
     pub fn new(window: u32, max_packet: u32) -> Self {
         let state = OutletState {
             window,
+            unwritten: 0,
             closed: false,
             wakers: Vec::new(),
         };
@@ -167,6 +179,25 @@ impl Outlet {
         state.wakers.drain(..).for_each(Waker::wake);
     }
 
+    /// The connection has written `bytes` that it got.
+    pub fn written(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.unwritten = state.unwritten.saturating_sub(bytes);
+        if state.unwritten == 0 {
+            state.wakers.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Waits until the connection has written all that it got.
+    fn poll_written(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.unwritten == 0 || state.closed {
+            return Poll::Ready(());
+        }
+        state.wait(cx);
+        Poll::Pending
+    }
+
     /// Whether the channel is over.
     pub fn is_closed(&self) -> bool {
         self.state.lock().closed
@@ -180,9 +211,7 @@ impl Outlet {
         }
         let take = state.window.min(self.max_packet).min(wanted as u32);
         if take == 0 {
-            if !state.wakers.iter().any(|w| w.will_wake(cx.waker())) {
-                state.wakers.push(cx.waker().clone());
-            }
+            state.wait(cx);
             return Poll::Pending;
         }
         state.window -= take;
@@ -380,6 +409,7 @@ impl AsyncWrite for ChannelWriter {
         let n = self.granted.min(buf.len());
         self.granted -= n;
         let bytes = Bytes::copy_from_slice(&buf[..n]);
+        self.outlet.state.lock().unwritten += n;
         let message = Outgoing::Data {
             channel: self.channel,
             code: self.code,
@@ -389,8 +419,10 @@ impl AsyncWrite for ChannelWriter {
         Poll::Ready(Ok(n))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Waits until everything is on its way. Whoever reads what to write only then reads much at
+    /// once: a program that prints in small pieces costs no packet for each.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.outlet.poll_written(cx).map(Ok)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -80,6 +80,13 @@ pub struct Args {
     yes: bool,
 }
 
+impl Args {
+    /// Takes the template from this organization, unless the flags name another.
+    pub fn in_organization(&mut self, name: Option<String>) {
+        self.organization = self.organization.take().or(name);
+    }
+}
+
 /// What the new workspace is made from.
 struct Origin {
     template: Template,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::list::{Filter, Workspaces};
 use super::{create, lookup};
+use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
 use crate::target::Target;
@@ -18,6 +19,9 @@ const EXTERNAL_AGENT: &str = "coder_external_agent";
 /// Create and manage workspaces whose agent you start yourself.
 #[derive(ClapArgs)]
 pub struct Args {
+    #[command(flatten)]
+    organization: OrganizationFlag,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -89,8 +93,13 @@ impl Table for Instructions {
 
 /// Runs the command.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    let organization = args
+        .organization
+        .organization
+        .filter(|name| !name.is_empty());
     match args.command {
-        Command::Create(args) => {
+        Command::Create(mut args) => {
+            args.in_organization(organization);
             let created = create::create(&args, session, true).await?;
             let workspace = session.client()?.workspace(created.id).await?;
             explain(
@@ -99,13 +108,20 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
                 &of_workspace(session, &workspace).await?,
             )
         }
-        Command::List(args) => list(&args, session).await,
-        Command::AgentInstructions(args) => instructions(&args, session).await,
+        Command::List(args) => list(&args, organization.as_deref(), session).await,
+        Command::AgentInstructions(args) => {
+            instructions(&args, organization.as_deref(), session).await
+        }
     }
 }
 
-async fn list(args: &ListArgs, session: &Session) -> Result<()> {
-    let query = format!("{} has_external_agent:true", args.filter.query());
+async fn list(args: &ListArgs, organization: Option<&str>, session: &Session) -> Result<()> {
+    let mut query = format!("{} has_external_agent:true", args.filter.query());
+    if let Some(name) = organization {
+        let organization = session.organization(Some(name)).await?;
+        query.push_str(" organization:");
+        query.push_str(&organization.id.to_string());
+    }
     let found = session
         .client()?
         .workspaces(query.trim(), 0, 0)
@@ -123,10 +139,23 @@ async fn list(args: &ListArgs, session: &Session) -> Result<()> {
     args.listing.print(&found, &found)
 }
 
-async fn instructions(args: &InstructionArgs, session: &Session) -> Result<()> {
+async fn instructions(
+    args: &InstructionArgs,
+    organization: Option<&str>,
+    session: &Session,
+) -> Result<()> {
     let client = session.client()?;
     let target = Target::agent(&args.workspace)?;
     let workspace = lookup::of_target(client, &target).await?;
+    if let Some(name) = organization
+        && session.organization(Some(name)).await?.id != workspace.organization_id
+    {
+        bail!(
+            "the workspace {:?} is in the organization {:?}, not in {name:?}",
+            workspace.name,
+            workspace.organization_name
+        );
+    }
     let mut all = of_workspace(session, &workspace).await?;
     if let Some(agent) = target.agent.as_deref() {
         all.retain(|i| i.agent_name == agent);

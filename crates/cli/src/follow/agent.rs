@@ -1,17 +1,20 @@
 //! Waiting for an agent: until it is connected, and until its startup scripts
 //! are done where the template or the person wants that.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use api_types::{
     Workspace, WorkspaceAgent, WorkspaceAgentLifecycle, WorkspaceAgentLog, WorkspaceAgentStatus,
     WorkspaceTransition,
 };
+use chrono::Utc;
 use clap::ValueEnum;
 use client::{Client, Error, WorkspaceWatch};
+use tokio::time::Instant;
 
 use crate::failure::Advice;
+use crate::follow::absence::{Absence, PATIENCE, Step};
 use crate::follow::stages::printable;
 use crate::session::Session;
 use crate::ui::time::took;
@@ -67,17 +70,18 @@ fn judge(agent: &WorkspaceAgent, wait: Wait) -> Verdict {
     }
 }
 
-/// Waits until `agent` can be used; gives it as it is then.
+/// Waits until `agent` can be used; gives it as it is then. An error once it, or the server, was
+/// away for longer than makes sense, and when the workspace is stopped meanwhile.
 pub async fn until_ready(
     session: &Session,
     workspace: &Workspace,
     mut agent: WorkspaceAgent,
     wait: Wait,
 ) -> Result<WorkspaceAgent> {
-    let client = session.client()?;
-    let mut watch: Option<WorkspaceWatch> = None;
+    let mut news = News::new(session.client()?);
     let mut stage = Stage::default();
     let mut logs = Logs::default();
+    let mut absence = Absence::default();
     loop {
         match judge(&agent, wait) {
             Verdict::Ready => {
@@ -96,62 +100,111 @@ pub async fn until_ready(
             }
             Verdict::Wait(what) => stage.begin(session, what),
         }
-        if agent.status == WorkspaceAgentStatus::Timeout {
-            stage.warn_once(session, &agent);
-        }
         if agent.status == WorkspaceAgentStatus::Connected {
-            logs.show(session, client, &agent).await;
-        }
-        if watch.is_none() {
-            // Without it, asking alone is slower but does.
-            watch = client.workspace_watch(workspace.id).await.ok();
-        }
-        agent = next(client, &mut watch, workspace, &agent).await?;
-    }
-}
-
-/// The agent after the next news of it, or after a while.
-async fn next(
-    client: &Client,
-    watch: &mut Option<WorkspaceWatch>,
-    workspace: &Workspace,
-    agent: &WorkspaceAgent,
-) -> Result<WorkspaceAgent> {
-    let news = async {
-        match watch {
-            Some(watch) => watch.next().await,
-            None => std::future::pending().await,
-        }
-    };
-    match tokio::time::timeout(POLL, news).await {
-        Ok(Some(Ok(now))) => {
-            if now.latest_build.id != workspace.latest_build.id {
-                let what = match now.latest_build.transition {
-                    WorkspaceTransition::Start => "is being started anew",
-                    WorkspaceTransition::Delete => "is being deleted",
-                    _ => "is being stopped",
-                };
-                bail!("the workspace {what} meanwhile");
+            absence.over();
+            logs.show(session, news.client, &agent).await;
+        } else {
+            if agent.status == WorkspaceAgentStatus::Timeout {
+                stage.warn_once(session, &agent);
             }
-            let found = crate::commands::lookup::agents(&now)
-                .find(|a| a.id == agent.id)
-                .cloned();
-            Ok(found.unwrap_or_else(|| agent.clone()))
+            match absence.seen(&agent, Utc::now()) {
+                Step::Wait => {}
+                Step::Remind(text) => session.note(&text),
+                Step::GiveUp(reason) => {
+                    return Err(Advice::error(
+                        reason,
+                        format!(
+                            "Its process or its machine may be gone: 'coder show {0}' tells its state, \
+                             'coder restart {0}' starts it anew.",
+                            workspace.name
+                        ),
+                    ));
+                }
+            }
         }
-        Ok(None | Some(Err(_))) => {
-            *watch = None;
-            tokio::time::sleep(POLL).await;
-            ask(client, agent).await
-        }
-        Err(_) => ask(client, agent).await,
+        agent = news.next(workspace, &agent).await?;
     }
 }
 
-async fn ask(client: &Client, agent: &WorkspaceAgent) -> Result<WorkspaceAgent> {
-    match client.agent(agent.id).await {
-        Err(e) if e.is_transient() => Ok(agent.clone()),
-        answer => Ok(answer?),
+/// What the server tells of a workspace: by a watch, and by asking.
+struct News<'a> {
+    client: &'a Client,
+    watch: Option<WorkspaceWatch>,
+    /// When the server answered last.
+    heard: Instant,
+}
+
+impl<'a> News<'a> {
+    fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            watch: None,
+            heard: Instant::now(),
+        }
     }
+
+    /// The agent after the next news of it, or after a while.
+    async fn next(
+        &mut self,
+        workspace: &Workspace,
+        agent: &WorkspaceAgent,
+    ) -> Result<WorkspaceAgent> {
+        if self.watch.is_none() {
+            // Without it, asking alone is slower but does.
+            self.watch = self.client.workspace_watch(workspace.id).await.ok();
+        }
+        let news = async {
+            match &mut self.watch {
+                Some(watch) => watch.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let now = match tokio::time::timeout(POLL, news).await {
+            Ok(Some(Ok(now))) => now,
+            Ok(None | Some(Err(_))) => {
+                self.watch = None;
+                tokio::time::sleep(POLL).await;
+                return self.ask(workspace, agent).await;
+            }
+            Err(_) => return self.ask(workspace, agent).await,
+        };
+        self.heard = Instant::now();
+        agent_of(workspace, &now, agent)
+    }
+
+    /// Asks for the whole workspace: an agent does not tell that its workspace is stopped.
+    async fn ask(
+        &mut self,
+        workspace: &Workspace,
+        agent: &WorkspaceAgent,
+    ) -> Result<WorkspaceAgent> {
+        match self.client.workspace(workspace.id).await {
+            Ok(now) => {
+                self.heard = Instant::now();
+                agent_of(workspace, &now, agent)
+            }
+            Err(e) if e.is_transient() && self.heard.elapsed() < PATIENCE => Ok(agent.clone()),
+            Err(e) if e.is_transient() => Err(anyhow::Error::new(e).context(format!(
+                "the server does not answer for {} minutes",
+                PATIENCE.as_secs() / 60
+            ))),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+/// The agent as it is `now`; an error if the workspace is built again.
+fn agent_of(before: &Workspace, now: &Workspace, agent: &WorkspaceAgent) -> Result<WorkspaceAgent> {
+    if now.latest_build.id != before.latest_build.id {
+        let what = match now.latest_build.transition {
+            WorkspaceTransition::Start => "is being started anew",
+            WorkspaceTransition::Delete => "is being deleted",
+            _ => "is being stopped",
+        };
+        bail!("the workspace {what} meanwhile");
+    }
+    let found = crate::commands::lookup::agents(now).find(|a| a.id == agent.id);
+    Ok(found.unwrap_or(agent).clone())
 }
 
 /// The heading under which the person waits.

@@ -22,7 +22,11 @@ impl Control {
         stats: Option<Stats>,
     ) -> UpdateStatsResponse {
         if let Some(stats) = stats {
-            let stats = report(stats);
+            let mut stats = report(stats);
+            if self.settings().usage_by_clients {
+                // They would be counted twice.
+                stats.session_counts.clear();
+            }
             let now = Utc::now();
             if stats.connection_count > 0 {
                 self.activity().used(agent.workspace_id, now, true);
@@ -76,6 +80,7 @@ fn report(stats: Stats) -> NewAgentStats {
         } else {
             -1.0
         },
+        usage: false,
     }
 }
 

@@ -3,6 +3,7 @@
 use api_types::PostWorkspaceUsageRequest;
 use authz::{Action, Subject};
 use chrono::Utc;
+use store::workspace_agents::{AgentReport, NewAgentStats};
 use store::workspaces::WorkspaceRow;
 use uuid::Uuid;
 
@@ -38,7 +39,18 @@ impl Control {
                 }
             }
         }
-        self.activity().used(id, Utc::now(), agent.is_some());
+        let now = Utc::now();
+        self.activity().used(id, now, agent.is_some());
+        if let Some(agent_id) = agent.filter(|_| self.settings().usage_by_clients) {
+            self.activity().report(AgentReport {
+                at: now,
+                agent_id,
+                workspace_id: id,
+                owner_id: row.api.owner_id,
+                template_id: row.api.template_id,
+                stats: one_session(app),
+            });
+        }
         Ok(())
     }
 
@@ -54,6 +66,18 @@ impl Control {
         let row = conn.workspace_read(who, id).await?;
         who.may(Action::Update, &row.object())?;
         Ok(row)
+    }
+}
+
+/// What a client tells by itself: it is there.
+fn one_session(app: &str) -> NewAgentStats {
+    NewAgentStats {
+        connection_count: 1,
+        // Agents count by names with an underscore.
+        session_counts: [(app.replace('-', "_"), 1)].into(),
+        connection_median_latency_ms: -1.0,
+        usage: true,
+        ..NewAgentStats::default()
     }
 }
 

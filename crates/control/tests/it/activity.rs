@@ -16,9 +16,14 @@ struct World {
 
 /// Workspaces that run until ten minutes from now, and were used an hour ago.
 async fn world(workspaces: usize) -> World {
+    world_with(workspaces, |_| {}).await
+}
+
+async fn world_with(workspaces: usize, change: impl FnOnce(&mut Settings)) -> World {
     let db = testkit::db().await;
     let ann = testkit::user(&db.store, "ann", &[]).await;
-    let settings = Settings::new("http://127.0.0.1:3000".parse().unwrap());
+    let mut settings = Settings::new("http://127.0.0.1:3000".parse().unwrap());
+    change(&mut settings);
     let mut made = Vec::new();
     for n in 0..workspaces {
         made.push(testkit::workspace(&db.store, ann.id, &format!("dev{n}")).await);
@@ -144,6 +149,40 @@ async fn what_counts_as_use_and_what_stops_later() {
         noted.await.unwrap();
         w.control.activity_flush().await.unwrap();
         assert_eq!(w.times(2).await.1 > soon, later);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_counted_as_clients_tell_of_them_where_that_is_wanted() {
+    for by_clients in [false, true] {
+        let w = world_with(1, |settings| settings.usage_by_clients = by_clients).await;
+        let agent = w.agent(0).await;
+        let counted = Stats {
+            session_counts: [("ssh".to_owned(), 5)].into(),
+            ..stats(1)
+        };
+        w.control.agent_stats_update(&agent, Some(counted));
+        for app in ["vscode", "reconnecting-pty", "reconnecting-pty"] {
+            let told = api_types::PostWorkspaceUsageRequest {
+                agent_id: agent.agent_id,
+                app_name: app.into(),
+            };
+            let told = w
+                .control
+                .workspace_used(&w.ann.who, w.workspaces[0].id, &told);
+            told.await.unwrap();
+        }
+        w.control.activity_flush().await.unwrap();
+        assert_eq!(w.reports().await, if by_clients { 4 } else { 1 });
+        // This minute is not over: what clients tell in it is not all yet.
+        let sql = "UPDATE workspace_agent_stats SET created_at = \
+             date_trunc('minute', now()) - interval '30 seconds'";
+        w.db.execute(sql, &[]).await.unwrap();
+        let owner = testkit::user(&w.db.store, "olive", &["owner"]).await;
+        let counted = w.control.deployment_stats_read(&owner.who).await.unwrap();
+        let counted = counted.session_count;
+        let all = (counted.ssh, counted.vscode, counted.reconnecting_pty);
+        assert_eq!(all, if by_clients { (0, 1, 2) } else { (5, 0, 0) });
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn start(tailnet: &Tailnet, access_url: &Url, stop: CancellationToken
     config.derp_map = tailnet.derp_map().clone();
     // Packets from the relay pass through this very process: no other path is shorter.
     config.block_endpoints = true;
+    config.tls = tailnet.options().tls.clone();
     config.relay_in_process = relay_in_process(tailnet);
     let conn = Conn::new(config);
     tokio::spawn(keep_coordinated(conn.clone(), tailnet.clone(), stop));

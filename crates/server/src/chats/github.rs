@@ -104,12 +104,11 @@ impl GitHub {
     ///
     /// # Errors
     /// When connections cannot be set up.
-    pub(super) fn new(mut api: Url) -> Result<Self> {
+    pub(super) fn new(mut api: Url, tls: rustls::ClientConfig) -> Result<Self> {
         if !api.path().ends_with('/') {
             api.set_path(&format!("{}/", api.path()));
         }
         let host = api.host_str().unwrap_or_default();
-        let tls = client::system_tls().map_err(|error| GitHostError::Failed(error.to_string()))?;
         let http = Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("coder/", env!("CARGO_PKG_VERSION")))

@@ -35,7 +35,7 @@ async fn scripted(script: Script) -> (GitHub, Asked) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}/api/v3", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let mut github = GitHub::new(api.parse().unwrap()).unwrap();
+    let mut github = GitHub::new(api.parse().unwrap(), client::system_tls().unwrap()).unwrap();
     github.host = "github.com".to_owned();
     (github, asked)
 }
@@ -167,7 +167,11 @@ async fn refusals_are_told_apart() {
 
 #[test]
 fn only_its_own_repositories_are_asked_for() {
-    let github = GitHub::new("https://api.github.com".parse().unwrap()).unwrap();
+    let github = GitHub::new(
+        "https://api.github.com".parse().unwrap(),
+        client::system_tls().unwrap(),
+    )
+    .unwrap();
     for origin in [
         "https://github.com/a/b.git",
         "https://GitHub.com/a/b",
@@ -195,7 +199,11 @@ fn only_its_own_repositories_are_asked_for() {
     ] {
         assert_eq!(github.repository(origin), None, "{origin}");
     }
-    let enterprise = GitHub::new("https://git.example.com/api/v3/".parse().unwrap()).unwrap();
+    let enterprise = GitHub::new(
+        "https://git.example.com/api/v3/".parse().unwrap(),
+        client::system_tls().unwrap(),
+    )
+    .unwrap();
     assert!(enterprise.kind("git@git.example.com:a/b").is_some());
     let at = enterprise.at(
         &enterprise.repository("git@git.example.com:a/b").unwrap(),

@@ -83,10 +83,11 @@ pub fn start(
 pub fn watch_pull_requests(
     control: &Control,
     api: Url,
+    tls: rustls::ClientConfig,
     tasks: &TaskTracker,
     loops: &CancellationToken,
 ) -> Result<(), control::GitHostError> {
-    control.chat_git_hosts_set(Arc::new(github::GitHub::new(api)?));
+    control.chat_git_hosts_set(Arc::new(github::GitHub::new(api, tls)?));
     let (control, loops) = (control.clone(), loops.clone());
     tasks.spawn(async move {
         let mut ticks = tokio::time::interval(PULL_REQUESTS_EVERY);

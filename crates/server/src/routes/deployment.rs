@@ -79,12 +79,15 @@ async fn update_check() -> Json<UpdateCheckResponse> {
     })
 }
 
+/// Narrows what people may do, so it is on only where an administrator wants that.
+const BROWSER_ONLY: &str = "browser_only";
+
 /// Every feature that clients know; here all are there for everyone.
 const FEATURES: &[&str] = &[
     "user_limit",
     "audit_log",
     "connection_log",
-    "browser_only",
+    BROWSER_ONLY,
     "scim",
     "template_rbac",
     "user_role_management",
@@ -110,16 +113,17 @@ const FEATURES: &[&str] = &[
     "ai_governance_user_limit",
 ];
 
-async fn entitlements() -> Json<Entitlements> {
-    let feature = || Feature {
+async fn entitlements(State(state): State<AppState>) -> Json<Entitlements> {
+    let browser_only = state.tailnet.options().browser_only;
+    let feature = |name: &str| Feature {
         entitlement: Entitlement::Entitled,
-        enabled: true,
+        enabled: name != BROWSER_ONLY || browser_only,
         ..Feature::default()
     };
     Json(Entitlements {
         features: FEATURES
             .iter()
-            .map(|name| ((*name).to_owned(), feature()))
+            .map(|name| ((*name).to_owned(), feature(name)))
             .collect(),
         has_license: true,
         refreshed_at: chrono::Utc::now(),

@@ -78,6 +78,20 @@ pub(super) fn api_version(params: &QueryParams, default: &str) -> Result<String,
     }
 }
 
+/// Refuses clients that make a tunnel of their own, where only browsers shall reach workspaces.
+fn native_clients(state: &AppState) -> Result<(), ApiError> {
+    if state.tailnet.options().browser_only {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "Non-browser connections are disabled for your deployment.",
+        )
+        .with_detail(
+            "An administrator has set --browser-only: use the apps and the terminal of the dashboard.",
+        ));
+    }
+    Ok(())
+}
+
 /// The id of a client: that of its earlier connection, if it proves it.
 async fn peer_id(state: &AppState, params: &QueryParams) -> Result<Uuid, ApiError> {
     let token = params.text("resume_token");
@@ -112,6 +126,7 @@ async fn coordinate(
             control::Kind::Forbidden => control::Error::not_found(),
             _ => error,
         })?;
+    native_clients(&state)?;
     // The first level had no parameter, and is gone: a client has to name one.
     api_version(&params, "1.0")?;
     let peer = peer_id(&state, &params).await?;
@@ -124,6 +139,7 @@ async fn tailnet(
     params: QueryParams,
     socket: Result<Socket, ApiError>,
 ) -> Result<Response, ApiError> {
+    native_clients(&state)?;
     api_version(&params, "2.0")?;
     let peer = peer_id(&state, &params).await?;
     let access = Access::ByRights(state.control.clone(), actor.who.clone());

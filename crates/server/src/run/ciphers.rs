@@ -54,7 +54,7 @@ pub(super) fn provider(options: &Options) -> Result<CryptoProvider, RunError> {
 fn refusal(name: &str) -> String {
     let upper = name.to_ascii_uppercase();
     let why = if UNSAFE.iter().any(|part| upper.contains(part)) {
-        "is not safe and not offered"
+        "is not safe and not in this server, whatever --tls-allow-insecure-ciphers says"
     } else {
         "is not known"
     };

@@ -12,12 +12,19 @@ use tracing_subscriber::{Layer, Registry};
 use super::RunError;
 use crate::options::Options;
 
-/// Sets up logging for the process; later calls do nothing.
+/// A log of some form.
+type Log = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sets up logging for the process; later calls do nothing. `stackdriver` makes logs of that form.
 ///
 /// # Errors
 /// A log file that cannot be opened, or a filter that is none.
-pub fn logging(options: &Options, verbose: bool) -> Result<(), RunError> {
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
+pub fn logging(
+    options: &Options,
+    verbose: bool,
+    stackdriver: fn(BoxMakeWriter) -> Log,
+) -> Result<(), RunError> {
+    let mut layers: Vec<Log> = Vec::new();
     if let Some((writer, terminal)) = writer("log-human", options)? {
         let layer = tracing_subscriber::fmt::layer()
             .with_ansi(terminal)
@@ -27,6 +34,10 @@ pub fn logging(options: &Options, verbose: bool) -> Result<(), RunError> {
     }
     if let Some((writer, _)) = writer("log-json", options)? {
         let layer = tracing_subscriber::fmt::layer().json().with_writer(writer);
+        layers.push(layer.with_filter(filter(options, verbose)?).boxed());
+    }
+    if let Some((writer, _)) = writer("log-stackdriver", options)? {
+        let layer = stackdriver(writer);
         layers.push(layer.with_filter(filter(options, verbose)?).boxed());
     }
     // A second server in one process, as in tests, keeps the first one's log.

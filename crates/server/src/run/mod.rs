@@ -15,6 +15,7 @@ mod jobs;
 mod listen;
 mod logging;
 mod metrics;
+mod outbound;
 mod secrets;
 mod settings;
 mod stop;
@@ -78,8 +79,9 @@ pub async fn run(
     let mut control_settings = settings::control(&options)?;
     let access_url = control_settings.access_url.clone();
     let mcp_web = settings::mcp_web(&options)?;
+    let outbound = Arc::new(outbound::tls(&options)?);
 
-    let tailnet_settings = settings::tailnet(&options).await?;
+    let tailnet_settings = settings::tailnet(&options, &outbound).await?;
     let stun = stun::listen(&tailnet_settings.stun_listen).await?;
 
     let database = database::open(&options, &bundles, &places).await?;
@@ -170,7 +172,7 @@ pub async fn run(
         &tasks,
         &loops,
     );
-    settings::pull_requests(&options, &control, &tasks, &loops)?;
+    settings::pull_requests(&options, &outbound, &control, &tasks, &loops)?;
     stun::serve(stun, &tasks, &loops);
     let jobs = jobs::start(&control, &options, &bundles, &places, &tasks, &loops).await?;
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use control::{Control, Settings};
 use http::HeaderValue;
+use rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tunnel_proto::derp_map::DerpMap;
@@ -28,13 +30,12 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
     if !wildcard.is_empty() {
         WildcardHost::parse(wildcard).map_err(bad("wildcard-access-url"))?;
     }
+    let experiments = options.list("experiments");
+    let experiment = |name: &str| experiments.iter().any(|one| one == name || one == "*");
     let daemons = usize::try_from(options.int("provisioner-daemons"))
         .map_err(|_| bad("provisioner-daemons")("must not be negative".to_owned()))?;
     Ok(Settings {
-        chat_advisor: options
-            .list("experiments")
-            .iter()
-            .any(|name| name == "chat-advisor" || name == "*"),
+        chat_advisor: experiment("chat-advisor"),
         replica_url: options.text("derp-server-relay-url").to_owned(),
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
         allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),
@@ -59,6 +60,8 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         job_hang_detector_interval: options.duration("job-hang-detector-interval"),
         enable_terraform_debug_mode: options.on("enable-terraform-debug-mode"),
         agent_stats_refresh_interval: options.duration("agent-stats-refresh-interval"),
+        // By its name only: it changes what is counted.
+        usage_by_clients: experiments.iter().any(|name| name == "workspace-usage"),
         agent_fallback_troubleshooting_url: options
             .text("agent-fallback-troubleshooting-url")
             .to_owned(),
@@ -78,6 +81,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
 /// Begins to look up pull requests of chats, if the options say where.
 pub(super) fn pull_requests(
     options: &Options,
+    tls: &ClientConfig,
     control: &Control,
     tasks: &TaskTracker,
     loops: &CancellationToken,
@@ -90,7 +94,7 @@ pub(super) fn pull_requests(
     let api = text
         .parse()
         .map_err(|_| bad(FLAG)("it is no URL".to_owned()))?;
-    crate::chats::watch_pull_requests(control, api, tasks, loops)
+    crate::chats::watch_pull_requests(control, api, tls.clone(), tasks, loops)
         .map_err(|error| bad(FLAG)(error.to_string()))
 }
 
@@ -180,8 +184,11 @@ fn addresses(options: &Options, flag: &'static str) -> Result<Vec<SocketAddr>, R
     options.list(flag).into_iter().map(parse).collect()
 }
 
-/// Settings of relays and paths.
-pub(super) async fn tailnet(options: &Options) -> Result<TailnetSettings, RunError> {
+/// Settings of relays and paths. Relays and their map are reached by `tls`.
+pub(super) async fn tailnet(
+    options: &Options,
+    tls: &Arc<ClientConfig>,
+) -> Result<TailnetSettings, RunError> {
     let region = options.int("derp-server-region-id");
     let mut settings = TailnetSettings {
         relay: options.on("derp-server-enable"),
@@ -202,6 +209,8 @@ pub(super) async fn tailnet(options: &Options) -> Result<TailnetSettings, RunErr
         own: DerpMap::default(),
         force_websockets: options.on("derp-force-websockets"),
         block_direct: options.on("block-direct-connections"),
+        browser_only: options.on("browser-only"),
+        tls: Some(tls.clone()),
     };
     let (path, url) = (
         options.text("derp-config-path"),

@@ -38,7 +38,7 @@ pub(crate) async fn load(
     let (flag, text) = match (path, url) {
         ("", "") => ("derp-server-enable", None),
         (path, "") => ("derp-config-path", Some(read(path).await)),
-        ("", url) => ("derp-config-url", Some(fetch(url).await)),
+        ("", url) => ("derp-config-url", Some(fetch(url, settings).await)),
         _ => (
             "derp-config-path",
             Some(Err("give it or --derp-config-url, not both".to_owned())),
@@ -73,9 +73,12 @@ async fn read(path: &str) -> Result<Vec<u8>, String> {
     small_enough(bytes)
 }
 
-async fn fetch(url: &str) -> Result<Vec<u8>, String> {
+async fn fetch(url: &str, settings: &TailnetSettings) -> Result<Vec<u8>, String> {
     let failed = |error: reqwest::Error| format!("cannot fetch the map: {error}");
-    let tls = client::system_tls().map_err(|error| error.to_string())?;
+    let tls = match &settings.tls {
+        Some(tls) => rustls::ClientConfig::clone(tls),
+        None => client::system_tls().map_err(|error| error.to_string())?,
+    };
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .timeout(FETCH)

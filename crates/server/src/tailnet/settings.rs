@@ -1,5 +1,7 @@
 //! What the options decide about relays and paths.
 
+use std::sync::Arc;
+
 use tunnel_proto::derp_map::DerpMap;
 
 /// Relays and paths between peers.
@@ -23,6 +25,10 @@ pub struct TailnetSettings {
     pub force_websockets: bool,
     /// Peers only meet at relays.
     pub block_direct: bool,
+    /// Clients get no tunnels; workspaces are reached through this server.
+    pub browser_only: bool,
+    /// How this server reaches relays and their map where they speak TLS.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Default for TailnetSettings {
@@ -38,6 +44,8 @@ impl Default for TailnetSettings {
             own: DerpMap::default(),
             force_websockets: false,
             block_direct: false,
+            browser_only: false,
+            tls: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use tunnel::coordinate::{Role, run};
 use tunnel::{Config, Conn};
 use tunnel_proto::address;
 
-use crate::world::{World, session, world};
+use crate::world::{World, session, with_paths, world};
 
 /// The client's end, with its coordination running.
 pub async fn client_end(w: &World) -> Conn {
@@ -66,6 +66,30 @@ async fn a_client_reaches_an_agent_through_the_relay() {
     stream.read_exact(&mut back).await.unwrap();
     assert_eq!(&back, b"through the tunnel");
     w.tailnet.close();
+}
+
+#[tokio::test]
+async fn where_browsers_only_are_wanted_no_client_gets_a_tunnel() {
+    let paths = server::TailnetSettings {
+        browser_only: true,
+        ..server::TailnetSettings::default()
+    };
+    let w = with_paths(paths).await;
+    let stranger = testkit::user(&w.db, "eve", &[]).await;
+    let coordinate = format!("/api/v2/workspaceagents/{}/coordinate?version=2.0", w.agent);
+    for (client, path, status) in [
+        (w.client(), coordinate.as_str(), 409),
+        (w.client(), "/api/v2/tailnet?version=2.0", 409),
+        // Who may not know the agent does not learn of it by the refusal.
+        (w.client_as(stranger.token.clone()), &coordinate, 404),
+    ] {
+        let error = client.websocket_bytes(path).await.err().unwrap();
+        assert_eq!(error.status().unwrap().as_u16(), status, "{path}");
+    }
+    let known = w.client().entitlements().await.unwrap();
+    assert!(known.features["browser_only"].enabled);
+    // The agent itself is welcome, for apps and terminals.
+    w.agent_session("version=2.11&role=agent").await;
 }
 
 #[tokio::test]

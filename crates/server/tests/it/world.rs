@@ -39,15 +39,24 @@ pub async fn world() -> World {
 
 /// A server that hands out these programs.
 pub async fn with_binaries(binaries: Binaries) -> World {
-    made(binaries, |_| {}).await
+    made(binaries, TailnetSettings::default(), |_| {}).await
 }
 
 /// A server whose rules have other settings.
 pub async fn with_settings(change: impl FnOnce(&mut Settings)) -> World {
-    made(Binaries::default(), change).await
+    made(Binaries::default(), TailnetSettings::default(), change).await
 }
 
-async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
+/// A server with other settings of paths.
+pub async fn with_paths(paths: TailnetSettings) -> World {
+    made(Binaries::default(), paths, |_| {}).await
+}
+
+async fn made(
+    binaries: Binaries,
+    paths: TailnetSettings,
+    change: impl FnOnce(&mut Settings),
+) -> World {
     let db = testkit::db().await;
     let owner = testkit::user(&db, "ann", &[]).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -56,7 +65,7 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     let mut settings = Settings::new(url.clone());
     change(&mut settings);
     let control = Control::new(db.store.clone(), settings);
-    let state = state(&control, &url, binaries);
+    let state = state(&control, &url, paths, binaries);
     let (tailnet, apps) = (state.tailnet.clone(), state.apps.clone());
     let published = Published::default();
     let app = published
@@ -78,13 +87,8 @@ async fn made(binaries: Binaries, change: impl FnOnce(&mut Settings)) -> World {
     }
 }
 
-fn state(control: &Control, url: &Url, binaries: Binaries) -> AppState {
-    let tailnet = Tailnet::new(
-        control.clone(),
-        url,
-        TailnetSettings::default(),
-        Uuid::new_v4(),
-    );
+fn state(control: &Control, url: &Url, paths: TailnetSettings, binaries: Binaries) -> AppState {
+    let tailnet = Tailnet::new(control.clone(), url, paths, Uuid::new_v4());
     AppState {
         apps: server::Apps::new(control.clone(), tailnet.clone()),
         control: control.clone(),
@@ -99,7 +103,12 @@ fn state(control: &Control, url: &Url, binaries: Binaries) -> AppState {
 
 /// The routes of another server with these rules, and its part in the tunnel.
 pub fn router(control: &Control, url: &Url) -> (axum::Router, Tailnet) {
-    let state = state(control, url, Binaries::default());
+    let state = state(
+        control,
+        url,
+        TailnetSettings::default(),
+        Binaries::default(),
+    );
     let tailnet = state.tailnet.clone();
     (server::router(state), tailnet)
 }

@@ -31,6 +31,8 @@ pub struct NewAgentStats {
     pub session_counts: BTreeMap<String, i64>,
     /// Negative when there was no peer to measure.
     pub connection_median_latency_ms: f64,
+    /// A client told it of itself, not the agent of its clients.
+    pub usage: bool,
 }
 
 /// A report, whose it is, and when it came.
@@ -59,11 +61,12 @@ impl Conn {
         }
         let sql = "INSERT INTO workspace_agent_stats (created_at, agent_id, workspace_id, user_id, \
                  template_id, connections_by_proto, connection_count, rx_packets, rx_bytes, \
-                 tx_packets, tx_bytes, session_counts, connection_median_latency_ms) \
+                 tx_packets, tx_bytes, session_counts, connection_median_latency_ms, usage) \
              SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], \
                  $5::uuid[], $6::jsonb[], $7::bigint[], $8::bigint[], $9::bigint[], \
-                 $10::bigint[], $11::bigint[], $12::jsonb[], $13::double precision[])";
-        let params: [crate::conn::SqlParam<'_>; 13] = [
+                 $10::bigint[], $11::bigint[], $12::jsonb[], $13::double precision[], \
+                 $14::boolean[])";
+        let params: [crate::conn::SqlParam<'_>; 14] = [
             &column(reports, |r| r.at),
             &column(reports, |r| r.agent_id),
             &column(reports, |r| r.workspace_id),
@@ -77,6 +80,7 @@ impl Conn {
             &column(reports, |r| r.stats.tx_bytes),
             &column(reports, |r| Json(r.stats.session_counts.clone())),
             &column(reports, |r| r.stats.connection_median_latency_ms),
+            &column(reports, |r| r.stats.usage),
         ];
         self.execute(sql, &params).await?;
         Ok(())

@@ -210,9 +210,9 @@ impl Connection {
         self.sender.smoothed_rtt()
     }
 
-    /// Copies received bytes; gives how many.
-    pub fn read(&mut self, out: &mut [u8]) -> usize {
-        let len = self.receiver.read(out);
+    /// Gives received bytes, at most `most`, to `put` in one or two parts; how many they are.
+    pub fn read(&mut self, most: usize, put: &mut dyn FnMut(&[u8])) -> usize {
+        let len = self.receiver.read(most, put);
         if len > 0 && self.end.is_none() && self.receiver.owes_window() {
             self.owed = self.owed.max(1);
         }

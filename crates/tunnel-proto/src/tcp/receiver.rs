@@ -256,12 +256,15 @@ impl Receiver {
         self.limit = limit as u64;
     }
 
-    /// Copies what can be read.
-    pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
-        let len = self.unread().min(out.len());
+    /// Gives what can be read to `put`, at most `most` bytes.
+    pub(super) fn read(&mut self, most: usize, put: &mut dyn FnMut(&[u8])) -> usize {
+        let len = self.unread().min(most);
         let (a, b) = self.ring.slices(0, len);
-        out[..a.len()].copy_from_slice(a);
-        out[a.len()..len].copy_from_slice(b);
+        for part in [a, b] {
+            if !part.is_empty() {
+                put(part);
+            }
+        }
         self.ring.advance(len);
         self.read += len as u64;
         len
@@ -291,6 +294,13 @@ mod tests {
         receiver
     }
 
+    fn taken(receiver: &mut Receiver, most: usize) -> Vec<u8> {
+        let mut got = Vec::new();
+        let len = receiver.read(most, &mut |part| got.extend_from_slice(part));
+        assert_eq!(len, got.len());
+        got
+    }
+
     fn blocks(receiver: &mut Receiver) -> Vec<(u64, u64)> {
         let mut blocks = Vec::new();
         let first = receiver.first;
@@ -314,13 +324,10 @@ mod tests {
         assert_eq!(blocks(&mut r), [(5, 7), (5, 7), (9, 11)]);
         assert_eq!(r.accept(2, b"bcd", false), Arrival::InOrder);
         assert_eq!(blocks(&mut r), [(2, 3), (9, 11)]);
-        let mut out = [0; 20];
-        let len = r.read(&mut out);
-        assert_eq!(&out[..len], b"abcdef");
+        assert_eq!(taken(&mut r, 20), b"abcdef");
         assert_eq!(r.accept(7, b"ghij", true), Arrival::InOrder);
         assert!(r.is_ended() && r.nxt() == 12);
-        let len = r.read(&mut out);
-        assert_eq!(&out[..len], b"ghij");
+        assert_eq!(taken(&mut r, 20), b"ghij");
     }
 
     #[test]
@@ -344,7 +351,7 @@ mod tests {
         r.set_limit(10);
         assert_eq!(r.tell_window(10), 0);
         assert!(!r.owes_window());
-        r.read(&mut [0; 995]);
+        taken(&mut r, 995);
         assert_eq!(r.tell_window(10), 5);
     }
 
@@ -377,7 +384,7 @@ mod tests {
         r.tell_window(1);
         r.accept(1, &[1; 20_000], false);
         assert!(!r.is_loose());
-        r.read(&mut vec![0; 20_000]);
+        taken(&mut r, 20_000);
         assert!(r.is_loose());
         r.tighten();
         assert_eq!(r.ring.capacity(), 0);

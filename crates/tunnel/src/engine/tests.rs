@@ -243,15 +243,12 @@ fn carry(weather: Weather, len: usize) -> Duration {
         }
         receiver = receiver.or_else(|| world.accepted.pop_front());
         if let Some(receiver) = receiver {
-            let mut buffer = [0; 4096];
+            let mut put = |part: &[u8]| got.extend_from_slice(part);
             let read = world.turn(1, |engine, _| {
-                engine.with_flow(receiver, |flow| flow.read(&mut buffer, waker))
+                engine.with_flow(receiver, |flow| flow.read(4096, &mut put, waker))
             });
             match read.unwrap() {
-                ReadState::Read(more) => {
-                    got.extend_from_slice(&buffer[..more]);
-                    continue;
-                }
+                ReadState::Read(_) => continue,
                 ReadState::End => {
                     assert!(got == data, "data changed on the way");
                     return world.now - begun;

@@ -33,7 +33,7 @@ const WRITE_ROOM: usize = 32 << 10;
 /// What a reader finds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadState {
-    /// Bytes were copied.
+    /// So many bytes were given.
     Read(usize),
     /// The peer closed its half, and everything was read.
     End,
@@ -185,10 +185,15 @@ impl Flow {
         self.connection.is_sending()
     }
 
-    /// Copies received bytes.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], waker: &Waker) -> ReadState {
+    /// Gives received bytes, at most `most`, to `put`.
+    pub(crate) fn read(
+        &mut self,
+        most: usize,
+        put: &mut dyn FnMut(&[u8]),
+        waker: &Waker,
+    ) -> ReadState {
         if self.connection.unread() > 0 {
-            return ReadState::Read(self.connection.read(buffer));
+            return ReadState::Read(self.connection.read(most, put));
         }
         if self.connection.is_ended() {
             ReadState::End

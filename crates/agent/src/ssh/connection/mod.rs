@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{Channel, Credit, Outgoing};
+use super::channel::{Channel, Credit, Outgoing, Outlet};
 use super::host_key::HostKey;
 use super::numbers::{DISCONNECT_BY_APPLICATION, DISCONNECT_PROTOCOL_ERROR, OpenFailure};
 use super::transport::{Transport, TransportError};
@@ -146,6 +146,16 @@ struct Connection<H> {
     authenticated: bool,
     outgoing: mpsc::Sender<Outgoing>,
     credits: mpsc::UnboundedSender<Credit>,
+    /// Data that waits for the stream, and whom to tell when it is written. As much as
+    /// [`OUTPUT_HIGH`] lets in.
+    unwritten: Vec<(Arc<Outlet>, usize)>,
+}
+
+impl<H> Connection<H> {
+    /// Data of tasks can be taken now.
+    fn takes_more(&self) -> bool {
+        self.transport.output().len() < OUTPUT_HIGH && self.transport.ready()
+    }
 }
 
 /// Serves one client until it leaves, breaks the rules, or `cancel` ends it.
@@ -176,6 +186,7 @@ where
         authenticated: false,
         outgoing,
         credits,
+        unwritten: Vec::new(),
     };
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut input = BytesMut::new();
@@ -206,16 +217,25 @@ where
                 Ok(0) => break Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()),
                 Ok(n) => {
                     connection.transport.advance(n);
-                    if connection.transport.output().is_empty()
-                        && let Err(error) = writer.flush().await
-                    {
-                        break Err(error.into());
+                    if connection.transport.output().is_empty() {
+                        if let Err(error) = writer.flush().await {
+                            break Err(error.into());
+                        }
+                        for (outlet, bytes) in connection.unwritten.drain(..) {
+                            outlet.written(bytes);
+                        }
                     }
                 }
                 Err(error) => break Err(error.into()),
             },
-            Some(message) = from_tasks.recv(), if waiting < OUTPUT_HIGH && connection.transport.ready() => {
+            Some(message) = from_tasks.recv(), if connection.takes_more() => {
                 connection.send(message);
+                // What waits already goes out by the same write.
+                while connection.takes_more()
+                    && let Ok(message) = from_tasks.try_recv()
+                {
+                    connection.send(message);
+                }
             }
             Some(credit) = credited.recv() => connection.grant(credit),
             _ = keepalive.tick(), if !settings.keepalive.is_zero() => {

@@ -90,6 +90,9 @@ impl<H: Service> Connection<H> {
             return;
         };
         let remote = entry.remote;
+        if let Outgoing::Data { bytes, .. } = &message {
+            self.unwritten.push((entry.outlet.clone(), bytes.len()));
+        }
         match message {
             Outgoing::Data { code, bytes, .. } if !entry.sent_eof || code.is_some() => {
                 self.transport.send(|out| {

@@ -17,9 +17,28 @@ const MAX_SIZE: u64 = 5 * 1024 * 1024;
 /// Files that were put aside are kept up to this number.
 const MAX_FILES: usize = 10;
 
+/// Where logs of each form go; empty: nowhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a> {
+    /// For people.
+    pub human: &'a str,
+    /// One JSON object a line.
+    pub json: &'a str,
+    /// The same with the names that Google Cloud knows.
+    pub stackdriver: &'a str,
+    /// Directory of the agent's own log, which is optional.
+    pub directory: &'a Path,
+}
+
 /// Starts logging. An output that cannot be opened is an error; the file in the
 /// log directory is optional.
-pub fn init(human: &str, json: &str, directory: &Path, verbose: bool) -> io::Result<()> {
+pub fn init(to: Outputs<'_>, verbose: bool) -> io::Result<()> {
+    let Outputs {
+        human,
+        json,
+        stackdriver,
+        directory,
+    } = to;
     let level = if verbose {
         LevelFilter::DEBUG
     } else {
@@ -47,6 +66,13 @@ pub fn init(human: &str, json: &str, directory: &Path, verbose: bool) -> io::Res
                 .with_writer(Rotating::open(json.into())?)
                 .boxed(),
         );
+    }
+    if stackdriver == "/dev/stderr" {
+        layers.push(crate::stackdriver::layer(io::stderr));
+    } else if !stackdriver.is_empty() {
+        layers.push(crate::stackdriver::layer(Rotating::open(
+            stackdriver.into(),
+        )?));
     }
     match Rotating::open(directory.join("coder-agent.log")) {
         Ok(file) => layers.push(plain().with_writer(file).boxed()),

@@ -109,13 +109,12 @@ pub struct Args {
     )]
     pprof_address: String,
 
-    /// Not offered: use --log-json.
+    /// File for logs in Stackdriver's form, which Google Cloud reads.
     #[arg(
         long,
         env = "CODER_AGENT_LOGGING_STACKDRIVER",
         value_name = "file",
-        default_value = "",
-        hide = true
+        default_value = ""
     )]
     log_stackdriver: String,
 
@@ -154,13 +153,13 @@ pub struct Args {
 
 /// Runs the agent until it is told to stop.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
-    log::init(
-        &args.log_human,
-        &args.log_json,
-        &args.log_dir,
-        session.globals.verbose,
-    )
-    .context("open the agent's logs")?;
+    let logs = log::Outputs {
+        human: &args.log_human,
+        json: &args.log_json,
+        stackdriver: &args.log_stackdriver,
+        directory: &args.log_dir,
+    };
+    log::init(logs, session.globals.verbose).context("open the agent's logs")?;
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
     ::agent::run(args.config(session)?, shutdown).await;
@@ -183,6 +182,7 @@ impl Args {
         config.debug_listener = listen::open(self.debug_address.as_deref(), "127.0.0.1:2113")?;
         config.tunnel_port = self.tailnet_listen_port;
         config.devcontainers = self.switches.on(Switch::Devcontainers);
+        config.discover_devcontainers = self.switches.on(Switch::ProjectDiscovery);
         config.context = ContextConfig::from_environment(|name| std::env::var(name).ok());
         config.socket_path = self.switches.on(Switch::SocketServer).then(|| {
             PathBuf::from(match self.socket_path.as_str() {
@@ -209,11 +209,6 @@ impl Args {
                 "this agent serves no profiles; take them with perf",
             ),
             (
-                text(&self.log_stackdriver),
-                "CODER_AGENT_LOGGING_STACKDRIVER",
-                "use CODER_AGENT_LOGGING_JSON for logs that machines read",
-            ),
-            (
                 self.switches.on(Switch::DiscoveryAutostart),
                 "CODER_AGENT_DEVCONTAINERS_DISCOVERY_AUTOSTART_ENABLE",
                 "dev containers are not started by this agent",
@@ -231,12 +226,6 @@ impl Args {
                     format!("Unset it: {why}."),
                 ));
             }
-        }
-        if self.switches.on(Switch::ProjectDiscovery) {
-            tracing::warn!(
-                "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE has no effect: only dev \
-                 containers of the template are known"
-            );
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ pub enum Switch {
     BlockLocalPortForwarding,
     /// Containers may be listed and entered.
     Devcontainers,
-    /// Known, but without effect.
+    /// Projects with dev containers are looked for.
     ProjectDiscovery,
     /// Known, but not offered.
     DiscoveryAutostart,
@@ -67,8 +67,8 @@ const TABLE: [Row; 7] = [
         switch: Switch::ProjectDiscovery,
         flag: "devcontainers-project-discovery-enable",
         env: "CODER_AGENT_DEVCONTAINERS_PROJECT_DISCOVERY_ENABLE",
-        default: false,
-        help: "",
+        default: true,
+        help: "List dev containers of projects (working trees of git) in the agent's directory",
     },
     Row {
         switch: Switch::DiscoveryAutostart,

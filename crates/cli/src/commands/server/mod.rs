@@ -61,7 +61,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     if options.on("write-config") {
         return emit(&options.to_yaml());
     }
-    server::logging(&options, session.globals.verbose).context("set up logging")?;
+    server::logging(&options, session.globals.verbose, crate::stackdriver::layer)
+        .context("set up logging")?;
     let stop = Stop::on_signals().context("listen to signals")?;
     let places = places(session)?;
     let style = session.style;

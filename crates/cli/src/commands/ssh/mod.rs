@@ -2,7 +2,9 @@
 
 mod environment;
 mod forward;
+mod input;
 mod network_info;
+mod output;
 mod session;
 mod stdio;
 

@@ -1,8 +1,7 @@
 //! One SSH session inside the tunnel: shell or command, terminal, exit code.
 
+mod feed;
 mod gpg;
-mod input;
-mod output;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +14,7 @@ use std::borrow::Cow;
 use std::io::IsTerminal;
 
 use super::forward::{self, Remote};
+use super::output::Output;
 use crate::failure::Exit;
 use crate::session::Session;
 use crate::ui::terminal::{self, InputMode};
@@ -212,7 +212,7 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
     let (reader, writer) = channel.split();
     // Raw mode only now: until here, messages are for people.
     let raw = with_pty.then(InputMode::raw).flatten();
-    let feeding = input::Feed::start(writer, with_pty);
+    let feeding = feed::Feed::start(writer, with_pty)?;
     let ended = watch(reader).await;
     drop(feeding);
     drop(raw);
@@ -276,12 +276,19 @@ async fn start(channel: &Channel<Msg>, wanted: &Wanted, with_pty: bool) -> Resul
 
 /// Prints what comes until the channel ends; gives the exit code, if one came.
 async fn watch(mut channel: ChannelReadHalf) -> Result<Option<u32>> {
-    let mut output = output::Output::new();
+    let mut output = Output::new()?;
     let mut code = None;
-    while let Some(message) = channel.wait().await {
+    loop {
+        let message = tokio::select! {
+            message = channel.wait() => message,
+            failure = output.failed() => return Err(failure),
+        };
+        let Some(message) = message else {
+            break;
+        };
         match message {
-            ChannelMsg::Data { data } => output.stdout(&data).await?,
-            ChannelMsg::ExtendedData { data, ext: STDERR } => output.stderr(&data).await?,
+            ChannelMsg::Data { data } => output.stdout(data).await,
+            ChannelMsg::ExtendedData { data, ext: STDERR } => output.stderr(data).await,
             ChannelMsg::ExitStatus { exit_status } => code = Some(exit_status),
             ChannelMsg::ExitSignal { signal_name, .. } => {
                 tracing::debug!(?signal_name, "the command was ended by a signal");
@@ -292,6 +299,6 @@ async fn watch(mut channel: ChannelReadHalf) -> Result<Option<u32>> {
             _ => {}
         }
     }
-    output.flush().await?;
+    output.finish().await?;
     Ok(code)
 }

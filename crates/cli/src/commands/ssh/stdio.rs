@@ -1,45 +1,50 @@
 //! `--stdio`: raw bytes between standard input and output and the agent.
 
 use anyhow::{Context, Result};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tunnel::TcpStream;
 
+use super::input;
+use super::output::Output;
+
 /// Large enough for bulk transfers, small beside a tunnel's own buffers.
-const BUFFER: usize = 64 << 10;
+const PIECE: usize = 64 << 10;
+/// A new buffer is taken once less than this is left of the old one.
+const LEAST: usize = 4 << 10;
 
 /// Copies both ways until the agent's side ends. The end of standard input is
 /// passed on, and does not end the connection: answers may still come.
 pub async fn run(stream: TcpStream) -> Result<()> {
     let (mut from_agent, mut to_agent) = tokio::io::split(stream);
+    let mut input = input::pieces(PIECE)?;
     let upload = async {
-        let mut input = tokio::io::stdin();
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let read = input.read(&mut buffer).await?;
-            if read == 0 {
-                return to_agent.shutdown().await;
-            }
-            to_agent.write_all(&buffer[..read]).await?;
+        while let Some(piece) = input.recv().await {
+            to_agent.write_all(&piece).await?;
         }
+        to_agent.shutdown().await
     };
+    let mut output = Output::new()?;
     let download = async {
-        let mut output = tokio::io::stdout();
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = BytesMut::new();
         loop {
-            let read = from_agent.read(&mut buffer).await?;
-            if read == 0 {
-                return std::io::Result::Ok(());
+            if buffer.capacity() < LEAST {
+                buffer = BytesMut::with_capacity(PIECE);
             }
-            output.write_all(&buffer[..read]).await?;
-            output.flush().await?;
+            let read = tokio::select! {
+                read = from_agent.read_buf(&mut buffer) => read,
+                failure = output.failed() => return Err(failure),
+            };
+            if read.context("the connection to the workspace broke")? == 0 {
+                return output.finish().await;
+            }
+            output.stdout(buffer.split().freeze()).await;
         }
     };
     tokio::pin!(upload, download);
     tokio::select! {
-        done = &mut download => done.context("the connection to the workspace broke"),
-        sent = &mut upload => match sent {
-            // What failed to go out shows on the way in, or does not matter.
-            Ok(()) | Err(_) => download.await.context("the connection to the workspace broke"),
-        },
+        done = &mut download => done,
+        // What failed to go out shows on the way in, or does not matter.
+        _ = &mut upload => download.await,
     }
 }

@@ -1,16 +1,19 @@
 //! What the person types and how large their window is, to the remote.
 
+use std::io;
+
 use bytes::Bytes;
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::commands::ssh::input;
 use crate::ui::terminal;
 
 /// Bytes read at once; also the largest packet.
-const BUFFER: usize = 32 << 10;
+const PIECE: usize = 32 << 10;
 
 /// Sends input until dropped.
 pub struct Feed {
@@ -20,10 +23,14 @@ pub struct Feed {
 impl Feed {
     /// Begins to read standard input. With a terminal, changes of its size are
     /// sent as well.
-    pub fn start(channel: ChannelWriteHalf<Msg>, with_pty: bool) -> Self {
-        Self {
-            task: tokio::spawn(feed(channel, with_pty)),
-        }
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn start(channel: ChannelWriteHalf<Msg>, with_pty: bool) -> io::Result<Self> {
+        let pieces = input::pieces(PIECE)?;
+        Ok(Self {
+            task: tokio::spawn(feed(pieces, channel, with_pty)),
+        })
     }
 }
 
@@ -33,9 +40,7 @@ impl Drop for Feed {
     }
 }
 
-async fn feed(channel: ChannelWriteHalf<Msg>, with_pty: bool) {
-    let mut input = tokio::io::stdin();
-    let mut buffer = vec![0; BUFFER];
+async fn feed(mut input: mpsc::Receiver<Bytes>, channel: ChannelWriteHalf<Msg>, with_pty: bool) {
     let mut open = true;
     let mut resizes = with_pty
         .then(|| signal(SignalKind::window_change()).ok())
@@ -48,14 +53,14 @@ async fn feed(channel: ChannelWriteHalf<Msg>, with_pty: bool) {
             }
         };
         tokio::select! {
-            read = input.read(&mut buffer), if open => match read {
-                Ok(0) | Err(_) => {
+            piece = input.recv(), if open => match piece {
+                None => {
                     open = false;
                     // The remote may be gone: then its end is noticed elsewhere.
                     let _ = channel.eof().await;
                 }
-                Ok(n) => {
-                    if channel.data_bytes(Bytes::copy_from_slice(&buffer[..n])).await.is_err() {
+                Some(piece) => {
+                    if channel.data_bytes(piece).await.is_err() {
                         return;
                     }
                 }
