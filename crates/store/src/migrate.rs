@@ -67,6 +67,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "pull_request_reviews",
         include_str!("../migrations/0013_pull_request_reviews.sql"),
     ),
+    (
+        14,
+        "usage_of_clients",
+        include_str!("../migrations/0014_usage_of_clients.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.
