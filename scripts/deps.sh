@@ -24,6 +24,8 @@ if [ "$kind" = test ]; then
   need ip iproute2
   need screen screen
   need chromium chromium
+  need Xtigervnc tigervnc-standalone-server
+  need xterm xterm
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
 # An MCP server that others wrote, for tests of ours beside it. Without it they say that they are skipped.

@@ -12,6 +12,7 @@ mod connection;
 mod containers;
 mod context;
 mod debug_logs;
+mod desktop;
 mod dial;
 mod environment;
 mod expand;

@@ -73,6 +73,7 @@ macro_rules! string_enum {
 
 pub mod access_lists;
 pub mod agent_api_context;
+pub mod agent_api_desktop;
 pub mod agent_api_files;
 pub mod agent_api_git;
 pub mod agent_api_processes;
@@ -110,6 +111,7 @@ pub mod workspaces;
 pub use {
     access_lists::*,
     agent_api_context::*,
+    agent_api_desktop::*,
     agent_api_files::*,
     agent_api_git::*,
     agent_api_processes::*,

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::Json;
-use axum::routing::{any, delete, get, post};
+use axum::routing::{delete, get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +32,7 @@ use tunnel::Conn;
 
 use crate::containers::Containers;
 use crate::context::Context;
+use crate::desktop::Desktop;
 use crate::netcheck;
 use crate::processes::Processes;
 use crate::repositories::ChatPaths;
@@ -51,6 +52,7 @@ struct State {
     chats: ChatPaths,
     containers: Containers,
     context: Arc<Context>,
+    desktop: Arc<Desktop>,
     tunnel: OnceLock<Conn>,
 }
 
@@ -64,11 +66,13 @@ pub struct Api {
 impl Api {
     /// The API of this workspace.
     pub fn new(workspace: Arc<Workspace>, context: Arc<Context>) -> Self {
+        let desktop = Desktop::new(workspace.clone());
         let state = Arc::new(State {
-            processes: Processes::new(workspace.clone()),
+            processes: Processes::new(workspace.clone(), desktop.clone()),
             chats: ChatPaths::default(),
             containers: Containers::new(workspace.clone()),
             context,
+            desktop,
             tunnel: OnceLock::new(),
             workspace,
         });
@@ -199,7 +203,10 @@ fn router() -> Router<Arc<State>> {
         )
         .route("/context/resync", post(context::resync))
         .route("/mcp/call-tool", post(mcp::call))
-        .route("/desktop/{*rest}", any(desktop::absent));
+        .route("/desktop/vnc", get(desktop::vnc))
+        .route("/desktop/action", post(desktop::action))
+        .route("/desktop/recording/start", post(desktop::record))
+        .route("/desktop/recording/stop", post(desktop::recorded));
     Router::new()
         .route(
             "/",

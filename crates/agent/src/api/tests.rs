@@ -263,9 +263,24 @@ async fn processes_run_and_are_signalled() {
 
 #[tokio::test]
 async fn what_is_not_here_is_refused() {
-    let api = api();
-    let desktop = post(&api, "/api/v0/desktop/action", json!({})).await;
+    // Where no program makes a screen.
+    let mut proto = testing::proto();
+    let path = ("PATH".to_owned(), "/nowhere".to_owned());
+    proto.environment_variables.extend([path]);
+    let api = api_of(proto);
+    let screenshot = json!({ "action": "screenshot" });
+    let desktop = post(&api, "/api/v0/desktop/action", screenshot).await;
     assert_eq!(desktop.status, StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(desktop.message(), "Failed to start desktop session.");
+    for (id, status) in [
+        (json!("x"), StatusCode::BAD_REQUEST),
+        (json!(""), StatusCode::BAD_REQUEST),
+        (json!(Uuid::new_v4()), StatusCode::NOT_FOUND),
+    ] {
+        let stop = json!({ "recording_id": id });
+        let stopped = post(&api, "/api/v0/desktop/recording/stop", stop).await;
+        assert_eq!(stopped.status, status, "{id}");
+    }
     let unknown = request(
         &api,
         Method::DELETE,

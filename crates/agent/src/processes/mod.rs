@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::account::Account;
+use crate::desktop::Desktop;
 use crate::environment;
 use crate::process::{self, Group};
 use crate::workspace::Workspace;
@@ -74,14 +75,16 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Processes {
     workspace: Arc<Workspace>,
+    desktop: Arc<Desktop>,
     known: Mutex<HashMap<Uuid, Arc<Process>>>,
 }
 
 impl Processes {
     /// None yet.
-    pub fn new(workspace: Arc<Workspace>) -> Self {
+    pub fn new(workspace: Arc<Workspace>, desktop: Arc<Desktop>) -> Self {
         Self {
             workspace,
+            desktop,
             known: Mutex::default(),
         }
     }
@@ -94,7 +97,7 @@ impl Processes {
     ) -> Result<Arc<Process>, StartError> {
         let mut known = self.known.lock();
         make_room(&mut known)?;
-        let (child, output, directory) = spawn(&self.workspace, &request, chat)?;
+        let (child, output, directory) = spawn(&self.workspace, &self.desktop, &request, chat)?;
         let process = Arc::new(Process {
             id: Uuid::new_v4(),
             request,
@@ -155,12 +158,17 @@ fn make_room(known: &mut HashMap<Uuid, Arc<Process>>) -> Result<(), StartError> 
 
 fn spawn(
     workspace: &Workspace,
+    desktop: &Desktop,
     request: &StartProcessRequest,
     chat: Option<Uuid>,
 ) -> Result<(Child, pipe::Receiver, PathBuf), StartError> {
     let manifest = workspace.manifest().ok_or(crate::workspace::NotReady)?;
     let account = Account::current();
     let mut environment = environment::environment(&workspace.config, &manifest, &account, &[]);
+    // What has windows shows them on the desktop, if there is one.
+    for (name, value) in desktop.variables() {
+        environment.insert(name.into(), value);
+    }
     let given = request
         .env
         .iter()
@@ -287,6 +295,11 @@ mod tests {
     use super::*;
     use crate::testing;
 
+    fn processes() -> Processes {
+        let workspace = testing::workspace();
+        Processes::new(workspace.clone(), Desktop::new(workspace))
+    }
+
     fn command(text: &str) -> StartProcessRequest {
         StartProcessRequest {
             command: text.into(),
@@ -297,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn output_and_code_are_known_after_the_end() {
-        let processes = Processes::new(testing::workspace());
+        let processes = processes();
         let chat = Uuid::from_u128(5);
         let script = "echo $EXTRA $CODER_CHAT_ID; echo err >&2; exit 3";
         let process = processes.start(command(script), Some(chat)).unwrap();
@@ -310,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_signal_reaches_everything_that_was_started() {
-        let processes = Processes::new(testing::workspace());
+        let processes = processes();
         let process = processes
             .start(command("sleep 600 | sleep 600"), None)
             .unwrap();
@@ -321,7 +334,7 @@ mod tests {
 
     #[tokio::test]
     async fn chats_do_not_see_each_other() {
-        let processes = Processes::new(testing::workspace());
+        let processes = processes();
         let (mine, other) = (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(2)));
         let process = processes.start(command("true"), mine).unwrap();
         let id = process.id().to_string();
@@ -336,7 +349,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_start_says_why() {
-        let processes = Processes::new(testing::workspace());
+        let processes = processes();
         let wrong = StartProcessRequest {
             workdir: "/nowhere".into(),
             ..command("true")

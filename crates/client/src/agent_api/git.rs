@@ -1,10 +1,11 @@
-//! The sockets of the agent: messages in JSON, each a WebSocket message of text.
+//! The sockets of the agent: messages in JSON, each a WebSocket message of text; or bytes.
 
 use api_types::{
     WorkspaceAgentGitClientMessage, WorkspaceAgentGitClientMessageType,
     WorkspaceAgentGitServerMessage,
 };
 use base64::Engine;
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::Error;
 /// The largest message: a diff of three megabytes in JSON.
 const MAX_MESSAGE: usize = 8 << 20;
 
-/// A socket that carries JSON.
+/// A socket that carries JSON, or bytes.
 pub(super) struct Socket {
     stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
     url: Url,
@@ -61,6 +62,24 @@ impl Socket {
                 Err(e) => Some(Err(Error::transport(&self.url, &e))),
             };
         }
+    }
+
+    /// The next bytes; `None` when the agent has closed the socket.
+    pub(super) async fn next_bytes(&mut self) -> Option<Result<Bytes, Error>> {
+        loop {
+            return match self.stream.next().await? {
+                Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
+                Ok(Message::Close(_)) | Err(WsError::ConnectionClosed) => None,
+                Ok(_) => continue,
+                Err(e) => Some(Err(Error::transport(&self.url, &e))),
+            };
+        }
+    }
+
+    /// Sends bytes.
+    pub(super) async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Error> {
+        let sent = self.stream.send(Message::Binary(bytes)).await;
+        sent.map_err(|e| Error::transport(&self.url, &e))
     }
 
     /// Sends a message.

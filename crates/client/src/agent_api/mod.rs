@@ -7,6 +7,7 @@
 mod containers;
 mod context;
 mod debug;
+mod desktop;
 mod files;
 mod git;
 mod processes;
@@ -24,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use uuid::Uuid;
 
 pub use containers::ContainersWatch;
+pub use desktop::{DesktopRecording, DesktopView};
 pub use files::FileBody;
 pub use git::GitWatch;
 
