@@ -1,8 +1,8 @@
 //! Chats with AI agents.
 
 use api_types::{
-    Chat, ChatMessage, ChatMessagesResponse, ChatStreamEvent, CreateChatMessageRequest,
-    CreateChatMessageResponse, CreateChatRequest, UpdateChatRequest,
+    Chat, ChatInstructions, ChatMessage, ChatMessagesResponse, ChatStreamEvent,
+    CreateChatMessageRequest, CreateChatMessageResponse, CreateChatRequest, UpdateChatRequest,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -44,6 +44,22 @@ pub struct UsableModel {
     pub display_name: String,
     /// Whether chats use it that name none.
     pub is_default: bool,
+    /// Whether it may be used at all.
+    pub enabled: bool,
+}
+
+/// An MCP server that chats of an organization may use.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct UsableServer {
+    /// What requests name it by.
+    pub id: Uuid,
+    /// Its short name.
+    pub slug: String,
+    /// As people see it.
+    pub display_name: String,
+    /// `force_on`, `default_on` or `default_off`.
+    pub availability: String,
     /// Whether it may be used at all.
     pub enabled: bool,
 }
@@ -159,6 +175,23 @@ impl Client {
             socket: self.websocket_json(&path).await?,
             ready: std::collections::VecDeque::new(),
         })
+    }
+
+    /// All that the model of a chat is told before the conversation.
+    pub async fn chat_instructions(&self, id: Uuid) -> Result<ChatInstructions, Error> {
+        self.get(&format!("/api/v2/chats/{id}/instructions"))
+            .decode()
+            .await
+    }
+
+    /// The MCP servers that chats of an organization may use; none where the server knows none.
+    pub async fn chat_mcp_servers(&self, organization: &str) -> Result<Vec<UsableServer>, Error> {
+        let organization = segment(organization);
+        let path = format!("/api/v2/organizations/{organization}/mcp-servers");
+        match self.get(&path).decode().await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            found => found,
+        }
     }
 
     /// The models that chats of an organization may use.

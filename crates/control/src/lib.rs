@@ -43,6 +43,7 @@ mod webpush;
 mod workspaces;
 
 pub use access_lists::Readable;
+pub use ai::AiPriceQuery;
 pub use chats::{
     AutoArchived, ChatFileData, ChatListQuery, ChatSetting, ChatTemplate, GitBranch, GitHostError,
     GitHosts, MAX_CHAT_FILE,

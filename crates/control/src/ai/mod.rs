@@ -11,3 +11,4 @@ mod providers;
 mod user_keys;
 
 pub(crate) use models::find as find_model;
+pub use prices::AiPriceQuery;

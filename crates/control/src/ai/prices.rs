@@ -11,21 +11,50 @@ use crate::{Control, Error, Result};
 /// Most prices of one request.
 const MAX_PRICES: usize = 10_000;
 
+/// Which prices are asked for; what is empty does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct AiPriceQuery {
+    /// Type of provider.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// `default`, `custom`, `all`, `unpriced`, or empty for those that count.
+    pub source: String,
+}
+
 impl Control {
-    /// All prices, or those of one source.
-    pub async fn ai_price_list(&self, who: &Subject, source: &str) -> Result<Vec<AiModelPrice>> {
-        if !matches!(source, "" | "default" | "custom") {
-            return Err(Error::invalid("Invalid AI model price source.").with_field(
-                "source",
-                format!("Source {source:?} is not supported. Supported sources: default, custom."),
-            ));
+    /// Prices: those that count, or of the asked source `default` or `custom`, or `all`. The source
+    /// `unpriced` tells which models of organizations have none: what they cost is unknown.
+    pub async fn ai_price_list(
+        &self,
+        who: &Subject,
+        query: &AiPriceQuery,
+    ) -> Result<Vec<AiModelPrice>> {
+        let source = query.source.as_str();
+        let conn = self.store().conn().await?;
+        let mut rows = match source {
+            "" | "all" | "default" | "custom" => conn.ai_price_list(who).await?,
+            "unpriced" => conn.ai_price_missing(who).await?,
+            _ => {
+                let text = format!(
+                    "Source {source:?} is not supported. Supported sources: default, custom, all, \
+                     unpriced."
+                );
+                let error = Error::invalid("Invalid AI model price source.");
+                return Err(error.with_field("source", text));
+            }
+        };
+        let asked = |asked: &str, is: &str| asked.is_empty() || asked == is;
+        rows.retain(|row| {
+            asked(&query.provider, &row.provider)
+                && asked(&query.model, &row.model)
+                && (!matches!(source, "default" | "custom") || row.source == source)
+        });
+        if source.is_empty() {
+            // Of a model with both, `custom` comes before `default` and counts.
+            rows.dedup_by(|b, a| (&a.provider, &a.model) == (&b.provider, &b.model));
         }
-        let rows = self.store().conn().await?.ai_price_list(who).await?;
-        Ok(rows
-            .into_iter()
-            .filter(|row| source.is_empty() || row.source == source)
-            .map(shown)
-            .collect())
+        Ok(rows.into_iter().map(shown).collect())
     }
 
     /// Sets custom prices; models that are not named keep theirs.

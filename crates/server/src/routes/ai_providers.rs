@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
+use control::AiPriceQuery;
 use store::UserRef;
 use uuid::Uuid;
 
@@ -131,11 +132,14 @@ async fn prices(
     actor: Actor,
     params: QueryParams,
 ) -> Answer<Vec<AiModelPrice>> {
-    let source = params.text("source").to_owned();
+    let text = |name: &str| params.text(name).to_owned();
+    let query = AiPriceQuery {
+        provider: text("provider"),
+        model: text("model"),
+        source: text("source"),
+    };
     params.finish()?;
-    Ok(Json(
-        state.control.ai_price_list(&actor.who, &source).await?,
-    ))
+    Ok(Json(state.control.ai_price_list(&actor.who, &query).await?))
 }
 
 async fn prices_set(

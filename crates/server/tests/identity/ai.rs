@@ -357,6 +357,33 @@ async fn prices() {
     assert_eq!(custom[0]["output_price"], Value::Null);
     let all = app.get(path, &owner).await.is(200).json();
     assert!(all.as_array().unwrap().len() > 20);
+    // Of both sources the custom price counts; all of both are told on demand.
+    let one = format!("{path}?provider=openai&model=gpt-4.1");
+    let counts = app.get(&one, &owner).await.is(200).json();
+    assert_eq!(counts.as_array().unwrap().len(), 1);
+    assert_eq!(counts[0]["source"], "custom");
+    let both = app.get(&format!("{one}&source=all"), &owner).await.json();
+    assert_eq!(both.as_array().unwrap().len(), 2);
+    // What has no price is told.
+    let provider = json!({"type": "openai", "name": "p", "enabled": true,
+        "base_url": "http://localhost/v1", "api_keys": ["sk-0123456789abcdef"]});
+    let provider = app
+        .call("POST", "/ai/providers", &owner, provider)
+        .await
+        .is(201)
+        .json();
+    for model in ["gpt-4.1", "gpt-4.1-2025-04-14", "house-blend"] {
+        let model =
+            json!({"ai_provider_id": provider["id"], "model": model, "context_limit": 1000});
+        let models = "/organizations/default/chats/models";
+        app.call("POST", models, &owner, model).await.is(201);
+    }
+    let unpriced = format!("{path}?source=unpriced");
+    app.get(&unpriced, &member).await.is(403);
+    let missing = app.get(&unpriced, &owner).await.is(200).json();
+    assert_eq!(missing.as_array().unwrap().len(), 1, "{missing:#}");
+    assert_eq!(missing[0]["model"], "house-blend");
+    assert_eq!(missing[0]["input_price"], Value::Null);
     app.get(&format!("{path}?source=x"), &owner).await.is(400);
     for bad in [
         json!({"prices": []}),

@@ -72,6 +72,30 @@ impl Conn {
         self.fetch(sql, &[]).await
     }
 
+    /// Models of organizations that have no price, as rows without one.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Forbidden`].
+    pub async fn ai_price_missing(&self, who: &Subject) -> Result<Vec<PriceRow>> {
+        who.may(Action::Read, &object())?;
+        // The first day that one of its name was there.
+        let sql = "SELECT p.type AS provider, m.model, '' AS source, NULL::bigint AS input_price, \
+                   NULL::bigint AS output_price, NULL::bigint AS cache_read_price, \
+                   NULL::bigint AS cache_write_price, min(m.created_at) AS created_at, \
+                   max(m.updated_at) AS updated_at \
+                   FROM chat_model_configs m JOIN ai_providers p ON p.id = m.ai_provider_id \
+                   WHERE NOT m.deleted AND NOT p.deleted GROUP BY p.type, m.model ORDER BY 1, 2";
+        let mut missing: Vec<PriceRow> = self.fetch(sql, &[]).await?;
+        let all = self.ai_price_list(who).await?;
+        missing.retain(|row| {
+            !all.iter().any(|price| {
+                let names = [row.model.as_str(), undated(&row.model)];
+                price.provider == row.provider && names.contains(&price.model.as_str())
+            })
+        });
+        Ok(missing)
+    }
+
     /// The price that counts for a model: a custom one, else the default; for a version of a day
     /// (`-20250929`, `-2025-08-07`) that has none, that of the model without the day.
     ///

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context, Result, bail};
 use api_types::Chat;
-use client::Client;
+use client::{Client, UsableServer};
 use uuid::Uuid;
 
 use crate::failure::Advice;
@@ -68,6 +68,42 @@ fn unknown(name: &str) -> anyhow::Error {
         format!("there is no chat {name:?}, or you may not see it"),
         "'coder chat list' shows yours. A chat is named by its id, the beginning of its id, its title, or 'last'.",
     )
+}
+
+/// The MCP servers of these names in an organization; without names those that are on by default.
+pub async fn mcp_servers(
+    client: &Client,
+    organization: Uuid,
+    names: &[String],
+) -> Result<Vec<Uuid>> {
+    let all = client
+        .chat_mcp_servers(&organization.to_string())
+        .await
+        .context("list the MCP servers of the organization")?;
+    chosen(&all, names)
+}
+
+fn chosen(all: &[UsableServer], names: &[String]) -> Result<Vec<Uuid>> {
+    let usable: Vec<_> = all.iter().filter(|server| server.enabled).collect();
+    if names.is_empty() {
+        let on = usable.iter().filter(|one| one.availability == "default_on");
+        return Ok(on.map(|one| one.id).collect());
+    }
+    let find = |name: &String| {
+        let is = |one: &&&UsableServer| {
+            one.slug == *name
+                || one.id.to_string() == *name
+                || one.display_name.eq_ignore_ascii_case(name)
+        };
+        usable.iter().find(is).map(|one| one.id).ok_or_else(|| {
+            let known: Vec<&str> = usable.iter().map(|one| one.slug.as_str()).collect();
+            Advice::error(
+                format!("there is no MCP server {name:?} here, or you may not use it"),
+                format!("There are: {}.", known.join(", ")),
+            )
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// The model that `name` means in an organization; `None` leaves the choice to the server.
@@ -140,6 +176,33 @@ mod tests {
             updated_at: chrono::DateTime::from_timestamp(1000 - age, 0).unwrap(),
             ..Chat::default()
         }
+    }
+
+    #[test]
+    fn servers_are_named_or_on_by_default() {
+        let server = |id: u128, slug: &str, availability: &str, enabled| UsableServer {
+            id: Uuid::from_u128(id),
+            slug: slug.into(),
+            availability: availability.into(),
+            enabled,
+            ..UsableServer::default()
+        };
+        let all = [
+            server(1, "docs", "default_on", true),
+            server(2, "tickets", "default_off", true),
+            server(3, "old", "default_on", false),
+        ];
+        let names = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let ids =
+            |ids: &[u128]| -> Vec<Uuid> { ids.iter().copied().map(Uuid::from_u128).collect() };
+        assert_eq!(chosen(&all, &[]).unwrap(), ids(&[1]));
+        assert_eq!(
+            chosen(&all, &names(&["tickets", "docs"])).unwrap(),
+            ids(&[2, 1])
+        );
+        assert!(chosen(&all, &names(&["old"])).is_err());
     }
 
     #[test]

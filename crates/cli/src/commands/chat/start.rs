@@ -33,6 +33,15 @@ pub struct Args {
     #[arg(long, value_name = "effort")]
     effort: Option<String>,
 
+    /// MCP server whose tools the agent may use, by its short name; may be repeated. Those that are on
+    /// by default are used when none is named.
+    #[arg(long, value_name = "server")]
+    mcp: Vec<String>,
+
+    /// Use no MCP servers but those that every chat has.
+    #[arg(long, conflicts_with = "mcp")]
+    no_mcp: bool,
+
     /// Let the agent plan first, and change nothing.
     #[arg(long)]
     plan: bool,
@@ -103,6 +112,11 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
             ChatPlanMode::Plan
         } else {
             ChatPlanMode::default()
+        },
+        mcp_server_ids: if args.no_mcp {
+            Vec::new()
+        } else {
+            find::mcp_servers(client, organization, &args.mcp).await?
         },
         labels: args.label.into_iter().collect(),
         client_type: ChatClientType::Api,

@@ -1,6 +1,7 @@
 //! `coder exp`: commands that may still change.
 
 mod agent_socket;
+mod ai_model_prices;
 mod chat;
 mod mcp;
 mod rpty;
@@ -20,6 +21,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Sub {
+    /// See and set what models cost.
+    AiModelPrices(ai_model_prices::Args),
     /// Chats, from within a workspace.
     Chat(chat::Args),
     /// Run the MCP server, and configure AI tools to use it.
@@ -33,6 +36,7 @@ enum Sub {
 /// Runs the subcommand.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
+        Sub::AiModelPrices(args) => ai_model_prices::run(args, session).await,
         Sub::Chat(args) => chat::run(args, session).await,
         Sub::Mcp(args) => mcp::run(args, session).await,
         Sub::Rpty(args) => rpty::run(args, session).await,
