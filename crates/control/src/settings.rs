@@ -78,6 +78,8 @@ pub struct Settings {
     pub allow_byok: bool,
     /// The experiment `chat-advisor` is on.
     pub chat_advisor: bool,
+    /// The experiment `chat-virtual-desktop` is on.
+    pub chat_virtual_desktop: bool,
     /// Chats have no tools that their client runs.
     pub disable_chat_caller_supplied_tools: bool,
 }
@@ -120,6 +122,7 @@ impl Settings {
             seal: store::seal::Seal::default(),
             allow_byok: true,
             chat_advisor: false,
+            chat_virtual_desktop: false,
             disable_chat_caller_supplied_tools: false,
         }
     }

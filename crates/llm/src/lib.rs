@@ -12,6 +12,7 @@
 mod anthropic;
 mod azure;
 mod bedrock;
+pub mod computer;
 mod conversation;
 mod endpoint;
 mod error;

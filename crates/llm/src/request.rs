@@ -53,7 +53,8 @@ pub struct Tool {
     /// JSON schema of its arguments, an object.
     pub schema: Value,
     /// Set for a tool that the provider defines itself (such as computer use) and that is answered
-    /// here: its wire form, in place of description and schema.
+    /// here: its wire form, in place of description and schema. Interfaces that know no such tools
+    /// tell the model of an ordinary one.
     pub native: Option<Value>,
 }
 

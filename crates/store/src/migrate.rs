@@ -72,6 +72,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "usage_of_clients",
         include_str!("../migrations/0014_usage_of_clients.sql"),
     ),
+    (
+        15,
+        "organization_chat_prompts",
+        include_str!("../migrations/0015_organization_chat_prompts.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -97,15 +97,12 @@ impl Runner {
             .get(&format!("{USER_THRESHOLD}{}", model.id))
             .and_then(|text| text.parse().ok())
             .unwrap_or(model.compression_threshold);
-        let own = settings.get(USER_PROMPT).map(|text| prompt::sanitize(text));
+        let own = settings.get(USER_PROMPT).cloned();
         let connector = shared.parts.toolbox.connector(chat, &owner);
         let toolbox = &shared.parts.toolbox;
         let told = self.told(chat, connector.as_ref()).await?;
         let ours = toolbox.tools(chat);
         let guidance = ours.iter().filter_map(|tool| tool.guidance()).collect();
-        let workspace_skills: Vec<(&str, &str)> = prompt::workspace::skills(&told)
-            .map(|skill| (skill.name.as_str(), skill.description.as_str()))
-            .collect();
         let own_skills: Vec<(&str, &str)> = own_skills
             .iter()
             .map(|skill| (skill.name.as_str(), skill.description.as_str()))
@@ -123,13 +120,8 @@ impl Runner {
             owner,
             model,
             surroundings: Surroundings {
-                workspace: prompt::workspace::block(&told),
-                skills: crate::skills::index(&own_skills, &workspace_skills),
-                user_prompt: own.filter(|text| !text.is_empty()),
-                plan_instructions: plan
-                    .map(|text| prompt::sanitize(&text))
-                    .filter(|text| !text.is_empty()),
                 guidance,
+                ..Surroundings::new(&told, &own_skills, own.as_deref(), plan.as_deref())
             },
             remote,
             threshold,
@@ -157,7 +149,9 @@ impl Runner {
         let chat = &self.lease.chat;
         let files = self.files().await?;
         let ours = self.tools(turn);
-        let mut tools: Vec<llm::Tool> = ours.iter().map(|tool| tool.spec()).collect();
+        let (provider, model) = (&turn.model.provider, &turn.model.model);
+        let told = ours.iter().map(|tool| tool.spec_for(provider, model));
+        let mut tools: Vec<llm::Tool> = told.collect();
         for dynamic in self.dynamic_tools(&ours) {
             tools.push(llm::Tool::new(
                 dynamic.name,

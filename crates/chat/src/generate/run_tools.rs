@@ -72,6 +72,7 @@ impl Runner {
             workspace: turn.workspace.clone(),
             workspaces: shared.parts.toolbox.workspaces(&chat),
             building: Arc::default(),
+            screen: Arc::default(),
             shown: None,
         };
         let (viewers, mut shown) = tokio::sync::mpsc::channel(PIECES);

@@ -7,12 +7,13 @@ use store::{AuditAction, AuditEntry};
 
 use super::step::{Step, user_message};
 use super::{MAX_FILES, Machine, MachineError, Outcome, UserMessage};
+use crate::prompt::Instruction;
 
 /// What a chat begins with.
 #[derive(Debug, Clone)]
 pub struct FirstMessage {
     /// Instructions that stay for good, in order.
-    pub system: Vec<String>,
+    pub system: Vec<Instruction>,
     /// What the user says.
     pub message: UserMessage,
 }
@@ -33,13 +34,14 @@ impl Machine {
         let mut messages: Vec<NewChatMessage> = first
             .system
             .iter()
-            .filter(|text| !text.is_empty())
-            .map(|text| NewChatMessage {
-                visibility: Visibility::Model,
-                ..NewChatMessage::new(
-                    ChatMessageRole::System,
-                    vec![api_types::ChatMessagePart::text(text.clone())],
-                )
+            .filter(|instruction| !instruction.text.is_empty())
+            .map(|instruction| {
+                let mut part = api_types::ChatMessagePart::text(instruction.text.clone());
+                part.name.clone_from(&instruction.source);
+                NewChatMessage {
+                    visibility: Visibility::Model,
+                    ..NewChatMessage::new(ChatMessageRole::System, vec![part])
+                }
             })
             .collect();
         messages.push(user_message(&first.message, None));

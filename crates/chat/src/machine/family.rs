@@ -9,7 +9,7 @@ use store::{AuditAction, AuditEntry};
 use uuid::Uuid;
 
 use super::step::Step;
-use super::{Machine, MachineError, Op, Outcome};
+use super::{Machine, MachineError, Op};
 
 /// How long helpers that were stopped may take to come to rest before their chat is put away: a
 /// worker heeds it at once, unless its process has died.
@@ -18,15 +18,29 @@ const REST: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Machine {
-    /// Stops what a chat does, and its helpers that run: what they do is for it.
+    /// Stops what a chat does, and its helpers that run: what they do is for it. One that rests while
+    /// its helpers run does something too. The chat afterwards.
     ///
     /// # Errors
-    /// [`MachineError::NotAllowed`] if the chat does nothing that could be stopped.
-    pub async fn interrupt(&self, who: &Subject, id: Uuid) -> Result<Outcome, MachineError> {
-        let stopped = self.apply(who, id, vec![Op::Interrupt]).await?;
-        // One after the other: the chat is stopped, whatever its helpers do meanwhile.
-        self.interrupt_helpers(who, id).await?;
-        Ok(stopped)
+    /// [`MachineError::NotAllowed`] if neither does anything that could be stopped.
+    pub async fn interrupt(&self, who: &Subject, id: Uuid) -> Result<ChatRow, MachineError> {
+        let stopped = self.apply(who, id, vec![Op::Interrupt]).await;
+        match stopped {
+            Ok(stopped) => {
+                // One after the other: the chat is stopped, whatever its helpers do meanwhile.
+                self.interrupt_helpers(who, id).await?;
+                Ok(stopped.chat)
+            }
+            Err(MachineError::NotAllowed(why)) => {
+                let row = self.store().conn().await?.chat_read(who, id).await?;
+                let rests = matches!(row.status, ChatStatus::Waiting | ChatStatus::Error);
+                if row.archived || !rests || self.interrupt_helpers(who, id).await?.is_empty() {
+                    return Err(MachineError::NotAllowed(why));
+                }
+                Ok(row)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Stops the helpers of a chat that run; those that do not rest then.

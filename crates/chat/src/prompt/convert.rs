@@ -9,6 +9,7 @@ use serde_json::Value;
 use store::chats::ChatMessageRow;
 use uuid::Uuid;
 
+use super::Instruction;
 use crate::history;
 
 /// Text files up to this size are put into the prompt as text.
@@ -41,9 +42,27 @@ pub fn files_of(messages: &[ChatMessageRow]) -> Vec<Uuid> {
     ids
 }
 
-/// Instructions and conversation, apart: what is put between them comes from elsewhere.
-pub fn convert(messages: &[ChatMessageRow], files: &Files) -> (Vec<Message>, Vec<Message>) {
-    let (mut system, mut rest) = (Vec::new(), Vec::new());
+/// The instructions that a chat began with; the name of their part says whose they are.
+pub(crate) fn first(messages: &[ChatMessageRow]) -> Vec<Instruction> {
+    let system = messages.iter().filter(|row| {
+        row.role == ChatMessageRole::System
+            && !row.deleted
+            && !row.compressed
+            && row.visibility.for_model()
+    });
+    system
+        .map(|row| {
+            let named = row.content.iter().map(|part| part.name.as_str());
+            // Chats of before do not say.
+            let source = named.into_iter().find(|name| !name.is_empty());
+            Instruction::new(source.unwrap_or("chat"), history::text_of(&row.content))
+        })
+        .collect()
+}
+
+/// The conversation behind the instructions.
+pub fn convert(messages: &[ChatMessageRow], files: &Files) -> Vec<Message> {
+    let mut rest = Vec::new();
     // The newest summary stands for all before it.
     let from = messages
         .iter()
@@ -54,9 +73,6 @@ pub fn convert(messages: &[ChatMessageRow], files: &Files) -> (Vec<Message>, Vec
             continue;
         }
         if row.role == ChatMessageRole::System {
-            if !row.compressed {
-                system.push(Message::text(Role::System, history::text_of(&row.content)));
-            }
             continue;
         }
         if at < from || (row.compressed && row.visibility != store::chats::Visibility::Model) {
@@ -67,7 +83,7 @@ pub fn convert(messages: &[ChatMessageRow], files: &Files) -> (Vec<Message>, Vec
         }
     }
     answer_all(&mut rest);
-    (system, rest)
+    rest
 }
 
 fn message(row: &ChatMessageRow, files: &Files) -> Option<Message> {

@@ -57,13 +57,13 @@ fn every_call_is_answered_in_one_message() {
         ),
         user("more"),
     ];
-    let (_, messages) = convert(&rows, &Files::new());
+    let messages = convert(&rows, &Files::new());
     let roles: Vec<Role> = messages.iter().map(|m| m.role).collect();
     assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool, Role::User]);
     assert_eq!(messages[2].parts.len(), 2);
     // Also when nothing followed at all.
     rows.truncate(2);
-    let (_, messages) = convert(&rows, &Files::new());
+    let messages = convert(&rows, &Files::new());
     assert_eq!(messages[2].parts.len(), 2);
 }
 
@@ -94,8 +94,8 @@ fn a_summary_stands_for_what_came_before_but_not_for_instructions() {
     );
     note.compressed = true;
     let rows = [system, user("old"), summary, note, user("new")];
-    let (system, messages) = convert(&rows, &Files::new());
-    assert_eq!(system.len(), 1);
+    let messages = convert(&rows, &Files::new());
+    assert_eq!(first(&rows).len(), 1);
     let texts: Vec<&str> = messages.iter().flat_map(Message::texts).collect();
     assert_eq!(texts, ["summary", "new"]);
 }
@@ -108,7 +108,7 @@ fn files_are_text_or_media_or_missed() {
         ChatMessageRole::User,
         vec![ChatMessagePart::file(id, "image/png", "a.png")],
     )];
-    let (_, missing) = convert(&rows, &Files::new());
+    let missing = convert(&rows, &Files::new());
     assert!(
         missing[0]
             .texts()
@@ -121,10 +121,10 @@ fn files_are_text_or_media_or_missed() {
         media_type: "image/png".into(),
         data: Bytes::from_static(b"x"),
     };
-    let (_, media) = convert(&rows, &Files::from([(id, file.clone())]));
+    let media = convert(&rows, &Files::from([(id, file.clone())]));
     assert!(matches!(media[0].parts[0], Part::Media(_)));
     file.media_type = "text/csv".into();
-    let (_, text) = convert(&rows, &Files::from([(id, file)]));
+    let text = convert(&rows, &Files::from([(id, file)]));
     assert!(text[0].texts().next().unwrap().contains("attached file"));
 }
 
@@ -133,6 +133,6 @@ fn empty_texts_and_what_is_for_people_only_are_not_sent() {
     let mut hidden = user("only people");
     hidden.visibility = Visibility::User;
     let rows = [hidden, user("  "), user("x")];
-    let (_, messages) = convert(&rows, &Files::new());
+    let messages = convert(&rows, &Files::new());
     assert_eq!(messages.len(), 1);
 }

@@ -1,7 +1,7 @@
 //! What a model is told, in this order:
 //!
-//! 1. the deployment's prompt, the chat's own and whether there is a workspace: fixed when the chat
-//!    began;
+//! 1. the deployment's prompt, the organization's, the chat's own and whether there is a workspace:
+//!    fixed when the chat began;
 //! 2. for helpers, that they are such;
 //! 3. what the workspace says: system, directory, files with instructions ([`workspace`]). What a
 //!    template has to say, it puts into `~/.coder/AGENTS.md` of its workspaces;
@@ -10,15 +10,19 @@
 //! 6. the mode: looking around, or planning with the administrators' instructions for it;
 //! 7. what tools ask to be said;
 //! 8. the conversation.
+//!
+//! The owner of a chat may read all of it but the conversation as a list with sources
+//! ([`instructions`]).
 
 mod convert;
 pub mod workspace;
 
 pub use api_types::sanitize_prompt as sanitize;
+pub(crate) use convert::first;
 pub use convert::{Files, LoadedFile, convert, files_of};
 
 use llm::{Message, Role};
-use store::chats::{ChatMessageRow, ChatRow};
+use store::chats::{ChatContextRows, ChatMessageRow, ChatRow};
 
 /// The built-in deployment prompt.
 pub const DEFAULT_PROMPT: &str = include_str!("default.md");
@@ -45,6 +49,26 @@ pub const WORKSPACE: &str = "A workspace is attached to this chat.";
 /// Said at the beginning of a chat that has none.
 pub const NO_WORKSPACE: &str = "No workspace is attached to this chat yet.";
 
+/// Something that a model is told, and whose words it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// `deployment`, `organization`, `chat`, `workspace`, `skills`, `user`, `mode`, `administrators`,
+    /// `helper` or `tools`.
+    pub source: String,
+    /// What is said.
+    pub text: String,
+}
+
+impl Instruction {
+    /// These words of this source.
+    pub fn new(source: &str, text: impl Into<String>) -> Self {
+        Instruction {
+            source: source.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
 /// What is known of the surroundings of a turn.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -60,13 +84,37 @@ pub struct Surroundings {
     pub guidance: Vec<&'static str>,
 }
 
+impl Surroundings {
+    /// What the workspace told, skills of the user by name and description, the user's own words and
+    /// those of administrators for plans, as they were written.
+    pub fn new(
+        told: &ChatContextRows,
+        own_skills: &[(&str, &str)],
+        user_prompt: Option<&str>,
+        plan_instructions: Option<&str>,
+    ) -> Self {
+        let workspace_skills: Vec<(&str, &str)> = workspace::skills(told)
+            .map(|skill| (skill.name.as_str(), skill.description.as_str()))
+            .collect();
+        let clean = |text: Option<&str>| text.map(sanitize).filter(|text| !text.is_empty());
+        Surroundings {
+            workspace: workspace::block(told),
+            skills: crate::skills::index(own_skills, &workspace_skills),
+            user_prompt: clean(user_prompt),
+            plan_instructions: clean(plan_instructions),
+            guidance: Vec::new(),
+        }
+    }
+}
+
 /// The texts that a chat begins with and keeps.
 pub fn first_instructions(
     deployment: &str,
     include_default: bool,
+    organization: &str,
     chat: &str,
     has_workspace: bool,
-) -> Vec<String> {
+) -> Vec<Instruction> {
     let mut prompt = String::new();
     if include_default {
         prompt.push_str(DEFAULT_PROMPT.trim());
@@ -83,7 +131,55 @@ pub fn first_instructions(
     } else {
         NO_WORKSPACE
     };
-    vec![prompt, sanitize(chat), workspace.to_owned()]
+    vec![
+        Instruction::new("deployment", prompt),
+        Instruction::new("organization", sanitize(organization)),
+        Instruction::new("chat", sanitize(chat)),
+        Instruction::new("workspace", workspace),
+    ]
+}
+
+/// All that a model is told before the conversation, in order.
+pub fn instructions(
+    chat: &ChatRow,
+    messages: &[ChatMessageRow],
+    around: &Surroundings,
+) -> Vec<Instruction> {
+    let mut all = first(messages);
+    let mut say = |source: &str, text: &str| all.push(Instruction::new(source, text));
+    let is_child = chat.parent_chat_id.is_some();
+    let explores = chat.mode.as_deref() == Some("explore");
+    if is_child {
+        say("helper", CHILD);
+    }
+    if let Some(text) = &around.workspace {
+        say("workspace", text);
+    }
+    if let Some(text) = &around.skills {
+        say("skills", text);
+    }
+    if let Some(text) = &around.user_prompt {
+        let text = format!(
+            "The user's own instructions for all chats:\n<user-instructions>\n{text}\n</user-instructions>"
+        );
+        say("user", &text);
+    }
+    if explores {
+        say("mode", EXPLORE);
+    } else if chat.plan_mode == "plan" {
+        say("mode", PLAN);
+        if !is_child {
+            let path = plan_path("$HOME", chat.id);
+            say("mode", &format!("The plan file is {path}"));
+        }
+        if let Some(text) = around.plan_instructions.as_deref().filter(|_| !is_child) {
+            say("administrators", text);
+        }
+    }
+    if !explores {
+        around.guidance.iter().for_each(|text| say("tools", text));
+    }
+    all
 }
 
 /// The whole conversation for one call.
@@ -93,40 +189,9 @@ pub fn assemble(
     files: &Files,
     around: &Surroundings,
 ) -> Vec<Message> {
-    let (mut all, conversation) = convert(messages, files);
-    let mut say = |text: &str| all.push(Message::text(Role::System, text));
-    let is_child = chat.parent_chat_id.is_some();
-    let explores = chat.mode.as_deref() == Some("explore");
-    if is_child {
-        say(CHILD);
-    }
-    if let Some(text) = &around.workspace {
-        say(text);
-    }
-    if let Some(text) = &around.skills {
-        say(text);
-    }
-    if let Some(text) = &around.user_prompt {
-        say(&format!(
-            "The user's own instructions for all chats:\n<user-instructions>\n{text}\n</user-instructions>"
-        ));
-    }
-    if explores {
-        say(EXPLORE);
-    } else if chat.plan_mode == "plan" {
-        say(PLAN);
-        if !is_child {
-            say(&format!("The plan file is {}", plan_path("$HOME", chat.id)));
-        }
-        if let Some(text) = around.plan_instructions.as_deref().filter(|_| !is_child) {
-            say(text);
-        }
-    }
-    if !explores {
-        around.guidance.iter().for_each(|text| say(text));
-    }
-    all.extend(conversation);
-    all
+    let told = instructions(chat, messages, around).into_iter();
+    let told = told.map(|instruction| Message::text(Role::System, instruction.text));
+    told.chain(convert(messages, files)).collect()
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ fn around() -> Surroundings {
     }
 }
 
-fn told(chat: &ChatRow) -> Vec<String> {
+/// What a chat begins with, and a question.
+fn rows() -> [store::chats::ChatMessageRow; 3] {
     let mut system = row(
         1,
         ChatMessageRole::System,
@@ -86,7 +87,11 @@ fn told(chat: &ChatRow) -> Vec<String> {
         ChatMessageRole::User,
         vec![ChatMessagePart::text("[question]")],
     );
-    assemble(chat, &[system, own, asked], &Files::new(), &around())
+    [system, own, asked]
+}
+
+fn told(chat: &ChatRow) -> Vec<String> {
+    assemble(chat, &rows(), &Files::new(), &around())
         .iter()
         .map(|message| message.texts().collect::<String>())
         .collect()
@@ -98,6 +103,31 @@ fn at(told: &[String], what: &str) -> usize {
         .collect();
     assert_eq!(found.len(), 1, "{what} in {told:#?}");
     found[0]
+}
+
+#[test]
+fn each_is_told_with_its_source() {
+    let mut first = rows();
+    first[0].content[0].name = "deployment".into();
+    let all = instructions(&chat(), &first, &around());
+    let sources: Vec<&str> = all.iter().map(|one| one.source.as_str()).collect();
+    // The second was written before there were names.
+    let order = ["deployment", "chat", "workspace", "skills", "user", "tools"];
+    assert_eq!(sources, order);
+    let first = first_instructions("own", false, "of us all", "", true);
+    let texts: Vec<(&str, &str)> = first
+        .iter()
+        .map(|one| (one.source.as_str(), one.text.as_str()))
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            ("deployment", "own"),
+            ("organization", "of us all"),
+            ("chat", ""),
+            ("workspace", WORKSPACE)
+        ]
+    );
 }
 
 #[test]

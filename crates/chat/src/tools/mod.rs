@@ -8,6 +8,8 @@ pub mod advisor;
 pub mod agent;
 mod args;
 mod attach;
+pub mod changes;
+pub mod computer;
 mod execute;
 mod files;
 pub mod mcp;
@@ -90,6 +92,8 @@ pub struct ToolContext {
     pub workspaces: Arc<dyn Workspaces>,
     /// Held while a workspace of the chat is made, started or stopped: one at a time.
     pub building: Arc<tokio::sync::Mutex<()>>,
+    /// Held while something is done on the screen: calls of one answer act in their order.
+    pub screen: Arc<tokio::sync::Mutex<()>>,
     /// The call, and where what viewers see of it before its end goes.
     pub(crate) shown: Option<(ChatMessagePart, mpsc::Sender<ChatMessagePart>)>,
 }
@@ -133,6 +137,11 @@ impl ToolContext {
 pub trait Tool: Send + Sync {
     /// What the model is told of it.
     fn spec(&self) -> llm::Tool;
+
+    /// What a model of this provider and name is told, if that differs.
+    fn spec_for(&self, _provider: &str, _model: &str) -> llm::Tool {
+        self.spec()
+    }
 
     /// Another name by which it is called, which models are not told.
     fn alias(&self) -> Option<&'static str> {

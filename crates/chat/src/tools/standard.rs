@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use store::chats::ChatRow;
 
+use super::computer::{self, Computer};
 use super::shape::Simple;
 use super::{Tool, attach, execute, files, plan, questions, skills, subagents, workspaces};
 
@@ -106,12 +107,24 @@ static ALL: LazyLock<Vec<(String, Arc<dyn Tool>)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The tools of a chat, in a stable order.
-pub fn standard(chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
-    ALL.iter()
+/// In place of the one of its name where helpers may use desktops.
+static SPAWN_WITH_DESKTOP: LazyLock<Arc<dyn Tool>> =
+    LazyLock::new(|| Arc::new(subagents::spawn_agent_with_desktop()));
+
+/// The tools of a chat, in a stable order; with `desktops`, helpers may use those of workspaces.
+pub fn standard(chat: &ChatRow, desktops: bool) -> Vec<Arc<dyn Tool>> {
+    let mut tools: Vec<Arc<dyn Tool>> = ALL
+        .iter()
         .filter(|(name, _)| may_use(chat, name))
-        .map(|(_, tool)| tool.clone())
-        .collect()
+        .map(|(name, tool)| match name.as_str() {
+            "spawn_agent" if desktops && chat.plan_mode != "plan" => SPAWN_WITH_DESKTOP.clone(),
+            _ => tool.clone(),
+        })
+        .collect();
+    if desktops && computer::is_for(chat) {
+        tools.push(Arc::new(Computer));
+    }
+    tools
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ impl TestAgent {
             .route("/api/v0/write-file", post(write))
             .route("/api/v0/context-config", get(context))
             .route("/api/v0/mcp/call-tool", post(call))
+            .route("/api/v0/desktop/action", post(desktop))
+            .route("/api/v0/desktop/recording/start", post(film))
+            .route("/api/v0/desktop/recording/stop", post(filmed))
             .with_state(home.path().to_owned());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         TestAgent { home, address }
@@ -128,4 +131,49 @@ async fn context(State(home): State<PathBuf>) -> Json<Value> {
         })
         .collect();
     Json(json!({ "parts": parts }))
+}
+
+/// The smallest picture that is one.
+pub const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+
+/// A screen that takes everything but the key F1, and notes what was done in the home.
+async fn desktop(
+    State(home): State<PathBuf>,
+    Json(action): Json<Value>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    let mut done = std::fs::read_to_string(home.join("done")).unwrap_or_default();
+    done += &format!("{action}\n");
+    std::fs::write(home.join("done"), done).unwrap();
+    if action["text"] == "F1" {
+        let message = json!({ "message": "Key press failed." });
+        return Err((StatusCode::INTERNAL_SERVER_ERROR, Json(message)));
+    }
+    Ok(Json(match action["action"].as_str().unwrap() {
+        "screenshot" => json!({ "output": "screenshot", "screenshot_data": PNG,
+            "screenshot_width": action["scaled_width"], "screenshot_height": action["scaled_height"] }),
+        "cursor_position" => json!({ "output": "x=1,y=2" }),
+        name => json!({ "output": format!("{name} action performed") }),
+    }))
+}
+
+async fn film(State(home): State<PathBuf>, Json(asked): Json<Value>) -> Json<Value> {
+    std::fs::write(home.join("film"), asked["recording_id"].as_str().unwrap()).unwrap();
+    Json(json!({ "message": "Recording started." }))
+}
+
+async fn filmed(
+    State(home): State<PathBuf>,
+    Json(asked): Json<Value>,
+) -> Result<([(&'static str, &'static str); 1], String), StatusCode> {
+    let begun = std::fs::read_to_string(home.join("film")).unwrap_or_default();
+    if asked["recording_id"] != begun.as_str() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    let body = "--b\r\nContent-Type: video/mp4\r\n\r\nfilm\r\n--b\r\nContent-Type: \
+                image/jpeg\r\n\r\npicture\r\n--b--\r\n";
+    Ok((
+        [("content-type", "multipart/mixed; boundary=b")],
+        body.to_owned(),
+    ))
 }

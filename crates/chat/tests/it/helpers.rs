@@ -243,6 +243,13 @@ async fn who_stops_a_chat_stops_its_helpers() {
     house.world.until(helper, ChatStatus::Waiting).await;
     // Nothing runs any more: nothing can be stopped.
     assert!(machine.interrupt(&who, chat).await.is_err());
+    // A chat at rest whose helpers work is stopped with them.
+    house.world.send(helper, "go on alone", false).await;
+    house.asked(helper).await.text("alone");
+    let row = machine.interrupt(&who, chat).await.unwrap();
+    assert_eq!(row.status, ChatStatus::Waiting);
+    house.world.until(helper, ChatStatus::Waiting).await;
+    assert!(machine.interrupt(&who, chat).await.is_err());
     // A chat at rest is put away, and its helpers are stopped for it, with what waits for them.
     house.world.send(helper, "go on", false).await;
     house.asked(helper).await.text("again");

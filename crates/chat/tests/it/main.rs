@@ -8,6 +8,7 @@
 mod advisor;
 mod agent;
 mod compaction;
+mod computer;
 mod crash;
 mod helpers;
 mod mcp;

@@ -267,7 +267,7 @@ struct Tools {
 impl Toolbox for Tools {
     fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
         match self.standard {
-            Some(_) => chat::tools::standard(chat),
+            Some(_) => chat::tools::standard(chat, true),
             None => self.own.clone(),
         }
     }
@@ -579,7 +579,7 @@ impl World {
         };
         change(&mut new);
         let first = FirstMessage {
-            system: vec!["be good".into()],
+            system: vec![chat::prompt::Instruction::new("deployment", "be good")],
             message: self.message(text),
         };
         let made = self

@@ -113,7 +113,7 @@ fn may_update(who: &Subject) -> Result<()> {
     Ok(who.may(Action::Update, &deployment())?)
 }
 
-fn prompt(text: &str) -> Result<&str> {
+pub(super) fn prompt(text: &str) -> Result<&str> {
     if text.len() > MAX_PROMPT {
         return Err(Error::invalid("System prompt exceeds maximum length.")
             .with_detail(format!("It has {MAX_PROMPT} bytes at most.")));
@@ -122,7 +122,7 @@ fn prompt(text: &str) -> Result<&str> {
 }
 
 impl Control {
-    async fn chat_site_read(&self, key: &str) -> Result<Option<String>> {
+    pub(super) async fn chat_site_read(&self, key: &str) -> Result<Option<String>> {
         let core = Subject::system(System::Core);
         let conn = self.store().conn().await?;
         Ok(conn.site_config_read(&core, key).await?)
@@ -225,7 +225,7 @@ impl Control {
         Ok(allowed.as_deref() == Some("true"))
     }
 
-    async fn chat_user_read(&self, who: &Subject, key: &str) -> Result<Option<String>> {
+    pub(super) async fn chat_user_read(&self, who: &Subject, key: &str) -> Result<Option<String>> {
         let all = self.chat_user_all(who).await?;
         Ok(all
             .into_iter()

@@ -70,10 +70,12 @@ impl Control {
             .chat_model(&owner, organization, request.model_config_id)
             .await?;
         let (deployment, include_default) = self.chat_system_prompt().await?;
+        let of_organization = self.chat_organization_prompt(organization).await?;
         let first = FirstMessage {
             system: prompt::first_instructions(
                 &deployment,
                 include_default,
+                &of_organization,
                 &request.system_prompt,
                 workspace.is_some(),
             ),

@@ -189,7 +189,7 @@ impl Control {
         let stopped = self.chat_machine().interrupt(who, id).await;
         let stopped =
             stopped.map_err(|error| refused(error, "Cannot interrupt an archived chat."))?;
-        Ok(shown(&stopped.chat))
+        Ok(shown(&stopped))
     }
 
     /// Asks for a summary that takes the place of the conversation.

@@ -9,6 +9,7 @@ use super::FAMILY;
 use super::media;
 use super::options::Options;
 use super::thinking::{Thinking, thinking};
+use crate::computer;
 use crate::conversation::{Turn, turns};
 use crate::{Error, Part, Request, Role, ToolChoice, ToolOutput, ToolResult};
 
@@ -39,6 +40,8 @@ pub(crate) fn body(
     if options.context_1m_enabled == Some(true) {
         betas.push("context-1m-2025-08-07");
     }
+    let natives = request.tools.iter().filter_map(|tool| tool.native.as_ref());
+    betas.extend(natives.filter_map(computer::beta));
     let mut body = Map::new();
     let mut set = |key: &str, value: Value| {
         body.insert(key.to_owned(), value);

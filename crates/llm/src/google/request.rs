@@ -118,7 +118,6 @@ fn tools(request: &Request, set: &mut impl FnMut(&str, Value)) {
     let functions: Vec<Value> = request
         .tools
         .iter()
-        .filter(|tool| tool.native.is_none())
         .map(|tool| {
             json!({"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.schema})
         })

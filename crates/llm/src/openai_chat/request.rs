@@ -73,7 +73,6 @@ pub(crate) fn body(request: &Request, stream: bool, provider: &str, own: bool) -
     let tools: Vec<Value> = request
         .tools
         .iter()
-        .filter(|tool| tool.native.is_none())
         .map(|tool| json!({"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.schema}}))
         .collect();
     if !tools.is_empty() {

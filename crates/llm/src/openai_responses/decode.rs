@@ -148,7 +148,7 @@ impl ResponsesDecoder {
                 out.call_end(ToolCall {
                     id,
                     name: "computer".to_owned(),
-                    args: item["action"].to_string(),
+                    args: computer_args(item).to_string(),
                     provider_executed: false,
                     metadata: Metadata::of(FAMILY, json!({"item": item})),
                 });
@@ -370,4 +370,20 @@ fn searched(item: &Value, out: &mut Emit) -> Result<(), Error> {
         },
         size,
     )
+}
+/// What is to be done on the screen: all actions, also of older models, which ask for one at a time.
+/// What the user should be asked before comes with them.
+fn computer_args(item: &Value) -> Value {
+    let actions = match (&item["actions"], &item["action"]) {
+        (Value::Array(actions), _) => actions.clone(),
+        (_, Value::Null) => Vec::new(),
+        (_, action) => vec![action.clone()],
+    };
+    let mut args = json!({ "actions": actions });
+    if let Some(checks) = item["pending_safety_checks"].as_array()
+        && !checks.is_empty()
+    {
+        args["pending_safety_checks"] = Value::from(checks.clone());
+    }
+    args
 }

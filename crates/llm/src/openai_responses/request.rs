@@ -3,6 +3,8 @@
 //! The whole conversation is sent each time and nothing is kept at the provider unless the model's
 //! configuration says so; reasoning therefore travels encrypted, in metadata.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{FAMILY, options, reasons};
@@ -14,6 +16,9 @@ use crate::{
 
 /// Calls have at most this many characters in their ids.
 const MAX_CALL_ID: usize = 64;
+/// A PNG of one black pixel, for a screen that could not be photographed.
+const NO_PICTURE: &str = "data:image/png;base64,\
+iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
 
 /// The body.
 pub(crate) fn body(request: &Request, stream: bool) -> Value {
@@ -164,7 +169,9 @@ fn input(request: &Request) -> Vec<Value> {
         "system"
     };
     let mut items = Vec::new();
-    for turn in &turns(&request.messages) {
+    let turns = turns(&request.messages);
+    let screens = computer_calls(&turns);
+    for turn in &turns {
         match turn.role {
             Role::System => {
                 for part in &turn.parts {
@@ -187,7 +194,10 @@ fn input(request: &Request) -> Vec<Value> {
             Role::Tool => {
                 for part in &turn.parts {
                     if let Part::ToolResult(result) = part.as_ref() {
-                        items.push(output(result));
+                        match screens.get(result.call_id.as_str()) {
+                            Some(call) => screenshot(result, call, &mut items),
+                            None => items.push(output(result)),
+                        }
                     }
                 }
             }
@@ -231,17 +241,48 @@ fn output(result: &ToolResult) -> Value {
             Value::Array(parts)
         }
     };
-    // Answers to native tools (computer use) have a shape of their own.
-    if let Some(kind) = result.metadata.text(FAMILY, "output_type") {
-        let shot = match &result.output {
-            ToolOutput::Media { media: file, .. } => {
-                json!({"type": "computer_screenshot", "image_url": data_url(file)})
-            }
-            _ => output,
-        };
-        return json!({"type": kind, "call_id": call_id(&result.call_id), "output": shot});
-    }
     json!({"type": "function_call_output", "call_id": call_id(&result.call_id), "output": output})
+}
+
+/// Calls of the computer tool by their ids, as the provider made them.
+fn computer_calls<'a>(turns: &'a [Turn<'_>]) -> HashMap<&'a str, &'a Value> {
+    let parts = turns.iter().flat_map(|turn| &turn.parts);
+    parts
+        .filter_map(|part| match part.as_ref() {
+            Part::ToolCall(call) => {
+                let item = call.metadata.get(FAMILY)?.get("item")?;
+                (item["type"] == "computer_call").then_some((call.id.as_str(), item))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The answer to a call of the computer tool. It must be a picture: where there is none, because the
+/// call failed, an empty one stands for it and the reason is told behind it.
+fn screenshot(result: &ToolResult, call: &Value, items: &mut Vec<Value>) {
+    let (url, why) = match &result.output {
+        ToolOutput::Media { text, media } => (data_url(media), text.clone()),
+        ToolOutput::Text(text) => (NO_PICTURE.to_owned(), text.clone()),
+        ToolOutput::Provider(value) => (NO_PICTURE.to_owned(), value.to_string()),
+    };
+    let mut item = json!({
+        "type": "computer_call_output",
+        "call_id": call["call_id"],
+        "output": {"type": "computer_screenshot", "image_url": url, "detail": "original"},
+    });
+    // Without this the provider refuses the conversation. Such a call is not run, but answered with
+    // the question of the provider, which is the user's to decide.
+    if let Some(checks) = call["pending_safety_checks"].as_array()
+        && !checks.is_empty()
+    {
+        item["acknowledged_safety_checks"] = Value::from(checks.clone());
+    }
+    items.push(item);
+    if !why.is_empty() {
+        let text = format!("[computer: {why}]");
+        items.push(json!({"role": "user", "content": [{"type": "input_text", "text": text}]}));
+    }
 }
 
 fn call_id(id: &str) -> String {

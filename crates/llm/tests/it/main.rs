@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod computer;
 mod every_provider;
 mod faults;
 mod requests;

@@ -3,11 +3,14 @@
 
 use authz::{Action, Subject};
 use chat::tools::agent::{AgentFacts, Binding, Connector, SelectError, select};
+use chat::tools::changes::{Changes, silence};
 use client::agent_api::{AgentApi, PORT};
 use control::Control;
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use store::StoreError;
 use store::chats::ChatRow;
+use store::workspaces::WORKSPACE_CHANGED;
 use uuid::Uuid;
 
 use crate::Tailnet;
@@ -26,6 +29,22 @@ fn words(error: StoreError) -> String {
                 .to_owned()
         }
         error => error.to_string(),
+    }
+}
+
+/// Word of changes of workspaces. Without the database there is none, and what waits looks by itself.
+pub(super) async fn changes(control: &Control) -> Changes {
+    match control.store().listen(WORKSPACE_CHANGED).await {
+        Ok(listener) => futures::stream::unfold(listener, |mut listener| async move {
+            // What is no id says that something may have been missed.
+            let id = listener.recv().await.parse().ok();
+            Some((id, listener))
+        })
+        .boxed(),
+        Err(error) => {
+            tracing::debug!(%error, "chats: no word of changes of workspaces");
+            silence()
+        }
     }
 }
 
@@ -70,6 +89,10 @@ impl Connector<AgentApi> for AgentConnector {
             let row = conn.chat_agent(&self.owner, agent).await.map_err(words)?;
             Ok(row.is_external)
         })
+    }
+
+    fn changes(&self) -> BoxFuture<'_, Changes> {
+        Box::pin(changes(&self.control))
     }
 
     fn bind<'a>(

@@ -114,7 +114,7 @@ struct ServerTools {
 
 impl Toolbox for ServerTools {
     fn tools(&self, chat: &ChatRow) -> Vec<Arc<dyn Tool>> {
-        let mut tools = standard(chat);
+        let mut tools = standard(chat, self.control.settings().chat_virtual_desktop);
         if self.control.settings().chat_advisor && advisor::is_for(chat) {
             tools.push(Arc::new(Advisor));
         }

@@ -7,6 +7,7 @@ use api_types::{
     CreateWorkspaceRequest, Template, Workspace, WorkspaceBuild, WorkspaceBuildParameter,
     WorkspaceQuota,
 };
+use chat::tools::changes::Changes;
 use chat::tools::workspaces::{Bound, Refusal, TemplateDetails, Workspaces};
 use control::{Control, Error, Kind};
 use futures::future::BoxFuture;
@@ -97,6 +98,10 @@ impl Workspaces for ChatWorkspaces {
             let read = self.control.workspace_build_read(&who, id).await;
             read.map_err(words)
         })
+    }
+
+    fn changes(&self) -> BoxFuture<'_, Changes> {
+        Box::pin(super::connector::changes(&self.control))
     }
 
     fn create(&self, new: CreateWorkspaceRequest) -> BoxFuture<'_, Result<Workspace, Refusal>> {

@@ -36,6 +36,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
         .map_err(|_| bad("provisioner-daemons")("must not be negative".to_owned()))?;
     Ok(Settings {
         chat_advisor: experiment("chat-advisor"),
+        chat_virtual_desktop: experiment("chat-virtual-desktop"),
         replica_url: options.text("derp-server-relay-url").to_owned(),
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
         allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),

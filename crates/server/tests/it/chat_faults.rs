@@ -269,3 +269,45 @@ async fn twenty_messages_wait_and_one_more_is_refused() {
     let page: Value = api.call(Method::GET, &path).decode().await.unwrap();
     assert_eq!(page["queued_messages"].as_array().unwrap().len(), 20);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_good_is_told_and_the_chat_goes_on() {
+    const REFUSED: [(u16, &str); 5] = [
+        (400, "config"),
+        (401, "auth"),
+        (403, "auth"),
+        (404, "config"),
+        (413, "config"),
+    ];
+    let scripts = REFUSED.map(|(status, _)| {
+        (
+            named(status),
+            vec![Reply::status(status), Reply::text("back again")],
+        )
+    });
+    let far = Reply::status(429).header("retry-after", "7200");
+    let chats = scripted(scripts.into_iter().chain([("far", vec![far])])).await;
+    for (status, kind) in REFUSED {
+        let chat = chats.begin(chats.model(named(status)).await).await;
+        let (row, messages) = chats.rest(chat.id).await;
+        let error = row.last_error.expect("an error");
+        assert_eq!(
+            (row.status.as_str(), error.kind.as_str()),
+            ("error", kind),
+            "{status}"
+        );
+        assert!(!error.retryable && !error.message.is_empty());
+        assert_eq!(said(&messages), ["user: hi"]);
+        assert_eq!(error.status_code, i32::from(status));
+        let (row, messages) = chats.send(chat.id, "again").await;
+        assert_eq!(row.last_error, None);
+        assert_eq!(
+            said(&messages)[1..],
+            ["user: again", "assistant: back again"]
+        );
+    }
+    // Nobody waits for two hours.
+    let chat = chats.begin(chats.model("far").await).await;
+    let (row, _) = chats.rest(chat.id).await;
+    assert_eq!(row.last_error.unwrap().kind.as_str(), "rate_limit");
+}

@@ -226,3 +226,41 @@ async fn without_a_model_the_way_out_is_told() {
     let all = control::ChatListQuery::default();
     assert!(world.control.chat_list(who, &all).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_chat_is_told_is_its_owners_to_read() {
+    let chats = chats().await;
+    chats.provider.otherwise(|_| Reply::text("ok"));
+    let prompt = json!({ "system_prompt": "Speak of us kindly." });
+    let path = format!(
+        "/api/v2/organizations/{}/chats/system-prompt",
+        chats.organization
+    );
+    let put = chats.admin.call(Method::PUT, &path).json(&prompt);
+    let set: Value = put.decode().await.unwrap();
+    assert_eq!(set, prompt);
+    let too_long = json!({ "system_prompt": "x".repeat((128 << 10) + 1) });
+    let refused = chats.admin.call(Method::PUT, &path).json(&too_long);
+    let refused = refused.decode::<Value>().await.unwrap_err();
+    assert_eq!(refused.status().map(|s| s.as_u16()), Some(400), "{refused}");
+    let chat = chats.create("hi", None).await;
+    let api = chats.world.client();
+    let mut events = api.chat_events(chat.id, None).await.unwrap();
+    until_idle(&mut events).await;
+    let told = api.chat_instructions(chat.id).await.unwrap().instructions;
+    let sources: Vec<&str> = told.iter().map(|one| one.source.as_str()).collect();
+    assert_eq!(sources, ["deployment", "organization", "workspace"]);
+    assert_eq!(told[1].text, "Speak of us kindly.");
+    // It is what the model was told, in this order.
+    let asked = chats.provider.asked();
+    let turn = asked.iter().find(|a| a.body["tools"].is_array()).unwrap();
+    let messages = turn.body["messages"].to_string();
+    let mut rest = messages.as_str();
+    for one in &told {
+        let text = serde_json::to_string(&one.text).unwrap();
+        let at = rest.find(text.trim_matches('"')).expect(&one.source);
+        rest = &rest[at + 1..];
+    }
+    let refused = chats.admin.chat_instructions(chat.id).await.unwrap_err();
+    assert_eq!(refused.status().map(|s| s.as_u16()), Some(403), "{refused}");
+}

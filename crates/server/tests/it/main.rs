@@ -9,6 +9,7 @@ mod browser;
 mod chat_context;
 mod chat_debug;
 mod chat_faults;
+mod chat_place;
 mod chat_replicas;
 mod chat_workspace;
 mod chats;

@@ -13,6 +13,7 @@ mod json;
 mod list;
 mod messages;
 mod partials;
+mod prompts;
 mod queue;
 mod read;
 mod retention;

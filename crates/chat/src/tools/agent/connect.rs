@@ -10,6 +10,8 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::tools::changes::{Changes, silence};
+
 use super::{
     AgentFacts, AgentStatus, DIAL_TIMEOUT, DialError, NEVER_CONNECTED, NO_AGENT, NO_WORKSPACE,
     RECOVER, SelectError, dial_with_lazy_validation, external_text,
@@ -51,6 +53,10 @@ pub trait Connector<C>: Send + Sync {
     fn dial(&self, agent: Uuid) -> BoxFuture<'static, Result<C, String>>;
     /// How far the start scripts of an agent are: its lifecycle, as the API names it.
     fn lifecycle(&self, agent: Uuid) -> BoxFuture<'_, Result<String, String>>;
+    /// Word of changes of workspaces from now on.
+    fn changes(&self) -> BoxFuture<'_, Changes> {
+        Box::pin(std::future::ready(silence()))
+    }
     /// The workspace is in use.
     fn used(&self, workspace: Uuid, agent: Uuid) -> BoxFuture<'_, ()>;
     /// The time.

@@ -14,7 +14,7 @@ pub(super) use interrupt::interrupt_agent;
 pub(super) use list::list_agents;
 pub(super) use message::message_agent;
 pub(super) use models::list_subagent_models;
-pub(super) use spawn::spawn_agent;
+pub(super) use spawn::{spawn_agent, spawn_agent_with_desktop};
 pub(super) use wait::wait_agent;
 
 use api_types::ChatStatus;

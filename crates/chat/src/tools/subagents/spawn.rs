@@ -1,64 +1,112 @@
 //! `spawn_agent`: begins a helper.
 
-use api_types::{ChatMessagePart, ChatMessageRole};
-use serde_json::json;
+use api_types::ChatMessagePart;
+use serde_json::{Value, json};
 use store::chats::{ChatRow, NewChat};
 use uuid::Uuid;
 
 use super::{refused, shown, words};
 use crate::machine::{FirstMessage, UserMessage};
 use crate::models::is_effort;
+use crate::prompt::Instruction;
 use crate::tools::ToolContext;
 use crate::tools::args::Args;
-use crate::tools::shape::{Done, Failed, Simple};
-use crate::{history, prompt, titles};
+use crate::tools::computer;
+use crate::tools::shape::{Done, Failed, Run, Simple};
+use crate::{prompt, titles};
 
 /// Most helpers of one chat: a model that starts more goes in circles.
 const MAX_AGENTS: usize = 200;
 
+const ABOUT: &str = "Start a helper that works on a part of the task on its own, in the same \
+workspace, while you go on. It does not see this conversation: the prompt must say all that it needs. \
+Type general can do all that you can, except starting helpers of its own; type explore only looks. \
+Get its report with wait_agent.";
+const ABOUT_DESKTOP: &str = "Start a helper that works on a part of the task on its own, in the same \
+workspace, while you go on. It does not see this conversation: the prompt must say all that it needs. \
+Type general can do all that you can, except starting helpers of its own; type explore only looks; \
+type computer_use works on the workspace's desktop with screen, mouse and keyboard, for browsers and \
+other programs with windows. Get its report with wait_agent.";
+
 /// Begins a helper.
 pub(in crate::tools) fn spawn_agent() -> Simple {
-    Simple::new(
-        "spawn_agent",
-        "Start a helper that works on a part of the task on its own, in the same workspace, while \
-             you go on. It does not see this conversation: the prompt must say all that it needs. \
-             Type general can do all that you can, except starting helpers of its own; type explore \
-             only looks. Get its report with wait_agent.",
-        json!({
-            "type": "object",
-            "properties": {
-                "type": { "type": "string", "enum": ["general", "explore"] },
-                "prompt": { "type": "string", "description": "The whole task." },
-                "title": { "type": "string", "description": "A few words for the user." },
-                "model_config_id": { "type": "string", "description": "Another model than usual: an id of list_subagent_models." },
-                "reasoning_effort": { "type": "string", "description": "How much it should think: none, minimal, low, medium, high, xhigh or max, as far as the model allows." },
-            },
-            "required": ["type", "prompt"],
-        }),
-        |context, args| Box::pin(spawn(context, args)),
-    )
+    let run: Run = |context, args| Box::pin(spawn(context, args, false));
+    Simple::new("spawn_agent", ABOUT, schema(&["general", "explore"]), run)
 }
 
-async fn spawn(context: &ToolContext, args: Args) -> Done {
+/// The same where helpers may use desktops.
+pub(in crate::tools) fn spawn_agent_with_desktop() -> Simple {
+    let types = ["general", "explore", computer::MODE];
+    let run: Run = |context, args| Box::pin(spawn(context, args, true));
+    Simple::new("spawn_agent", ABOUT_DESKTOP, schema(&types), run)
+}
+
+fn schema(types: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "type": { "type": "string", "enum": types },
+            "prompt": { "type": "string", "description": "The whole task." },
+            "title": { "type": "string", "description": "A few words for the user." },
+            "model_config_id": { "type": "string", "description": "Another model than usual: an id of list_subagent_models." },
+            "reasoning_effort": { "type": "string", "description": "How much it should think: none, minimal, low, medium, high, xhigh or max, as far as the model allows." },
+        },
+        "required": ["type", "prompt"],
+    })
+}
+
+/// What a helper is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    General,
+    Explore,
+    ComputerUse,
+}
+
+impl Kind {
+    fn mode(self) -> Option<&'static str> {
+        match self {
+            Kind::General => None,
+            Kind::Explore => Some("explore"),
+            Kind::ComputerUse => Some(computer::MODE),
+        }
+    }
+}
+
+async fn spawn(context: &ToolContext, args: Args, desktops: bool) -> Done {
     if context.chat.parent_chat_id.is_some() {
         return Err("A helper cannot start helpers of its own.".into());
     }
-    let explores = match args.text("type")? {
-        "general" => false,
-        "explore" => true,
-        "computer_use" => {
-            return Err("There is no desktop that an agent could use here.".into());
+    let kind = match args.text("type")? {
+        "general" => Kind::General,
+        "explore" => Kind::Explore,
+        computer::MODE if context.plans() => {
+            return Err("type computer_use is unavailable in plan mode".into());
+        }
+        computer::MODE if desktops => Kind::ComputerUse,
+        computer::MODE => {
+            return Err(
+                "type computer_use is unavailable because the chat-virtual-desktop experiment is \
+                 not enabled"
+                    .into(),
+            );
         }
         other => {
             return Err(Failed(format!(
-                "type must be general or explore, not {other:?}"
+                "type must be general, explore or computer_use, not {other:?}"
             )));
         }
     };
     let task = args.text("prompt")?.trim();
     let title = args.maybe("title")?.map(str::trim);
-    let (parent, system) = parent(context).await?;
-    let (model, effort) = model(context, &parent, &args, explores).await?;
+    let (parent, mut system) = parent(context).await?;
+    if kind == Kind::ComputerUse {
+        if parent.workspace_id.is_none() {
+            return Err("There is no workspace yet, and so no desktop: make one first.".into());
+        }
+        system.push(Instruction::new("helper", computer::INSTRUCTIONS));
+    }
+    let (model, effort) = model(context, &parent, &args, kind).await?;
     let new = NewChat {
         id: Uuid::new_v4(),
         owner_id: parent.owner_id,
@@ -71,12 +119,12 @@ async fn spawn(context: &ToolContext, args: Args) -> Done {
         },
         model_config_id: model,
         reasoning_effort: effort.clone(),
-        mode: explores.then(|| "explore".to_owned()),
+        mode: kind.mode().map(str::to_owned),
         // Who only looks needs no plan for it.
-        plan_mode: if explores {
-            String::new()
-        } else {
+        plan_mode: if kind == Kind::General {
             parent.plan_mode.clone()
+        } else {
+            String::new()
         },
         client_type: parent.client_type.clone(),
         mcp_server_ids: parent.mcp_server_ids.clone(),
@@ -103,7 +151,7 @@ async fn model(
     context: &ToolContext,
     parent: &ChatRow,
     args: &Args,
-    explores: bool,
+    kind: Kind,
 ) -> Result<(Uuid, Option<String>), Failed> {
     let effort = match args.maybe("reasoning_effort")? {
         Some(asked) => {
@@ -130,9 +178,13 @@ async fn model(
             .map_err(|error| format!("The model {id} cannot be used; {WAY}. {}", error.message))?;
         return Ok((model.id, effort));
     }
+    if kind == Kind::ComputerUse {
+        let model = computer::model(context, parent).await?;
+        return Ok((model, effort));
+    }
     let usual = context
         .models
-        .helper_model(who, organization, explores)
+        .helper_model(who, organization, kind == Kind::Explore)
         .await
         .map_err(|error| error.message)?;
     Ok(match usual {
@@ -146,7 +198,7 @@ async fn model(
 
 /// The chat as it is now, which may have got a workspace since the step began, and the
 /// instructions that it began with.
-async fn parent(context: &ToolContext) -> Result<(ChatRow, Vec<String>), Failed> {
+async fn parent(context: &ToolContext) -> Result<(ChatRow, Vec<Instruction>), Failed> {
     let conn = context.machine.store().conn().await.map_err(words)?;
     let row = conn.chat_read(&context.who, context.chat.id).await;
     let row = row.map_err(words)?;
@@ -159,12 +211,9 @@ async fn parent(context: &ToolContext) -> Result<(ChatRow, Vec<String>), Failed>
     }
     let messages = conn.chat_messages_for_model(row.id).await.map_err(words)?;
     let lines = [prompt::WORKSPACE, prompt::NO_WORKSPACE];
-    let mut system: Vec<String> = messages
-        .iter()
-        .filter(|m| m.role == ChatMessageRole::System)
-        .map(|m| history::text_of(&m.content))
-        .filter(|text| !lines.contains(&text.as_str()))
-        .collect();
-    system.push(lines[usize::from(row.workspace_id.is_none())].to_owned());
+    let mut system = prompt::first(&messages);
+    system.retain(|instruction| !lines.contains(&instruction.text.as_str()));
+    let line = lines[usize::from(row.workspace_id.is_none())];
+    system.push(Instruction::new("workspace", line));
     Ok((row, system))
 }

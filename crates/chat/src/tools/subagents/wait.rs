@@ -15,6 +15,7 @@ use super::{named, rests, shown, words};
 use crate::history;
 use crate::tools::ToolContext;
 use crate::tools::args::Args;
+use crate::tools::computer::Film;
 use crate::tools::shape::{Done, Simple};
 
 /// How long is waited when the model does not say, in seconds.
@@ -51,10 +52,22 @@ async fn wait(context: &ToolContext, args: Args) -> Done {
     let end = Instant::now() + Duration::from_secs(patience.min(MAX_PATIENCE));
     // Listening begins before looking: nothing falls between.
     let mut changes = context.machine.hub().changes();
+    let mut film = None;
+    let mut is_first = true;
     loop {
         let chat = named(context, &args).await?;
         if rests(&chat) {
-            return report(context, &chat).await;
+            let mut report = report(context, &chat).await?;
+            if is_first {
+                film = Film::left(context, &chat).await;
+            }
+            if let Some(film) = film.filter(|_| chat.last_error.is_none()) {
+                film.end(context, &chat, &mut report).await;
+            }
+            return Ok(report);
+        }
+        if std::mem::take(&mut is_first) {
+            film = Film::begin(context, &chat).await;
         }
         if Instant::now() >= end {
             let mut value = shown(&chat);

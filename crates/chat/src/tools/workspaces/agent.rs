@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use uuid::Uuid;
 
-use super::build::{FIRST_LOOK, LAST_LOOK};
 use crate::tools::agent::{AgentFacts, Connector, SelectError, external_text};
+use crate::tools::changes;
 
 /// The longest that an agent is waited for.
 const CONNECT: Duration = Duration::from_mins(2);
@@ -24,7 +24,7 @@ pub(super) async fn after_build<C: Send + 'static>(
     workspace: Uuid,
 ) -> Map<String, Value> {
     match agents.latest(workspace).await {
-        Ok(agent) => ready(agents, &agent, true).await,
+        Ok(agent) => ready(agents, workspace, &agent, true).await,
         Err(error) => unselected(&error),
     }
 }
@@ -47,6 +47,7 @@ pub(super) fn unselected(error: &SelectError) -> Map<String, Value> {
 /// Waits until an agent can be reached, unless it is known to be, and its start scripts have run.
 pub(super) async fn ready<C: Send + 'static>(
     agents: &dyn Connector<C>,
+    workspace: Uuid,
     agent: &AgentFacts,
     reach: bool,
 ) -> Map<String, Value> {
@@ -61,7 +62,7 @@ pub(super) async fn ready<C: Send + 'static>(
         said.insert("agent_error".into(), why.into());
         return said;
     }
-    match timeout(SCRIPTS, scripts(agents, agent.id)).await {
+    match timeout(SCRIPTS, scripts(agents, workspace, agent.id)).await {
         Ok(state) if state == "ready" => {}
         Ok(state) => {
             said.insert("startup_scripts".into(), "startup_scripts_failed".into());
@@ -96,14 +97,18 @@ async fn reached<C: Send + 'static>(
 }
 
 /// The lifecycle of an agent once its start scripts have ended, however they did.
-async fn scripts<C: Send + 'static>(agents: &dyn Connector<C>, agent: Uuid) -> String {
-    let mut pause = FIRST_LOOK;
+async fn scripts<C: Send + 'static>(
+    agents: &dyn Connector<C>,
+    workspace: Uuid,
+    agent: Uuid,
+) -> String {
+    // Listening begins before looking: nothing falls between.
+    let mut changes = agents.changes().await;
     loop {
         match agents.lifecycle(agent).await.as_deref() {
             Ok("created" | "starting") | Err(_) => {}
             Ok(state) => return state.to_owned(),
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(LAST_LOOK);
+        changes::wait(&mut changes, workspace).await;
     }
 }

@@ -7,13 +7,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Workspaces;
+use crate::tools::changes;
 
 /// The longest that a build is waited for.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Pauses between looks: short at first, as many builds take less than a second.
-pub(super) const FIRST_LOOK: Duration = Duration::from_millis(100);
-/// The longest pause between looks.
-pub(super) const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// A build that did not succeed.
 #[derive(Debug)]
@@ -70,7 +67,8 @@ pub(super) async fn succeeded(
     build: Uuid,
 ) -> Result<WorkspaceBuild, Broken> {
     let look = async {
-        let mut pause = FIRST_LOOK;
+        // Listening begins before looking: nothing falls between.
+        let mut changes = house.changes().await;
         loop {
             let now = house.build(build).await;
             let now = now.map_err(|words| Broken::new(build, words))?;
@@ -89,8 +87,7 @@ pub(super) async fn succeeded(
                 Status::Canceled => return Err(Broken::new(build, "the build was canceled")),
                 _ => {}
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+            changes::wait(&mut changes, now.workspace_id).await;
         }
     };
     match tokio::time::timeout(PATIENCE, look).await {

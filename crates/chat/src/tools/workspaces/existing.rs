@@ -105,7 +105,10 @@ async fn running<C: Send + 'static>(
         }
     };
     let mut answer = there(workspace, text);
-    extend(&mut answer, ready(agents, &agent, reach).await);
+    extend(
+        &mut answer,
+        ready(agents, workspace.id, &agent, reach).await,
+    );
     Ok(Existing::Answer(answer))
 }
 

@@ -145,7 +145,7 @@ impl House {
 
     async fn ready(&self, reach: bool) -> Value {
         let agent = self.agent.lock().clone().unwrap();
-        Value::from(super::agent::ready(self, &agent, reach).await)
+        Value::from(super::agent::ready(self, Uuid::nil(), &agent, reach).await)
     }
 
     fn dials(&self) -> usize {

@@ -35,6 +35,7 @@ use store::template_usage::TemplateUsage;
 use uuid::Uuid;
 
 use super::args::Args;
+use super::changes::{Changes, silence};
 use super::shape::Failed;
 
 /// What the house does with templates and workspaces for one chat, in its owner's name and with
@@ -53,6 +54,10 @@ pub trait Workspaces: Send + Sync {
     fn workspace(&self) -> BoxFuture<'_, Result<Option<Bound>, String>>;
     /// A build as it is now.
     fn build(&self, id: Uuid) -> BoxFuture<'_, Result<WorkspaceBuild, String>>;
+    /// Word of changes of workspaces from now on.
+    fn changes(&self) -> BoxFuture<'_, Changes> {
+        Box::pin(std::future::ready(silence()))
+    }
     /// Makes a workspace for the owner and attaches the chat to it, both or neither.
     fn create(&self, new: CreateWorkspaceRequest) -> BoxFuture<'_, Result<Workspace, Refusal>>;
     /// Starts a build of the chat's workspace.

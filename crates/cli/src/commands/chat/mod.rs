@@ -3,6 +3,7 @@
 mod describe;
 mod find;
 mod follow;
+mod instructions;
 mod list;
 mod markdown;
 mod say;
@@ -39,6 +40,8 @@ enum Command {
     List(list::Args),
     /// Show what has been said in a chat.
     Show(show::Args),
+    /// Show all that the agent of a chat is told before the conversation, and by whom.
+    Instructions(instructions::Args),
     /// Stop what an agent is doing.
     Interrupt(stop::InterruptArgs),
     /// Fold the conversation so far into a summary.
@@ -59,6 +62,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         Command::Attach(args) => say::attach(args, session).await,
         Command::List(args) => list::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,
+        Command::Instructions(args) => instructions::run(args, session).await,
         Command::Interrupt(args) => stop::interrupt(args, session).await,
         Command::Compact(args) => stop::compact(args, session).await,
         Command::Rename(args) => stop::rename(args, session).await,

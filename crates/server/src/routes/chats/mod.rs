@@ -4,7 +4,9 @@
 mod advisor;
 mod config;
 mod debug;
+mod desktop;
 mod files;
+mod instructions;
 mod messages;
 mod parts;
 mod sharing;
@@ -29,7 +31,9 @@ use crate::{Actor, ApiError, AppState, QueryParams};
 
 /// What stands below `/api/experimental` alone.
 pub fn experimental() -> Router<AppState> {
-    debug::experimental().merge(advisor::experimental())
+    debug::experimental()
+        .merge(advisor::experimental())
+        .merge(desktop::experimental())
 }
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -56,6 +60,7 @@ pub fn router() -> Router<AppState> {
         .route("/chats/{chat}/queue/{queued}/promote", post(queued_promote))
         .merge(config::router())
         .merge(files::router())
+        .merge(instructions::router())
         .merge(messages::router())
         .merge(parts::router())
         .merge(sharing::router())

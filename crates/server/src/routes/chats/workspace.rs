@@ -38,7 +38,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// The API of an agent that the caller may use for a chat.
-fn api(conn: AgentConn, chat: &api_types::Chat) -> AgentApi {
+pub(super) fn api(conn: AgentConn, chat: &api_types::Chat) -> AgentApi {
     let ancestors: Vec<Uuid> = chat.parent_chat_id.into_iter().collect();
     AgentApi::new(move || {
         let conn = conn.clone();
@@ -47,7 +47,7 @@ fn api(conn: AgentConn, chat: &api_types::Chat) -> AgentApi {
     .for_chat(chat.id, &ancestors)
 }
 
-fn unreachable(error: impl std::fmt::Display) -> ApiError {
+pub(super) fn unreachable(error: impl std::fmt::Display) -> ApiError {
     ApiError::new(
         StatusCode::BAD_GATEWAY,
         "The chat's workspace cannot be reached.",
