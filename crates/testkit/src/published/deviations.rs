@@ -33,6 +33,8 @@ const OURS: &[[&str; 4]] = &[
     ["*", "/api/experimental/chats/model-configs/**", "", "where clients of old look for models; the document takes the word for a chat"],
     ["GET", "/api/v2/audit", ".resource_type: \"chat_model_config\"", "models are audited"],
     ["POST", "/api/v2/workspaceagents/me/experimental/chat-context/refresh", "is not in the document", "the published server has it, and does not tell"],
+    ["GET", "/api/v2/chats/{chat}/instructions", "is not in the document", "what a chat is told, for its owner to read"],
+    ["*", "/api/experimental/mcp/http", "", "speaks the Model Context Protocol, not the API's"],
     ["*", "**", "status 502 is a failure", "another server failed whom we had to ask"],
     ["*", "**", "status 503 is a failure", "the database is away; nothing of ours has failed"],
     ["POST", "/api/v2/users/otp/request", "status 501", "without a mail server nothing could arrive: better said than promised"],
