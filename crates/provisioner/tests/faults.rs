@@ -30,10 +30,19 @@ fn fake(dir: &Path, script: &str) -> PathBuf {
 
 fn rig(dir: &Path, script: &str) -> Rig {
     Rig::new(&fake(dir, script), Path::new("/bin/true"), |config| {
-        config.limits.interrupt_grace = Duration::from_millis(300);
         config.limits.output_bytes = 8 << 20;
         config.drain = Duration::from_millis(50);
     })
+}
+
+/// A script's word that it is where the test wants it: `{HERE}` in the script.
+const HERE: &str = "touch \"$(dirname \"$0\")/here\"";
+
+/// Waits until a script has come to [`HERE`].
+async fn is_here(dir: &Path) {
+    while !dir.join("here").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 fn state_of(failed: &rpc::proto::provisionerd::FailedJob) -> String {
@@ -136,12 +145,12 @@ async fn missing_variables_have_a_code() {
 async fn cancelling_reaches_terraform() {
     let dir = tempfile::tempdir().unwrap();
     let script = format!(
-        "trap 'echo \"{}\" > terraform.tfstate; exit 1' INT; touch started; while true; do sleep 0.05; done",
+        "trap 'echo \"{}\" > terraform.tfstate; exit 1' INT; {HERE}; while true; do sleep 0.05; done",
         STATE.replace('"', "\\\"")
     );
     let rig = rig(dir.path(), &script);
     rig.source.give(job("b"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    is_here(dir.path()).await;
     rig.source.cancelled.lock().unwrap().push("b".into());
     let End::Failed(failed) = rig.source.ended("b").await else {
         panic!("it was not cancelled")
@@ -153,12 +162,14 @@ async fn cancelling_reaches_terraform() {
 #[tokio::test]
 async fn what_hangs_is_killed_and_stopping_the_daemon_ends_the_job() {
     let dir = tempfile::tempdir().unwrap();
-    let rig = rig(
-        dir.path(),
-        "trap '' INT TERM; while true; do sleep 0.05; done",
-    );
+    let script = format!("trap '' INT TERM; {HERE}; while true; do sleep 0.05; done");
+    let tofu = fake(dir.path(), &script);
+    let rig = Rig::new(&tofu, Path::new("/bin/true"), |config| {
+        config.limits.interrupt_grace = Duration::from_millis(300);
+        config.drain = Duration::from_millis(50);
+    });
     rig.source.give(job("b"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    is_here(dir.path()).await;
     rig.stop.cancel();
     let End::Failed(failed) = rig.source.ended("b").await else {
         panic!("it was not stopped")
@@ -171,7 +182,7 @@ async fn what_hangs_is_killed_and_stopping_the_daemon_ends_the_job() {
         failed.error
     );
     assert!(failed.error.contains("killed"), "{}", failed.error);
-    tokio::time::timeout(Duration::from_secs(10), rig.daemon)
+    tokio::time::timeout(Duration::from_mins(1), rig.daemon)
         .await
         .unwrap()
         .unwrap();
@@ -289,13 +300,13 @@ async fn a_state_left_by_a_killed_process_is_handed_in() {
         "{}",
         failed.error
     );
-    for _ in 0..100 {
-        if !session.exists() {
-            return;
+    let removed = async {
+        while session.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the session was not removed");
+    };
+    let removed = tokio::time::timeout(Duration::from_mins(1), removed).await;
+    removed.expect("the session to be removed");
 }
 
 #[tokio::test]
@@ -310,7 +321,7 @@ async fn a_daemon_that_vanishes_leaves_its_state_to_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let cache = tempfile::tempdir().unwrap();
     let script = format!(
-        "trap 'sleep 0.3; echo \"{}\" > terraform.tfstate; exit 1' INT; while true; do sleep 0.05; done",
+        "trap 'sleep 0.3; echo \"{}\" > terraform.tfstate; exit 1' INT; {HERE}; while true; do sleep 0.05; done",
         STATE.replace('"', "\\\"")
     );
     let tofu = fake(dir.path(), &script);
@@ -324,7 +335,7 @@ async fn a_daemon_that_vanishes_leaves_its_state_to_the_next() {
     };
     let first = start();
     first.source.give(job("b"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    is_here(dir.path()).await;
     // As at the end of a process that does not wait.
     first.daemon.abort();
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -144,6 +144,18 @@ async fn broken(rig: &Rig) {
         "{}",
         failed.error
     );
+    // Nobody is there to give the provider.
+    let elsewhere = declared.replace(
+        "  required_providers {\n",
+        "  required_providers {\n    thing = { source = \"localhost:1/acme/thing\" }\n",
+    );
+    let text = &format!("{elsewhere}resource \"thing_x\" \"y\" {{}}\n");
+    let failed = rig.import(archive(&[("main.tf", text)])).await.unwrap_err();
+    assert!(
+        failed.error.contains("localhost:1/acme/thing"),
+        "{}",
+        failed.error
+    );
     let text = "resource \"terraform_data\" \"x\" {\n  input = local.nothing\n}\n";
     let failed = rig.import(archive(&[("main.tf", text)])).await.unwrap_err();
     assert!(failed.error.contains("main.tf line 2"), "{}", failed.error);
