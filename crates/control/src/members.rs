@@ -6,7 +6,7 @@ use store::memberships::ALREADY_MEMBER;
 use store::{AuditAction, AuditDiff, AuditEntry, MemberRow, OrganizationRef, UserRef};
 
 use crate::organizations::organization_roles;
-use crate::users::check_organization_roles;
+use crate::users::{check_organization_roles, held as held_user};
 use crate::{Control, Error, Result};
 
 const TRACKED: &[&str] = &["username", "user_id", "created_at", "updated_at", "roles"];
@@ -79,7 +79,7 @@ impl Control {
     ) -> Result<OrganizationMember> {
         let tx = self.store().begin(who).await?;
         let organization = tx.organization_read(who, organization).await?;
-        let user = tx.user_read(who, user).await?;
+        let user = held_user(&tx, who, user).await?;
         let old = tx
             .organization_member_read(who, organization.id, user.id)
             .await?;

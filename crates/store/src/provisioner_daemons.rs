@@ -85,17 +85,8 @@ impl Conn {
         who: &Subject,
         ids: &[Uuid],
     ) -> Result<(), StoreError> {
-        authorize(
-            who,
-            Action::Update,
-            &Object::new(ResourceType::ProvisionerDaemon),
-        )?;
-        self.execute(
-            "UPDATE provisioner_daemons SET last_seen_at = now() WHERE id = ANY($1)",
-            &[&ids],
-        )
-        .await?;
-        Ok(())
+        self.provisioner_daemons_last_seen(who, ids, Some(Utc::now()))
+            .await
     }
 
     /// Marks these daemons as gone, so that nobody waits for them.
@@ -104,14 +95,20 @@ impl Conn {
         who: &Subject,
         ids: &[Uuid],
     ) -> Result<(), StoreError> {
-        authorize(
-            who,
-            Action::Update,
-            &Object::new(ResourceType::ProvisionerDaemon),
-        )?;
+        self.provisioner_daemons_last_seen(who, ids, None).await
+    }
+
+    async fn provisioner_daemons_last_seen(
+        &self,
+        who: &Subject,
+        ids: &[Uuid],
+        at: Option<DateTime<Utc>>,
+    ) -> Result<(), StoreError> {
+        let daemons = Object::new(ResourceType::ProvisionerDaemon);
+        authorize(who, Action::Update, &daemons)?;
         self.execute(
-            "UPDATE provisioner_daemons SET last_seen_at = NULL WHERE id = ANY($1)",
-            &[&ids],
+            "UPDATE provisioner_daemons SET last_seen_at = $2 WHERE id = ANY($1)",
+            &[&ids, &at],
         )
         .await?;
         Ok(())

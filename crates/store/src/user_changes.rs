@@ -194,6 +194,17 @@ impl Conn {
         self.touch(sql, &[&user]).await
     }
 
+    /// Whether anybody but this user is an owner who can sign in.
+    ///
+    /// # Errors
+    /// [`StoreError::Forbidden`].
+    pub async fn user_owner_beside(&self, who: &Subject, user: Uuid) -> Result<bool> {
+        who.may(Action::Read, &user_object(user))?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE 'owner' = ANY(roles) AND id <> $1 \
+                   AND status <> 'suspended' AND NOT deleted AND NOT is_system)";
+        Ok(self.query_one(sql, &[&user]).await?.try_get(0)?)
+    }
+
     /// How many workspaces the user owns.
     ///
     /// # Errors

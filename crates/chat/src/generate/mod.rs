@@ -208,7 +208,9 @@ impl Runner {
     async fn commit(&mut self, messages: Vec<NewChatMessage>, go_on: bool, turn: &Turn) -> Step {
         let attempt = self.lease.chat.generation_attempt;
         let mut after = self.history.clone();
-        after.extend(messages.iter().map(|new| preview(self.lease.chat.id, new)));
+        // As they will be, for deciding what follows them.
+        let (chat, now) = (self.lease.chat.id, chrono::Utc::now());
+        after.extend(messages.iter().map(|new| new.row(chat, i64::MAX, now, 0)));
         let next = if go_on {
             Decision::Ask
         } else {
@@ -346,26 +348,5 @@ impl Runner {
         if rests && chat.parent_chat_id.is_none() {
             self.lease.shared.beside(self.side(turn).label());
         }
-    }
-}
-
-/// A message as it will be, for deciding what follows it.
-fn preview(chat: uuid::Uuid, new: &NewChatMessage) -> ChatMessageRow {
-    ChatMessageRow {
-        id: i64::MAX,
-        chat_id: chat,
-        model_config_id: new.model_config_id,
-        created_at: chrono::Utc::now(),
-        role: new.role.clone(),
-        content: new.content.clone(),
-        visibility: new.visibility,
-        usage: new.usage,
-        compressed: new.compressed,
-        created_by: new.created_by,
-        total_cost_micros: new.total_cost_micros,
-        runtime_ms: new.runtime_ms,
-        deleted: false,
-        queued_message_id: new.queued_message_id,
-        revision: 0,
     }
 }

@@ -42,94 +42,66 @@ pub trait Readable: Sized + Send + Sync + 'static {
     fn changed(&self, diff: AuditDiff) -> AuditEntry;
 }
 
-impl Readable for ModelRow {
-    async fn find(
-        conn: &Conn,
-        who: &Subject,
-        organization: &OrganizationRef,
-        id: Uuid,
-    ) -> Result<Self> {
-        ai::find_model(conn, who, organization, id).await
-    }
+/// What the rows of things answer alike; they differ in where they are found and written.
+macro_rules! readable {
+    ($row:ty, $held:ident, $find:path, $set:ident, $entry:path) => {
+        impl Readable for $row {
+            async fn find(
+                conn: &Conn,
+                who: &Subject,
+                organization: &OrganizationRef,
+                id: Uuid,
+            ) -> Result<Self> {
+                $find(conn, who, organization, id).await
+            }
 
-    async fn hold(tx: &Tx, id: Uuid) -> store::Result<()> {
-        tx.hold(Held::ChatModel, id).await
-    }
+            async fn hold(tx: &Tx, id: Uuid) -> store::Result<()> {
+                tx.hold(Held::$held, id).await
+            }
 
-    fn object(&self) -> Object {
-        ModelRow::object(self)
-    }
+            fn object(&self) -> Object {
+                <$row>::object(self)
+            }
 
-    fn organization_id(&self) -> Uuid {
-        self.organization_id
-    }
+            fn organization_id(&self) -> Uuid {
+                self.organization_id
+            }
 
-    fn acl(&self) -> (&AccessList, &AccessList) {
-        (&self.user_acl, &self.group_acl)
-    }
+            fn acl(&self) -> (&AccessList, &AccessList) {
+                (&self.user_acl, &self.group_acl)
+            }
 
-    async fn acl_set(
-        &self,
-        tx: &Tx,
-        who: &Subject,
-        users: &AccessList,
-        groups: &AccessList,
-    ) -> store::Result<()> {
-        tx.chat_model_acl_set(who, self, users, groups).await
-    }
+            async fn acl_set(
+                &self,
+                tx: &Tx,
+                who: &Subject,
+                users: &AccessList,
+                groups: &AccessList,
+            ) -> store::Result<()> {
+                tx.$set(who, self, users, groups).await
+            }
 
-    fn changed(&self, diff: AuditDiff) -> AuditEntry {
-        AuditEntry::new(
-            AuditAction::Write,
-            "chat_model_config",
-            self.id,
-            &self.model,
-        )
-        .org(self.organization_id)
-        .diff(diff)
-    }
+            fn changed(&self, diff: AuditDiff) -> AuditEntry {
+                $entry(AuditAction::Write, self, diff)
+            }
+        }
+    };
 }
 
-impl Readable for McpServerRow {
-    async fn find(
-        conn: &Conn,
-        who: &Subject,
-        organization: &OrganizationRef,
-        id: Uuid,
-    ) -> Result<Self> {
-        mcp::find_server(conn, who, organization, id).await
-    }
-
-    async fn hold(tx: &Tx, id: Uuid) -> store::Result<()> {
-        tx.hold(Held::McpServer, id).await
-    }
-
-    fn object(&self) -> Object {
-        McpServerRow::object(self)
-    }
-
-    fn organization_id(&self) -> Uuid {
-        self.organization_id
-    }
-
-    fn acl(&self) -> (&AccessList, &AccessList) {
-        (&self.user_acl, &self.group_acl)
-    }
-
-    async fn acl_set(
-        &self,
-        tx: &Tx,
-        who: &Subject,
-        users: &AccessList,
-        groups: &AccessList,
-    ) -> store::Result<()> {
-        tx.mcp_server_acl_set(who, self, users, groups).await
-    }
-
-    fn changed(&self, diff: AuditDiff) -> AuditEntry {
-        mcp::server_entry(AuditAction::Write, self, diff)
-    }
-}
+readable!(
+    ModelRow,
+    ChatModel,
+    ai::find_model,
+    chat_model_acl_set,
+    ai::model_entry
+);
+readable!(
+    McpServerRow,
+    McpServer,
+    mcp::find_server,
+    mcp_server_acl_set,
+    mcp::server_entry
+);
 
 /// A thing that the subject may share; for others it is not there.
 async fn shared<T: Readable>(

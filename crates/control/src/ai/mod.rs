@@ -10,5 +10,5 @@ mod provider_settings;
 mod providers;
 mod user_keys;
 
-pub(crate) use models::find as find_model;
+pub(crate) use models::{entry as model_entry, find as find_model};
 pub use prices::AiPriceQuery;

@@ -143,8 +143,7 @@ impl Control {
         };
         let row = tx.chat_model_create(who, organization.id, &fields).await?;
         let diff = AuditDiff::between(&(), &facts(&row), TRACKED, &[]);
-        let entry = AuditEntry::new(AuditAction::Create, "chat_model_config", row.id, &row.model);
-        tx.audit(entry.org(organization.id).diff(diff)).await?;
+        tx.audit(entry(AuditAction::Create, &row, diff)).await?;
         tx.commit().await?;
         Ok(shown(row))
     }
@@ -200,8 +199,7 @@ impl Control {
         };
         let row = tx.chat_model_update(who, &old, &fields).await?;
         let diff = AuditDiff::between(&facts(&old), &facts(&row), TRACKED, &[]);
-        let entry = AuditEntry::new(AuditAction::Write, "chat_model_config", row.id, &row.model);
-        tx.audit(entry.org(row.organization_id).diff(diff)).await?;
+        tx.audit(entry(AuditAction::Write, &row, diff)).await?;
         tx.commit().await?;
         Ok(shown(row))
     }
@@ -217,8 +215,7 @@ impl Control {
         let row = find(&tx, who, organization, id).await?;
         tx.chat_model_delete(who, &row).await?;
         let diff = AuditDiff::between(&facts(&row), &(), TRACKED, &[]);
-        let entry = AuditEntry::new(AuditAction::Delete, "chat_model_config", row.id, &row.model);
-        tx.audit(entry.org(row.organization_id).diff(diff).status(204))
+        tx.audit(entry(AuditAction::Delete, &row, diff).status(204))
             .await?;
         Ok(tx.commit().await?)
     }
@@ -333,4 +330,11 @@ fn shown(row: ModelRow) -> ChatModel {
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
+}
+
+/// What the audit log says of a change of a model.
+pub(crate) fn entry(action: AuditAction, row: &ModelRow, diff: AuditDiff) -> AuditEntry {
+    AuditEntry::new(action, "chat_model_config", row.id, &row.model)
+        .org(row.organization_id)
+        .diff(diff)
 }

@@ -10,17 +10,16 @@ struct Script {
     text: &'static str,
 }
 
-const LINUX: &str = include_str!("linux.sh");
-const DARWIN: &str = include_str!("darwin.sh");
+const UNIX: &str = include_str!("unix.sh");
 const WINDOWS: &str = include_str!("windows.ps1");
 
 /// Every platform that an agent runs on.
 const SCRIPTS: &[Script] = &[
-    script("linux", "amd64", LINUX),
-    script("linux", "arm64", LINUX),
-    script("linux", "armv7", LINUX),
-    script("darwin", "amd64", DARWIN),
-    script("darwin", "arm64", DARWIN),
+    script("linux", "amd64", UNIX),
+    script("linux", "arm64", UNIX),
+    script("linux", "armv7", UNIX),
+    script("darwin", "amd64", UNIX),
+    script("darwin", "arm64", UNIX),
     script("windows", "amd64", WINDOWS),
     script("windows", "arm64", WINDOWS),
 ];
@@ -29,14 +28,23 @@ const fn script(os: &'static str, arch: &'static str, text: &'static str) -> Scr
     Script { os, arch, text }
 }
 
+impl Script {
+    /// The text for its platform, with the server and the way to sign in still open.
+    fn for_platform(&self) -> String {
+        self.text
+            .replace("${OS}", self.os)
+            .replace("${ARCH}", self.arch)
+    }
+}
+
 /// The scripts for templates: `<os>_<arch>` and the text, in which `${ACCESS_URL}` and
 /// `${AUTH_TYPE}` are still to be filled in.
 pub fn agent_scripts() -> Vec<(String, String)> {
     SCRIPTS
         .iter()
         .map(|script| {
-            let text = script.text.replace("${ARCH}", script.arch);
-            (format!("{}_{}", script.os, script.arch), text)
+            let name = format!("{}_{}", script.os, script.arch);
+            (name, script.for_platform())
         })
         .collect()
 }
@@ -52,8 +60,7 @@ pub fn init_script(os: &str, arch: &str, access_url: &url::Url, auth: &str) -> O
     base.set_fragment(None);
     Some(
         script
-            .text
-            .replace("${ARCH}", script.arch)
+            .for_platform()
             .replace("${ACCESS_URL}", base.as_str())
             .replace("${AUTH_TYPE}", auth),
     )
@@ -73,7 +80,7 @@ mod tests {
                 "{}",
                 script.os
             );
-            for placeholder in ["${ARCH}", "${ACCESS_URL}", "${AUTH_TYPE}"] {
+            for placeholder in ["${OS}", "${ARCH}", "${ACCESS_URL}", "${AUTH_TYPE}"] {
                 assert!(!text.contains(placeholder), "{} {placeholder}", script.os);
             }
         }

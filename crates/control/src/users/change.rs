@@ -8,6 +8,41 @@ use store::{AuditAction, AuditDiff, AuditEntry, Held, UserRef, UserRow};
 use super::{TRACKED, create::taken, shown};
 use crate::{Control, Error, Kind, Result, names, passwords};
 
+/// Whoever may take the role of an owner away does so alone, so that one owner always remains.
+const OWNERS: &str = "owners";
+
+/// The user as it will be changed: nobody else changes it until the transaction ends.
+pub(crate) async fn held(tx: &store::Tx, who: &Subject, which: &UserRef) -> Result<UserRow> {
+    let id = tx.user_read(who, which).await?.id;
+    tx.hold(Held::User, id).await?;
+    Ok(tx.user_read(who, &UserRef::Id(id)).await?)
+}
+
+/// Like [`held`], for a change that may make an owner less.
+pub(super) async fn held_among_owners(
+    tx: &store::Tx,
+    who: &Subject,
+    which: &UserRef,
+) -> Result<UserRow> {
+    tx.lock(OWNERS).await?;
+    held(tx, who, which).await
+}
+
+/// Refuses to take the last owner away, as two owners who each do so to the other would.
+pub(super) async fn another_owner(tx: &store::Tx, who: &Subject, user: &UserRow) -> Result<()> {
+    let owner = user.roles.iter().any(|role| role == role_names::OWNER);
+    if owner && !tx.user_owner_beside(who, user.id).await? {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!(
+                "{} is the only owner left. Make another user an owner first.",
+                user.username
+            ),
+        ));
+    }
+    Ok(())
+}
+
 impl Control {
     /// Changes username, name and picture.
     pub async fn user_profile_set(
@@ -17,7 +52,7 @@ impl Control {
         request: UpdateUserProfileRequest,
     ) -> Result<User> {
         let tx = self.store().begin(who).await?;
-        let old = tx.user_read(who, which).await?;
+        let old = held(&tx, who, which).await?;
         names::real(&request.name).map_err(|why| Error::field("name", why))?;
         if request.username != old.username {
             names::name(&request.username).map_err(|why| Error::field("username", why))?;
@@ -40,7 +75,7 @@ impl Control {
         status: &str,
     ) -> Result<User> {
         let tx = self.store().begin(who).await?;
-        let old = tx.user_read(who, which).await?;
+        let old = held(&tx, who, which).await?;
         who.may(Action::Update, &old.object())?;
         if status == "suspended" {
             if who.user_id() == Some(old.id) {
@@ -133,13 +168,13 @@ impl Control {
     /// Deletes a user that owns no workspace.
     pub async fn user_delete(&self, who: &Subject, which: &UserRef) -> Result<()> {
         let tx = self.store().begin(who).await?;
-        let user = tx.user_read(who, which).await?;
+        // A workspace that is just being made counts too.
+        let user = held_among_owners(&tx, who, which).await?;
         who.may(Action::Delete, &user.object())?;
         if who.user_id() == Some(user.id) {
             return Err(Error::forbidden("You cannot delete yourself!"));
         }
-        // A workspace that is just being made counts too.
-        tx.hold(Held::User, user.id).await?;
+        another_owner(&tx, who, &user).await?;
         if tx.user_workspace_count(who, user.id).await? > 0 {
             return Err(Error::new(
                 Kind::ExpectationFailed,

@@ -10,6 +10,7 @@ mod quiet_hours;
 mod recovery;
 mod roles;
 
+pub(crate) use change::held;
 pub(crate) use roles::check_organization as check_organization_roles;
 
 use api_types::{GetUsersResponse, ReducedUser, User, UserStatus};

@@ -1,11 +1,12 @@
 //! Site roles of users, and roles as lists to choose from.
 
 use api_types::{AssignableRoles, User, UserRoles};
-use authz::{Action, Object, ResourceType, RoleInfo, Subject, may_assign};
+use authz::{Action, Object, ResourceType, RoleInfo, Subject, may_assign, role_names};
 use store::custom_roles::CustomRoleRow;
 use store::{OrganizationRef, UserRef};
 use uuid::Uuid;
 
+use super::change::{another_owner, held_among_owners};
 use crate::{Control, Error, Result};
 
 /// Checks that `who` may bring site roles from `old` to `new`.
@@ -67,7 +68,7 @@ impl Control {
         roles: &[String],
     ) -> Result<User> {
         let tx = self.store().begin(who).await?;
-        let old = tx.user_read(who, which).await?;
+        let old = held_among_owners(&tx, who, which).await?;
         if who.user_id() == Some(old.id) {
             return Err(Error::invalid("You cannot change your own roles."));
         }
@@ -79,6 +80,9 @@ impl Control {
         roles.sort();
         roles.dedup();
         check_site(who, &old.roles, &roles)?;
+        if !roles.iter().any(|role| role == role_names::OWNER) {
+            another_owner(&tx, who, &old).await?;
+        }
         tx.user_roles_set(who, old.id, &roles).await?;
         self.user_changed(tx, old).await
     }

@@ -98,6 +98,10 @@ impl Control {
         }
         let written = tx.workspace_update(who, &row, &after).await;
         written.map_err(|error| name_conflict(error, &after.name))?;
+        let deadline = after.latest_build.deadline;
+        if deadline != row.api.latest_build.deadline {
+            tx.workspace_set_deadline(who, &row, deadline).await?;
+        }
         tx.audit(
             AuditEntry::new(AuditAction::Write, "workspace", id, &after.name)
                 .org(after.organization_id)
@@ -183,7 +187,6 @@ impl Control {
         if let Some(ms) = ttl {
             check_ttl(ms).map_err(|detail| Error::field("ttl_ms", detail))?;
         }
-        let mut running = None;
         self.workspace_set(who, id, |row, after| {
             if !row.allow_user_autostop {
                 return Err(Error::field(
@@ -193,17 +196,12 @@ impl Control {
             }
             after.ttl_ms = ttl;
             if ttl.is_none() && row.api.latest_build.deadline.is_some() {
-                running = Some((row.clone(), row.api.latest_build.max_deadline));
+                // What the template demands stays.
+                after.latest_build.deadline = row.api.latest_build.max_deadline;
             }
             Ok(true)
         })
         .await?;
-        if let Some((row, max)) = running {
-            let tx = self.store().begin(who).await?;
-            // What the template demands stays.
-            tx.workspace_set_deadline(who, &row, max).await?;
-            tx.commit().await?;
-        }
         Ok(())
     }
 

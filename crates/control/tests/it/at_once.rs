@@ -6,7 +6,7 @@ use api_types::{
     TemplateRole, UpdateTemplateAcl, UpdateWorkspaceAcl, UpdateWorkspaceTtlRequest, WorkspaceRole,
 };
 use futures::future::LocalBoxFuture;
-use store::Held;
+use store::{Held, UserRef};
 use uuid::Uuid;
 
 use crate::support::Deployment;
@@ -107,6 +107,40 @@ async fn access_lists() {
     two.unwrap();
     let acl = d.control.workspace_acl_read(who, w.id).await.unwrap();
     assert_eq!(acl.users.len(), 2);
+}
+
+#[tokio::test]
+async fn two_owners_do_not_leave_the_deployment_without_one() {
+    let d = Deployment::new().await;
+    let [ann, ben] = [
+        testkit::user(&d.db, "ann", &["owner"]).await,
+        testkit::user(&d.db, "ben", &["owner"]).await,
+    ];
+    let owner = UserRef::Id(d.owner.id);
+    d.control
+        .user_roles_set(&ann.who, &owner, &[])
+        .await
+        .unwrap();
+    let (users, by) = ([ann.id, ben.id], [&ben.who, &ann.who]);
+    let holder = d.db.store.begin(by[0]).await.unwrap();
+    for id in users {
+        holder.hold(Held::User, id).await.unwrap();
+    }
+    let release = async {
+        blocked(&d, 2).await;
+        holder.commit().await.unwrap();
+    };
+    let [first, second] = users.map(UserRef::Id);
+    let (one, two, ()) = tokio::join!(
+        d.control.user_roles_set(by[0], &first, &[]),
+        d.control.user_delete(by[1], &second),
+        release
+    );
+    let refused = match (one, two) {
+        (Ok(_), Err(refused)) | (Err(refused), Ok(())) => refused,
+        other => panic!("one of the two must be refused: {other:?}"),
+    };
+    assert_eq!(refused.status(), 409, "{refused:?}");
 }
 
 #[tokio::test]

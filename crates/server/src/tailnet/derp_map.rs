@@ -1,6 +1,5 @@
 //! The map of relays that the deployment's options make.
 
-use rpc::proto::tailnet::derp_map as proto;
 use tunnel_proto::derp_map::{DerpMap, DerpNode, Region};
 use url::Url;
 
@@ -95,44 +94,6 @@ fn stun(id: u16, address: &str) -> Region {
             stun_only: true,
             ..DerpNode::default()
         }],
-    }
-}
-
-/// The map as a message.
-pub(super) fn to_proto(map: &DerpMap) -> rpc::proto::tailnet::DerpMap {
-    let regions = map.regions.iter().map(|(id, region)| {
-        let nodes = region.nodes.iter().map(|node| proto::region::Node {
-            name: node.name.clone(),
-            region_id: node.region_id.into(),
-            host_name: node.host_name.clone(),
-            cert_name: node.cert_name.clone(),
-            ipv4: node.ipv4.clone(),
-            ipv6: node.ipv6.clone(),
-            stun_port: node.stun_port,
-            stun_only: node.stun_only,
-            derp_port: node.derp_port,
-            insecure_for_tests: node.insecure_for_tests,
-            force_http: node.force_http,
-            stun_test_ip: node.stun_test_ip.clone(),
-            can_port_80: node.can_port_80,
-        });
-        let region = proto::Region {
-            region_id: region.region_id.into(),
-            embedded_relay: region.embedded_relay,
-            region_code: region.region_code.clone(),
-            region_name: region.region_name.clone(),
-            avoid: region.avoid,
-            nodes: nodes.collect(),
-        };
-        (i64::from(*id), region)
-    });
-    let scores = map.home_params.iter().flat_map(|home| &home.region_score);
-    rpc::proto::tailnet::DerpMap {
-        // Go peers fail on its absence.
-        home_params: Some(proto::HomeParams {
-            region_score: scores.map(|(id, score)| (i64::from(*id), *score)).collect(),
-        }),
-        regions: regions.collect(),
     }
 }
 

@@ -61,7 +61,7 @@ impl Tailnet {
                     .relay
                     .then(|| Relay::new(NodePrivate::from_bytes(rand::random()))),
                 coordinator: Coordinator::default(),
-                proto_map: derp_map::to_proto(&map),
+                proto_map: tunnel::coordinate::derp_map_to_proto(&map),
                 map,
                 options,
                 resume: ResumeTokens::new(control),

@@ -116,6 +116,27 @@ impl NewChatMessage {
             queued_message_id: None,
         }
     }
+
+    /// The row that it becomes.
+    pub fn row(&self, chat: Uuid, id: i64, created_at: Time, revision: i64) -> ChatMessageRow {
+        ChatMessageRow {
+            id,
+            chat_id: chat,
+            model_config_id: self.model_config_id,
+            created_at,
+            role: self.role.clone(),
+            content: self.content.clone(),
+            visibility: self.visibility,
+            usage: self.usage,
+            compressed: self.compressed,
+            created_by: self.created_by,
+            total_cost_micros: self.total_cost_micros,
+            runtime_ms: self.runtime_ms,
+            deleted: false,
+            queued_message_id: self.queued_message_id,
+            revision,
+        }
+    }
 }
 
 /// Which messages of a chat to list.
@@ -331,25 +352,7 @@ impl Tx {
         }
         rows.iter()
             .zip(messages)
-            .map(|(row, new)| {
-                Ok(ChatMessageRow {
-                    id: row.try_get(0)?,
-                    chat_id: chat,
-                    model_config_id: new.model_config_id,
-                    created_at: row.try_get(1)?,
-                    role: new.role.clone(),
-                    content: new.content.clone(),
-                    visibility: new.visibility,
-                    usage: new.usage,
-                    compressed: new.compressed,
-                    created_by: new.created_by,
-                    total_cost_micros: new.total_cost_micros,
-                    runtime_ms: new.runtime_ms,
-                    deleted: false,
-                    queued_message_id: new.queued_message_id,
-                    revision,
-                })
-            })
+            .map(|(row, new)| Ok(new.row(chat, row.try_get(0)?, row.try_get(1)?, revision)))
             .collect()
     }
 

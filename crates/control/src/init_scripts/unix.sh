@@ -17,7 +17,7 @@ fi
 mkdir -p "$dir" || fail "the directory $dir cannot be made"
 cd "$dir" || fail "the directory $dir cannot be entered"
 
-url="${ACCESS_URL}bin/coder-darwin-${ARCH}"
+url="${ACCESS_URL}bin/coder-${OS}-${ARCH}"
 binary="$dir/coder"
 
 # Whichever of the usual tools is there. The program may be in use by an older
@@ -40,6 +40,15 @@ until fetch; do
 done
 chmod +x "$binary.new" || fail "$binary.new cannot be made executable"
 mv -f "$binary.new" "$binary" || fail "$binary cannot be replaced"
+
+# Linux alone knows capabilities. Needs root, or the right to use sudo without a password.
+if [ "${OS}" = linux ] && [ -n "${USE_CAP_NET_ADMIN:-}" ]; then
+	if [ "$(id -u)" -eq 0 ]; then
+		setcap CAP_NET_ADMIN=+ep "$binary" || echo "coder init: CAP_NET_ADMIN could not be set" >&2
+	else
+		sudo -n setcap CAP_NET_ADMIN=+ep "$binary" || echo "coder init: CAP_NET_ADMIN could not be set" >&2
+	fi
+fi
 
 version=$("$binary" --version 2>&1 | head -n 1)
 case $version in
