@@ -176,10 +176,4 @@ mod tests {
             (1, -1)
         );
     }
-
-    #[test]
-    fn messages_always_carry_home_params() {
-        let map = to_proto(&DerpMap::default());
-        assert!(map.home_params.is_some());
-    }
 }
