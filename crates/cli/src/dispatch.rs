@@ -87,6 +87,7 @@ fn run(root: Root, command: &str) -> ExitCode {
         Runtime::Two => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2);
+            builder.on_thread_start(crate::scheduling::answer_soon);
             builder
         }
         #[cfg(feature = "full")]

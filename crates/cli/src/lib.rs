@@ -23,6 +23,7 @@ mod later;
 mod organization_flag;
 mod parameters;
 mod schedule;
+mod scheduling;
 mod session;
 mod stackdriver;
 mod target;

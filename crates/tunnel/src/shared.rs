@@ -1,13 +1,16 @@
 //! What the tasks and handles of one tunnel end share, and how they take turns at the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tunnel_proto::derp_map::DerpMap;
 use tunnel_proto::node::Node;
@@ -17,6 +20,12 @@ use crate::direct::{Direct, Family, SleepWatch};
 use crate::engine::{Accepted, Action, Engine, FlowId};
 use crate::relay::Relays;
 use crate::{FallbackTcp, Inbound, TcpStream};
+
+/// Bundles of the direct queue that one turn sends. What is left goes out in turns of its own, so that
+/// whoever was woken by this one, such as a terminal beside a copy, need not wait for all of it.
+const ROUNDS: usize = 2;
+/// Without deadlines, the timer task looks again after so long.
+const NEVER: Duration = Duration::from_hours(24);
 
 /// What is published of this end beside its keys.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +42,8 @@ pub(crate) struct Shared {
     /// Streams may be dropped on threads outside the runtime.
     runtime: Handle,
     engine: Mutex<Engine>,
-    /// Wakes the timer task when a deadline moved forward.
-    pub(crate) timer: Notify,
+    /// Wakes the timer task. Locked after the engine.
+    alarm: Mutex<Pin<Box<Sleep>>>,
     /// Wakes whoever waits for a peer.
     pub(crate) peers_changed: Notify,
     /// Ends all tasks.
@@ -74,7 +83,7 @@ impl Shared {
             node_id,
             runtime: Handle::current(),
             engine: Mutex::new(engine),
-            timer: Notify::new(),
+            alarm: Mutex::new(Box::pin(tokio::time::sleep(Duration::ZERO))),
             peers_changed: Notify::new(),
             cancel: CancellationToken::new(),
             relays,
@@ -99,23 +108,31 @@ impl Shared {
         engine.set_time(now);
         let result = f(&mut engine, now);
         engine.pump(now);
+        let mut round = 0;
         while self.direct.flush(&mut engine, now) {
+            round += 1;
+            if round == ROUNDS {
+                engine.go_on_later();
+                break;
+            }
             engine.pump(now);
         }
         engine.start_direct_writer();
         let actions = std::mem::take(&mut engine.actions);
         let woken = std::mem::take(&mut engine.woken);
         let deadline = engine.next_deadline();
-        let sooner = deadline.is_some_and(|due| engine.armed.is_none_or(|armed| due < armed));
-        if sooner {
+        let sooner = deadline.filter(|due| engine.armed.is_none_or(|armed| *due < armed));
+        let alarm = sooner.map(|due| {
             engine.armed = deadline;
-        }
+            (due, self.alarm.lock())
+        });
         drop(engine);
-        if sooner {
-            self.timer.notify_one();
-        }
         for waker in woken {
             waker.wake();
+        }
+        // The timer task need not run for this: it would take the turn of those who were woken.
+        if let Some((due, mut alarm)) = alarm {
+            alarm.as_mut().reset(due.into());
         }
         for action in actions {
             self.act(action);
@@ -287,6 +304,14 @@ impl Shared {
                 self.runtime
                     .spawn(crate::direct::run_writer(self.clone(), to));
             }
+            Action::GoOn => {
+                let shared = self.clone();
+                self.runtime.spawn(async move {
+                    // Those who were woken come first.
+                    tokio::task::yield_now().await;
+                    shared.turn(|engine, _| engine.going_on());
+                });
+            }
             Action::LookUp => self.look_up.notify_one(),
             Action::LookedUp => self.looked_up.notify_one(),
             Action::Decide(inbound) => self.decide(inbound),
@@ -327,28 +352,21 @@ impl Shared {
 pub(crate) async fn run_timer(shared: Arc<Shared>) {
     let mut sleep_watch = SleepWatch::new();
     loop {
-        let due = {
+        {
             let mut engine = shared.engine.lock();
             engine.armed = engine.next_deadline();
-            engine.armed
-        };
-        let sleep = async {
-            match due {
-                Some(due) => tokio::time::sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+            let due = engine.armed.unwrap_or_else(|| Instant::now() + NEVER);
+            shared.alarm.lock().as_mut().reset(due.into());
+        }
         tokio::select! {
             () = shared.cancel.cancelled() => return,
-            () = shared.timer.notified() => {}
-            () = sleep => {
-                // The first timer after a sleep is the first to know.
-                if sleep_watch.has_slept() {
-                    let shared = shared.clone();
-                    tokio::spawn(async move { shared.moved().await });
-                }
-                shared.turn(Engine::handle_timeout);
-            }
+            () = std::future::poll_fn(|cx| shared.alarm.lock().as_mut().poll(cx)) => {}
         }
+        // The first timer after a sleep is the first to know.
+        if sleep_watch.has_slept() {
+            let shared = shared.clone();
+            tokio::spawn(async move { shared.moved().await });
+        }
+        shared.turn(Engine::handle_timeout);
     }
 }

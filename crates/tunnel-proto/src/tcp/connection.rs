@@ -81,6 +81,8 @@ pub struct Connection {
     receiver: Receiver,
     /// Acknowledgements to send.
     owed: u8,
+    /// Bytes for which an acknowledgement may wait, until then.
+    delayed: Option<(u64, Instant)>,
     /// A segment that makes the peer answer is due.
     ask: bool,
     /// A reset is to be sent.
@@ -118,6 +120,7 @@ impl Connection {
             sender: Sender::new(first, limits.send_buffer),
             receiver: Receiver::new(0, limits.receive_window, WINDOW_SCALE),
             owed: 0,
+            delayed: None,
             ask: false,
             reset: false,
             end: None,
@@ -179,6 +182,12 @@ impl Connection {
     /// True when written bytes (or our FIN) are not acknowledged yet.
     pub fn is_sending(&self) -> bool {
         self.end.is_none() && !self.sender.is_done()
+    }
+
+    /// True while what is to be sent fits into a packet: a key or its echo, an acknowledgement, a
+    /// question.
+    pub fn is_brief(&self) -> bool {
+        self.sender.unsent() <= self.sender.mss()
     }
 
     /// The peer closed its half, and everything before that arrived.
@@ -245,6 +254,7 @@ impl Connection {
         self.end.get_or_insert(end);
         self.time_wait_until = None;
         self.owed = 0;
+        self.delayed = None;
         self.ask = false;
     }
 

@@ -153,6 +153,11 @@ impl Sender {
         self.rtt.smoothed()
     }
 
+    /// What was never sent.
+    pub(super) fn unsent(&self) -> u64 {
+        self.last() - self.nxt
+    }
+
     /// Everything written, and the FIN if there is one, was acknowledged.
     pub(super) fn is_done(&self) -> bool {
         self.una == self.last()
@@ -355,7 +360,7 @@ impl Sender {
     }
 
     fn fresh(&mut self, now: Instant) -> Option<Chunk> {
-        let unsent = self.last() - self.nxt;
+        let unsent = self.unsent();
         if unsent == 0 || self.board.is_full() {
             return None;
         }

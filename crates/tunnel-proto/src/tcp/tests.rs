@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
-use super::simulation::{Link, World};
+use super::simulation::{Link, World, byte};
 use super::{Addresses, Connection, End, Limits};
 
 const MS: Duration = Duration::from_millis(1);
@@ -177,6 +177,39 @@ fn an_open_connection_is_quiet_but_for_its_questions() {
         assert!(world.step());
     }
     assert_eq!(end(&world, 0), Some(End::TimedOut));
+}
+
+#[test]
+fn an_echo_acknowledges_what_it_answers() {
+    let mut world = opened(Link::CALM);
+    let mut before = world.packets;
+    for key in 0..11 {
+        if key == 1 {
+            // The first also told of windows larger than those of the handshake.
+            before = world.packets;
+        }
+        for at in 0..2 {
+            connection(&mut world, at).write(&[byte(key)]);
+            world.start();
+            while world.peers[1 - at].read == key {
+                assert!(world.step());
+            }
+        }
+    }
+    let sent = |world: &World| [0, 1].map(|at| world.packets[at] - before[at]);
+    assert_eq!(sent(&world), [10, 10], "nothing but the keys");
+    while connection(&mut world, 1).is_sending() {
+        assert!(world.step());
+    }
+    assert_eq!(sent(&world), [11, 10], "the last is acknowledged by itself");
+    // Nobody waits with a packet that is full.
+    let more: Vec<u8> = (11..11 + super::MSS).map(byte).collect();
+    connection(&mut world, 0).write(&more);
+    world.start();
+    while world.peers[1].read == 11 {
+        assert!(world.step());
+    }
+    assert_eq!(sent(&world), [12, 11]);
 }
 
 #[test]

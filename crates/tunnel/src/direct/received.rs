@@ -38,12 +38,12 @@ impl Received {
     }
 
     /// Takes a batch from `receive`, which fills buffers and tells about them. `joined`: each may
-    /// hold many datagrams.
+    /// hold many datagrams. True if buffers were left over.
     pub(super) fn fill(
         &mut self,
         joined: bool,
         receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let (count, size) = if joined {
             (JOINED, BYTES / JOINED)
         } else {
@@ -62,15 +62,16 @@ impl Received {
                 start = end;
             }
         }
-        Ok(())
+        // Where the system takes one at a time, it does not tell that there is no more.
+        Ok(cfg!(target_os = "linux") && filled < count)
     }
 
     /// Takes datagrams one by one from `receive`, until it fails or no more fit. An error only
-    /// without any.
+    /// without any. True if it had no more.
     pub(super) fn fill_singly(
         &mut self,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         for (index, room) in self
             .data
             .chunks_exact_mut(MAX_DATAGRAM)
@@ -83,10 +84,10 @@ impl Received {
                     self.datagrams.push((from, start..start + len));
                 }
                 Err(error) if self.datagrams.is_empty() => return Err(error),
-                Err(_) => break,
+                Err(error) => return Ok(error.kind() == io::ErrorKind::WouldBlock),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Each datagram with its sender, in the order of arrival.

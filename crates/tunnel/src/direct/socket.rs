@@ -5,12 +5,12 @@
 //! finds that out.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 
 use super::{Bundle, Received};
 
@@ -53,8 +53,11 @@ pub(crate) enum Sent {
 }
 
 /// One socket, and what the system can do for it.
+///
+/// Only what arrives is waited for all the time. A socket tells of its room whenever a packet has left
+/// it: whoever waits for that too is woken once for each.
 struct Port {
-    socket: UdpSocket,
+    socket: AsyncFd<UdpSocket>,
     /// Several packets per call; `None`: not wanted.
     offload: Option<UdpSocketState>,
 }
@@ -78,7 +81,7 @@ impl Socket {
         let same = v4
             .as_ref()
             .ok()
-            .and_then(|port| port.socket.local_addr().ok())
+            .and_then(|port| port.socket.get_ref().local_addr().ok())
             .map_or(port, |address| address.port());
         let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, same)), offload)
             .or_else(|_| bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), offload));
@@ -100,7 +103,7 @@ impl Socket {
 
     /// The port of a family; `None` without a socket.
     pub(crate) fn port(&self, family: Family) -> Option<u16> {
-        Some(self.get(family)?.socket.local_addr().ok()?.port())
+        Some(self.get(family)?.socket.get_ref().local_addr().ok()?.port())
     }
 
     /// Bytes of packets that the system keeps until they are received, at least.
@@ -108,7 +111,7 @@ impl Socket {
         let ports = [&self.v4, &self.v6].into_iter().flatten();
         // It counts its own effort too: about as much as the packets.
         ports
-            .filter_map(|port| SockRef::from(&port.socket).recv_buffer_size().ok())
+            .filter_map(|port| SockRef::from(port.socket.get_ref()).recv_buffer_size().ok())
             .map(|bytes| bytes / 2)
             .min()
     }
@@ -120,18 +123,8 @@ impl Socket {
             return Sent::Unreachable(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
         };
         while let Some(run) = bundle.run(bundle.sent, port.most_segments()) {
-            // The runtime only lets a send through after it saw the socket writable: it is asked
-            // when the system has refused one.
-            let sent = match port.send(bundle.to, run.bytes, run.segment) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    port.socket.try_io(Interest::WRITABLE, || {
-                        port.send(bundle.to, run.bytes, run.segment)
-                    })
-                }
-                sent => sent,
-            };
             let count = run.count;
-            match sent {
+            match port.send(bundle.to, run.bytes, run.segment) {
                 Ok(()) => {}
                 // The system cannot segment for this route after all: packet by packet then.
                 Err(_) if count > 1 && port.most_segments() == 1 => continue,
@@ -150,10 +143,12 @@ impl Socket {
 
     /// Waits until the socket for `to` has room.
     pub(crate) async fn writable(&self, to: SocketAddr) -> io::Result<()> {
-        match self.get(Family::of(to)) {
-            Some(port) => port.socket.writable().await,
-            None => Ok(()),
+        if let Some(port) = self.get(Family::of(to)) {
+            let socket = port.socket.get_ref().try_clone()?;
+            let watched = watch(socket, Interest::WRITABLE)?;
+            let _ready = watched.writable().await?;
         }
+        Ok(())
     }
 
     /// Waits for datagrams and takes as many as are there and fit. Never ends without a socket of
@@ -164,18 +159,21 @@ impl Socket {
         };
         into.clear();
         loop {
-            port.socket.readable().await?;
+            let mut ready = port.socket.readable().await?;
             match port.receive(into) {
-                Ok(()) => return Ok(()),
-                // Not readable any more; or reports about packets that were sent earlier.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock
-                            | io::ErrorKind::ConnectionRefused
-                            | io::ErrorKind::Interrupted
-                    ) => {}
-                Err(error) => return Err(error),
+                Ok(drained) => {
+                    // What comes from now on is told anew.
+                    if drained {
+                        ready.clear_ready();
+                    }
+                    return Ok(());
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => ready.clear_ready(),
+                    // Reports about packets that were sent earlier.
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
             }
         }
     }
@@ -192,7 +190,7 @@ impl Port {
     /// Sends packets of `segment` bytes each (the last may be shorter).
     fn send(&self, to: SocketAddr, bytes: &[u8], segment: usize) -> io::Result<()> {
         let Some(offload) = &self.offload else {
-            SockRef::from(&self.socket).send_to(bytes, &SockAddr::from(to))?;
+            self.socket.get_ref().send_to(bytes, to)?;
             return Ok(());
         };
         let transmit = Transmit {
@@ -202,19 +200,18 @@ impl Port {
             segment_size: Some(segment),
             src_ip: None,
         };
-        offload.try_send(UdpSockRef::from(&self.socket), &transmit)
+        offload.try_send(UdpSockRef::from(self.socket.get_ref()), &transmit)
     }
 
-    /// Takes what is there and fits.
-    fn receive(&self, into: &mut Received) -> io::Result<()> {
+    /// Takes what is there and fits; true if that was everything.
+    fn receive(&self, into: &mut Received) -> io::Result<bool> {
+        let socket = self.socket.get_ref();
         let Some(offload) = &self.offload else {
-            return into.fill_singly(|room| self.socket.try_recv_from(room));
+            return into.fill_singly(|room| socket.recv_from(room));
         };
         let joined = offload.gro_segments() > 1;
-        self.socket.try_io(Interest::READABLE, || {
-            into.fill(joined, |buffers, about| {
-                offload.recv(UdpSockRef::from(&self.socket), buffers, about)
-            })
+        into.fill(joined, |buffers, about| {
+            offload.recv(UdpSockRef::from(socket), buffers, about)
         })
     }
 }
@@ -232,7 +229,7 @@ fn bind(address: SocketAddr, offload: bool) -> io::Result<Port> {
     options::dont_fragment(&socket, address.is_ipv6());
     options::buffers(&socket, RECEIVE_BUFFER, SEND_BUFFER);
     socket.bind(&address.into())?;
-    let socket = UdpSocket::from_std(socket.into())?;
+    let socket = UdpSocket::from(socket);
     let offload = match offload.then(|| UdpSocketState::new(UdpSockRef::from(&socket))) {
         Some(Ok(state)) => Some(state),
         Some(Err(error)) => {
@@ -241,7 +238,22 @@ fn bind(address: SocketAddr, offload: bool) -> io::Result<Port> {
         }
         None => None,
     };
-    Ok(Port { socket, offload })
+    Ok(Port {
+        socket: watch(socket, Interest::READABLE)?,
+        offload,
+    })
+}
+
+/// Lets the runtime tell of one kind of readiness.
+fn watch(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+    #[expect(
+        unsafe_code,
+        reason = "registering a descriptor promises that it stays the same"
+    )]
+    // SAFETY: a socket keeps its descriptor until it is dropped, with its registration.
+    unsafe {
+        Ok(AsyncFd::register_with_interest(socket, interest)?)
+    }
 }
 
 #[cfg(target_os = "linux")]

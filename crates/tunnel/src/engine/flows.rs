@@ -211,7 +211,13 @@ impl Engine {
             && !entry.dirty
         {
             entry.dirty = true;
-            self.dirty.push_back(id);
+            // A key does not wait behind a copy. Each goes to the end once it has sent: no copy is
+            // kept waiting by keys.
+            if entry.flow.is_brief() {
+                self.dirty.push_front(id);
+            } else {
+                self.dirty.push_back(id);
+            }
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) enum Action {
     StartLink(u16),
     /// Wait until the socket for this address has room.
     StartWriter(SocketAddr),
+    /// Take another turn: connections have more to send.
+    GoOn,
     /// Look up the addresses at which this end may be reached: a peer is to be called.
     LookUp,
     /// The STUN servers answered, or will not any more.
@@ -82,6 +84,8 @@ pub(crate) struct Engine {
     /// When the timer task will wake up.
     pub(crate) armed: Option<Instant>,
     pub(crate) closed: bool,
+    /// Another turn was asked for.
+    goes_on: bool,
     tick_at: Option<Instant>,
     /// Packets sent and received until the last tick.
     moved_at_tick: u64,
@@ -124,6 +128,7 @@ impl Engine {
             woken: Vec::new(),
             armed: None,
             closed: false,
+            goes_on: false,
             tick_at: None,
             moved_at_tick: 0,
             peers_at: None,
@@ -144,6 +149,18 @@ impl Engine {
     /// A turn begins.
     pub(crate) fn set_time(&mut self, now: Instant) {
         self.time = now;
+    }
+
+    /// There is more to send than this turn should.
+    pub(crate) fn go_on_later(&mut self) {
+        if !std::mem::replace(&mut self.goes_on, true) {
+            self.actions.push(Action::GoOn);
+        }
+    }
+
+    /// The turn that [`Engine::go_on_later`] asked for has come.
+    pub(crate) fn going_on(&mut self) {
+        self.goes_on = false;
     }
 
     /// Resets all connections; streams find the tunnel closed.

@@ -185,6 +185,11 @@ impl Flow {
         self.connection.is_sending()
     }
 
+    /// True while it has at most a packet to send.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.connection.is_brief()
+    }
+
     /// Gives received bytes, at most `most`, to `put`.
     pub(crate) fn read(
         &mut self,

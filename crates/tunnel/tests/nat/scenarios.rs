@@ -1,7 +1,9 @@
 //! The scenarios, one after another.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
+use super::clock;
 use super::ends::Internet;
 use super::topology::{Nat, Topology};
 
@@ -18,6 +20,8 @@ pub async fn all(topology: &Topology) {
     path_that_dies(topology, &internet).await;
     black_hole(topology, &internet).await;
     roaming(topology, &internet).await;
+    clock_that_jumps(topology, &internet).await;
+    sleep(topology, &internet).await;
 }
 
 /// Every pair of kinds: direct where it can be, relayed with a reason where not.
@@ -176,4 +180,40 @@ async fn roaming(topology: &Topology, internet: &Internet) {
         .any(|at| at.ip().to_string() == "10.1.0.99");
     assert!(local, "the new address is published: {:?}", node.endpoints);
     println!("another address: direct again, the stream lives");
+}
+
+/// Somebody sets the time of day, forwards and then far back: neither paths nor streams take notice, and
+/// who comes then is let in.
+async fn clock_that_jumps(topology: &Topology, internet: &Internet) {
+    topology.set(Nat::PortRestricted, Nat::PortRestricted);
+    let (client, agent) = (&topology.sites[0].hosts[0], &topology.sites[1].hosts[0]);
+    let pair = internet.pair(client, agent).await;
+    let mut stream = pair.stream().await;
+    pair.until_direct().await;
+    pair.echo(&mut stream, BYTES).await;
+    for days in [1, -400, 0] {
+        let before = SystemTime::now();
+        clock::TIME_OF_DAY.store(days * 86_400, Ordering::Relaxed);
+        assert_eq!(SystemTime::now() > before, days != -400, "it has jumped");
+        pair.echo(&mut stream, BYTES).await;
+        pair.until_direct().await;
+        let later = internet.pair(client, agent).await;
+        later.echo(&mut later.stream().await, BYTES).await;
+        later.until_direct().await;
+        println!("the time of day jumps to {days} days from now: direct, the stream lives");
+    }
+}
+
+/// The machine sleeps for an hour: sockets are bound anew, and the stream goes on.
+async fn sleep(topology: &Topology, internet: &Internet) {
+    topology.set(Nat::PortRestricted, Nat::PortRestricted);
+    let (client, agent) = (&topology.sites[0].hosts[0], &topology.sites[1].hosts[0]);
+    let pair = internet.pair(client, agent).await;
+    let mut stream = pair.stream().await;
+    pair.until_direct().await;
+    clock::SLEEP.store(3600, Ordering::Relaxed);
+    pair.echo(&mut stream, BYTES).await;
+    pair.until_direct().await;
+    pair.echo(&mut stream, BYTES).await;
+    println!("a sleep of an hour: direct again, the stream lives");
 }

@@ -5,6 +5,7 @@ mod forward;
 mod input;
 mod network_info;
 mod output;
+mod reopened;
 mod session;
 mod stdio;
 
@@ -28,7 +29,7 @@ use crate::follow::agent::Wait;
 use crate::session::Session;
 use crate::target::Target;
 use crate::ui::time;
-use crate::working_set;
+use crate::{scheduling, working_set};
 
 /// Open a shell in a workspace, or run a command in it. 'coder config-ssh' lets
 /// the ssh of your system do the same, with everything that it can.
@@ -183,6 +184,7 @@ impl EditorConnection {
 /// Connects and runs the session.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     session.keep_stdout_clean();
+    scheduling::answer_soon();
     if args.stdio && !args.command.is_empty() {
         bail!("--stdio carries SSH itself: the command belongs to the SSH client");
     }

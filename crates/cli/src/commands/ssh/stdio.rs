@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tunnel::TcpStream;
 
-use super::input;
+use super::input::Input;
 use super::output::Output;
 
 /// Large enough for bulk transfers, small beside a tunnel's own buffers.
@@ -17,9 +17,9 @@ const LEAST: usize = 4 << 10;
 /// passed on, and does not end the connection: answers may still come.
 pub async fn run(stream: TcpStream) -> Result<()> {
     let (mut from_agent, mut to_agent) = tokio::io::split(stream);
-    let mut input = input::pieces(PIECE)?;
+    let mut input = Input::new(PIECE)?;
     let upload = async {
-        while let Some(piece) = input.recv().await {
+        while let Some(piece) = input.next().await {
             to_agent.write_all(&piece).await?;
         }
         to_agent.shutdown().await

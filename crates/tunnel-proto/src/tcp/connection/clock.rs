@@ -15,6 +15,10 @@ pub(super) const TIME_WAIT: Duration = Duration::from_secs(4);
 pub(super) const QUIET: Duration = Duration::from_secs(2);
 /// A question for a sign of life is repeated after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
+/// The acknowledgement of less than a packet waits so long for data that goes the same way: the echo of
+/// a key carries the key's, and nobody is woken for it alone. Less than what peers allow for before
+/// they probe (RFC 8985 section 7.2).
+pub(super) const ACK_DELAY: Duration = Duration::from_millis(5);
 
 impl Connection {
     /// When [`Connection::handle_timeout`], and then [`Connection::poll_transmit`], is due.
@@ -31,6 +35,7 @@ impl Connection {
             self.ask_at(),
             self.time_wait_until,
             self.tighten_at,
+            self.delayed.map(|(_, until)| until),
         ]
         .into_iter()
         .flatten()
@@ -80,6 +85,9 @@ impl Connection {
             self.ask = true;
             self.asked.get_or_insert(now);
             self.last_asked = Some(now);
+        }
+        if self.delayed.is_some_and(|(_, until)| until <= now) {
+            self.owed = self.owed.max(1);
         }
         if self.tighten_at.is_some_and(|at| at <= now) {
             self.sender.tighten();

@@ -191,10 +191,11 @@ impl Connection {
         if segment.payload.is_empty() && !fin {
             return;
         }
-        let was_ended = self.receiver.is_ended();
+        let (was_ended, had_gap) = (self.receiver.is_ended(), self.receiver.has_gap());
         self.tighten_at.get_or_insert(now + super::clock::QUIET);
         match self.receiver.accept(start + syn, segment.payload, fin) {
-            Arrival::InOrder => self.owed = self.owed.max(1),
+            Arrival::InOrder if fin || had_gap => self.owed = self.owed.max(1),
+            Arrival::InOrder => self.arrived(segment.payload.len() as u64, now),
             Arrival::Early => self.owed = (self.owed + 1).min(MAX_OWED),
             Arrival::Useless => {
                 self.owed = self.owed.max(1);
@@ -206,6 +207,15 @@ impl Connection {
         }
         if self.receiver.is_ended() && !was_ended {
             self.passive = !self.sender.fin_sent();
+        }
+    }
+
+    /// Less than a packet may wait a moment for its acknowledgement, more may not.
+    fn arrived(&mut self, bytes: u64, now: Instant) {
+        let (before, until) = self.delayed.unwrap_or((0, now + super::clock::ACK_DELAY));
+        self.delayed = Some((before + bytes, until));
+        if before + bytes >= self.sender.mss() {
+            self.owed = self.owed.max(1);
         }
     }
 

@@ -87,6 +87,7 @@ impl Connection {
     /// An acknowledgement of everything that came.
     fn acknowledgement(&mut self) -> Transmit {
         self.owed = self.owed.saturating_sub(1);
+        self.delayed = None;
         let window = self.receiver.tell_window(self.sender.mss());
         let sequence = self.sender.sequence(self.sender.nxt());
         let ack = self.receiver.acknowledgement();

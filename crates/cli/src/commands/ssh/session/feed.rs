@@ -2,14 +2,12 @@
 
 use std::io;
 
-use bytes::Bytes;
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::commands::ssh::input;
+use crate::commands::ssh::input::Input;
 use crate::ui::terminal;
 
 /// Bytes read at once; also the largest packet.
@@ -27,9 +25,9 @@ impl Feed {
     /// # Errors
     /// When the system has no thread for it.
     pub fn start(channel: ChannelWriteHalf<Msg>, with_pty: bool) -> io::Result<Self> {
-        let pieces = input::pieces(PIECE)?;
+        let input = Input::new(PIECE)?;
         Ok(Self {
-            task: tokio::spawn(feed(pieces, channel, with_pty)),
+            task: tokio::spawn(feed(input, channel, with_pty)),
         })
     }
 }
@@ -40,7 +38,7 @@ impl Drop for Feed {
     }
 }
 
-async fn feed(mut input: mpsc::Receiver<Bytes>, channel: ChannelWriteHalf<Msg>, with_pty: bool) {
+async fn feed(mut input: Input, channel: ChannelWriteHalf<Msg>, with_pty: bool) {
     let mut open = true;
     let mut resizes = with_pty
         .then(|| signal(SignalKind::window_change()).ok())
@@ -53,7 +51,7 @@ async fn feed(mut input: mpsc::Receiver<Bytes>, channel: ChannelWriteHalf<Msg>, 
             }
         };
         tokio::select! {
-            piece = input.recv(), if open => match piece {
+            piece = input.next(), if open => match piece {
                 None => {
                     open = false;
                     // The remote may be gone: then its end is noticed elsewhere.
