@@ -6,7 +6,7 @@
 //! without a thread between, which would have to be woken for each key.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::sys::stat::{SFlag, fstat};
@@ -23,6 +23,10 @@ pub(super) enum For {
 /// The same pipe or terminal, not blocking. `None` for anything else, and where the system does not
 /// allow it: another user's terminal, a pipe whose other end is gone, no `/proc`.
 pub(super) fn reopened(stream: impl AsFd, what: For) -> Option<File> {
+    // Elsewhere a descriptor's path leads to the same stream, not to a new one.
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let stream = stream.as_fd();
     let kind = SFlag::from_bits_truncate(fstat(stream).ok()?.st_mode) & SFlag::S_IFMT;
     let terminal = kind == SFlag::S_IFCHR && nix::unistd::isatty(stream).unwrap_or(false);
@@ -33,18 +37,6 @@ pub(super) fn reopened(stream: impl AsFd, what: For) -> Option<File> {
         .read(what == For::Input)
         .write(what == For::Output)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path(stream)?)
+        .open(format!("/proc/self/fd/{}", stream.as_raw_fd()))
         .ok()
-}
-
-#[cfg(target_os = "linux")]
-fn path(stream: std::os::fd::BorrowedFd<'_>) -> Option<String> {
-    use std::os::fd::AsRawFd;
-    Some(format!("/proc/self/fd/{}", stream.as_raw_fd()))
-}
-
-/// Elsewhere a descriptor's path leads to the same stream, not to a new one.
-#[cfg(not(target_os = "linux"))]
-fn path(_: std::os::fd::BorrowedFd<'_>) -> Option<String> {
-    None
 }
