@@ -8,7 +8,6 @@ use store::seal::masked;
 use url::Url;
 use uuid::Uuid;
 
-use crate::roles::own_keys;
 use crate::settings::BedrockSettings;
 use crate::{Inner, database};
 
@@ -136,7 +135,7 @@ impl Inner {
         bedrock: Option<&BedrockSettings>,
     ) -> Result<Option<Candidate>, Error> {
         let own = match kind {
-            ProviderType::Bedrock => own_keys(bedrock),
+            ProviderType::Bedrock => self.roles.own(&self.http, &self.options, bedrock).await?,
             ProviderType::OpenAiCompat => Some(Credential::None),
             _ => None,
         };

@@ -38,6 +38,9 @@ pub struct Options {
     pub enabled: bool,
     /// Where roles of AWS are asked for, if not at AWS's own service of their region.
     pub role_service: Option<url::Url>,
+    /// Where credentials of AWS come from for providers without any, in the order in which they are
+    /// asked.
+    pub aws: Vec<llm::AwsSource>,
 }
 
 impl Default for Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             allow_byok: true,
             enabled: true,
             role_service: None,
+            aws: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod keys;
+mod places;
 mod records;
 mod roles;
 mod world;

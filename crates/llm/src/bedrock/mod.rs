@@ -1,10 +1,13 @@
 //! AWS Bedrock: Anthropic's models through `InvokeModel`. Sources: the API references of the Bedrock
 //! runtime and of Anthropic on Bedrock.
 
+mod ambient;
 pub(crate) mod event_stream;
+mod metadata;
 mod sigv4;
 mod sts;
 
+pub use ambient::AwsSource;
 pub use sts::{AwsRole, AwsRoleKeys, assume_role};
 
 use api_types::Secret;

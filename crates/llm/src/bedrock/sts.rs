@@ -1,5 +1,5 @@
 //! Temporary keys of a role, from AWS's Security Token Service. Source: the API reference of STS,
-//! `AssumeRole`.
+//! `AssumeRole` and `AssumeRoleWithWebIdentity`.
 
 use api_types::Secret;
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind};
 /// Version of the interface.
 const VERSION: &str = "2011-06-15";
 /// Names the session in AWS's own logs.
-const SESSION: &str = "coder-aigateway";
+pub(super) const SESSION: &str = "coder-aigateway";
 /// Service in signatures.
 const SERVICE: &str = "sts";
 /// Longest answer that is read.
@@ -55,8 +55,37 @@ pub async fn assume_role(http: &Http, own: &AwsKeys, role: &AwsRole) -> Result<A
         .flatten()
         .cloned()
         .collect();
+    taken(http, outgoing, &secrets).await
+}
+
+/// Takes on a role with a token by which a cluster vouches for this program.
+///
+/// # Errors
+/// As those of [`assume_role`].
+pub(super) async fn assume_by_token(
+    http: &Http,
+    role: &AwsRole,
+    session: &str,
+    token: &Secret<String>,
+) -> Result<AwsRoleKeys, Error> {
+    let fields = [
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("RoleArn", role.arn.as_str()),
+        ("RoleSessionName", session),
+        ("Version", VERSION),
+        ("WebIdentityToken", token.expose()),
+    ];
+    let outgoing = outgoing(role, &fields)?;
+    taken(http, outgoing, std::slice::from_ref(token)).await
+}
+
+async fn taken(
+    http: &Http,
+    outgoing: Outgoing,
+    secrets: &[Secret<String>],
+) -> Result<AwsRoleKeys, Error> {
     let answer = http
-        .send_raw(outgoing, "bedrock", &secrets, MAX_ANSWER)
+        .send_raw(outgoing, "bedrock", secrets, MAX_ANSWER)
         .await?;
     let text = String::from_utf8_lossy(&answer.body);
     if !(200..300).contains(&answer.status) {
@@ -72,7 +101,7 @@ pub async fn assume_role(http: &Http, own: &AwsKeys, role: &AwsRole) -> Result<A
             "AWS did not let the server take on the role of this provider. An administrator can check \
              the role, its trust policy and external id.",
         )
-        .detail(&crate::wire::redact::redact(&format!("{code}: {message}"), &secrets))
+        .detail(&crate::wire::redact::redact(&format!("{code}: {message}"), secrets))
         .status(answer.status)
         .provider("bedrock"));
     }
@@ -86,6 +115,22 @@ pub async fn assume_role(http: &Http, own: &AwsKeys, role: &AwsRole) -> Result<A
 }
 
 fn request(own: &AwsKeys, role: &AwsRole, now: DateTime<Utc>) -> Result<Outgoing, Error> {
+    let mut fields = vec![
+        ("Action", "AssumeRole"),
+        ("RoleArn", role.arn.as_str()),
+        ("RoleSessionName", SESSION),
+        ("Version", VERSION),
+    ];
+    if !role.external_id.is_empty() {
+        fields.insert(1, ("ExternalId", &role.external_id));
+    }
+    let mut outgoing = outgoing(role, &fields)?;
+    sigv4::sign(&mut outgoing, own, &role.region, SERVICE, now)?;
+    Ok(outgoing)
+}
+
+/// A form for the service of the role's region, not yet signed.
+fn outgoing(role: &AwsRole, fields: &[(&str, &str)]) -> Result<Outgoing, Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if role.region.is_empty() || !role.region.chars().all(plain) {
         return Err(Error::new(
@@ -102,15 +147,6 @@ fn request(own: &AwsKeys, role: &AwsRole, now: DateTime<Utc>) -> Result<Outgoing
             })?
         }
     };
-    let mut fields = vec![
-        ("Action", "AssumeRole"),
-        ("RoleArn", role.arn.as_str()),
-        ("RoleSessionName", SESSION),
-        ("Version", VERSION),
-    ];
-    if !role.external_id.is_empty() {
-        fields.insert(1, ("ExternalId", &role.external_id));
-    }
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();
@@ -119,13 +155,11 @@ fn request(own: &AwsKeys, role: &AwsRole, now: DateTime<Utc>) -> Result<Outgoing
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
     );
-    let mut outgoing = Outgoing {
+    Ok(Outgoing {
         url,
         headers,
         body: body.into_bytes(),
-    };
-    sigv4::sign(&mut outgoing, own, &role.region, SERVICE, now)?;
-    Ok(outgoing)
+    })
 }
 
 fn parse(text: &str) -> Option<AwsRoleKeys> {

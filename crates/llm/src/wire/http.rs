@@ -35,28 +35,12 @@ impl Http {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(user_agent: &str) -> Result<Self, Error> {
-        let failed = |reason: String| {
-            Error::new(
-                ErrorKind::Generic,
-                "Connections to model providers cannot be set up.",
-            )
-            .detail(&reason)
-        };
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-            rustls::crypto::ring::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| failed(e.to_string()))?
-        .with_root_certificates(roots())
-        .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
+        let client = builder()?
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE)
             .tcp_nodelay(true)
             .build()
-            .map_err(|e| failed(e.to_string()))?;
+            .map_err(|e| unset(&e.to_string()))?;
         Ok(Self {
             client,
             silence: SILENCE,
@@ -126,6 +110,28 @@ impl Http {
             secrets,
         ))
     }
+}
+
+/// What all clients here have in common: TLS with the system's roots, and no redirects.
+pub(crate) fn builder() -> Result<reqwest::ClientBuilder, Error> {
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(|e| unset(&e.to_string()))?
+    .with_root_certificates(roots())
+    .with_no_client_auth();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none()))
+}
+
+fn unset(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Generic,
+        "Connections to model providers cannot be set up.",
+    )
+    .detail(reason)
 }
 
 /// A whole answer, whatever its status.

@@ -157,6 +157,8 @@ pub async fn run(
             role_service: std::env::var("AWS_ENDPOINT_URL_STS")
                 .ok()
                 .and_then(|url| Url::parse(&url).ok()),
+            aws: llm::AwsSource::of(|name| std::env::var(name).ok())
+                .map_err(|error| control::Error::invalid(error.message))?,
         },
     );
     let source = metrics::Source {
