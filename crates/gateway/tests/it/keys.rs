@@ -159,3 +159,16 @@ async fn models_are_for_those_who_may_read_them() {
         .await;
     assert!(owner.is_ok());
 }
+
+#[tokio::test]
+async fn a_restart_holds_nothing_against_a_key() {
+    let mut world = World::new(&["key-one-0123", "key-two-0123"]).await;
+    world.model_server.then(Reply::status(401));
+    assert_eq!(world.ask().await.1, None);
+    assert_eq!(world.shown_keys(), ["key-one-0123", "key-two-0123"]);
+    let http = llm::Http::new("coder-agents/test").unwrap();
+    let (store, seal) = (world.db.store.clone(), world.seal.clone());
+    world.gateway = gateway::Gateway::new(store, seal, http, gateway::Options::default());
+    assert_eq!(world.ask().await.1, None);
+    assert_eq!(world.shown_keys()[2], "key-one-0123");
+}

@@ -1,9 +1,11 @@
-//! How long a provider asks to wait: `retry-after-ms`, else `Retry-After` (seconds or a date).
+//! How long a provider asks to wait: `retry-after-ms`, else `Retry-After` (seconds or a date), else
+//! what Google's errors say in their body (`google.rpc.RetryInfo`).
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
+use serde_json::Value;
 
 /// A longer wish is cut: it is a mistake, or the caller should give up anyway.
 const MAX_WAIT: Duration = Duration::from_hours(24);
@@ -30,6 +32,21 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
             .unwrap_or_default()
             .min(MAX_WAIT),
     )
+}
+
+/// The wish in the body of an error, if there is a readable one: `error.details[]` with a
+/// `retryDelay` such as `"34.5s"`.
+pub(crate) fn told_in(body: &[u8]) -> Option<Duration> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let error = match &body {
+        Value::Array(all) => all.first()?,
+        other => other,
+    };
+    let details = error.pointer("/error/details")?.as_array()?;
+    let info = details.iter().find_map(|detail| detail.get("retryDelay"))?;
+    let seconds: f64 = info.as_str()?.strip_suffix('s')?.parse().ok()?;
+    let wait = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(wait.min(MAX_WAIT))
 }
 
 #[cfg(test)]
@@ -75,5 +92,21 @@ mod tests {
             assert_eq!(wait(&[("retry-after", bad)]), None, "{bad}");
         }
         assert_eq!(wait(&[("retry-after", "1e12")]), Some(MAX_WAIT));
+    }
+
+    #[test]
+    fn google_says_it_in_the_body() {
+        let told = |delay: &str| {
+            let body = format!(
+                r#"[{{"error":{{"code":429,"details":[{{"@type":"x"}},{{"retryDelay":{delay}}}]}}}}]"#
+            );
+            told_in(body.as_bytes())
+        };
+        assert_eq!(told(r#""34.5s""#), Some(Duration::from_millis(34_500)));
+        assert_eq!(told(r#""9999999s""#), Some(MAX_WAIT));
+        for bad in [r#""soon""#, r#""-3s""#, r#""NaNs""#, "3", "null", r#""s""#] {
+            assert_eq!(told(bad), None, "{bad}");
+        }
+        assert_eq!(told_in(b"<html>"), None);
     }
 }

@@ -95,6 +95,7 @@ impl Http {
         }
         let retry_after = hints::retry_after(response.headers(), chrono::Utc::now());
         let body = error_body(response).await;
+        let retry_after = retry_after.or_else(|| hints::told_in(&body));
         if let Some(open) = &mut open {
             open.refused(&body);
         }

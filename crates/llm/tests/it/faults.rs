@@ -38,6 +38,28 @@ async fn statuses_and_hints() {
 }
 
 #[tokio::test]
+async fn every_provider_may_ask_to_wait() {
+    let told = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down",
+        "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]}});
+    for (kind, model) in WAYS {
+        let server = ModelServer::start().await;
+        server.then(Reply::status(429).header("retry-after", "3"));
+        server.then(Reply::status(429));
+        server.then(Reply::error(429, told.clone()));
+        for wait in [Some(3), None, Some(7)] {
+            let (_, error) = ask(&server, *kind, question(model)).await;
+            let error = error.unwrap();
+            assert_eq!(error.kind, ErrorKind::RateLimit, "{kind:?} {model}");
+            assert_eq!(
+                error.retry_after,
+                wait.map(Duration::from_secs),
+                "{kind:?} {model}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cut_at_every_frame_is_a_retryable_error_and_keeps_what_was_said() {
     for (kind, model) in WAYS {
         let says = [
