@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::account::Account;
 use crate::config::Config;
 use crate::context::Config as ContextConfig;
 use crate::expand;
 use crate::manifest::Manifest;
+use crate::socket::DEFAULT_PATH;
 
 /// Variables by name.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -64,6 +65,12 @@ pub fn environment(
         "CODER_WORKSPACE_ID",
         manifest.workspace_id.to_string().into(),
     );
+    // Who looks for the agent where all agents are would find another's.
+    if let Some(path) = config.socket_path.as_deref()
+        && path != Path::new(DEFAULT_PATH)
+    {
+        set("CODER_AGENT_SOCKET_PATH", path.into());
+    }
     // Commands of this program inside the workspace act as the agent.
     set("CODER_AGENT_TOKEN", client.token().expose().into());
     let mut git_ssh = config.executable.clone().into_os_string();
@@ -226,6 +233,15 @@ mod tests {
         assert_eq!(get("PATH"), "/data/coder-script-data/bin:/p");
         assert_eq!(get("GIT_SSH_COMMAND"), "/bin/coder gitssh --");
         assert_eq!(get("CODER_AGENT_TOKEN"), "token");
+        let mut beside = config();
+        beside.socket_path = Some("/tmp/other.sock".into());
+        let found = |config: &Config| {
+            let env = environment(config, &manifest(), &account(), &[]);
+            env.get(OsStr::new("CODER_AGENT_SOCKET_PATH")).cloned()
+        };
+        assert_eq!(found(&beside), Some("/tmp/other.sock".into()));
+        beside.socket_path = Some(DEFAULT_PATH.into());
+        assert_eq!(found(&beside), None);
         assert!(!env.contains_key(OsStr::new("A=B")));
     }
 

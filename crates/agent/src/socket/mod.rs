@@ -24,6 +24,20 @@ use service::Service;
 
 /// Where the socket is unless something else is said.
 pub const DEFAULT_PATH: &str = "/tmp/coder-agent.sock";
+/// Where the socket of an agent goes that was told nothing: where all expect it, or beside it if an
+/// agent of another workspace on this machine is there. Programs of its own workspace learn of that by
+/// `CODER_AGENT_SOCKET_PATH`.
+pub fn free_path() -> PathBuf {
+    beside(Path::new(DEFAULT_PATH))
+}
+
+fn beside(usual: &Path) -> PathBuf {
+    if std::os::unix::net::UnixStream::connect(usual).is_err() {
+        return usual.to_owned();
+    }
+    usual.with_file_name(format!("coder-agent-{}.sock", std::process::id()))
+}
+
 /// Connections that are served at a time; more wait.
 const MAX_CONNECTIONS: usize = 64;
 
@@ -117,6 +131,23 @@ mod tests {
         let workspace = testing::workspace();
         let context = Arc::new(Context::new(workspace.clone(), Default::default()));
         Socket::open(path, workspace, context)
+    }
+
+    #[tokio::test]
+    async fn agents_of_one_machine_do_not_share() {
+        let directory = tempfile::tempdir().unwrap();
+        let usual = directory.path().join("agent.sock");
+        assert_eq!(beside(&usual), usual);
+        let socket = open(&usual).unwrap();
+        let other = beside(&usual);
+        assert_eq!(other.parent(), usual.parent());
+        assert_ne!(other, usual);
+        let second = open(&other).unwrap();
+        client(&other).ping(&proto::PingRequest {}).await.unwrap();
+        drop((socket, second));
+        // What a dead one left is in nobody's way.
+        std::fs::write(&usual, "").unwrap();
+        assert_eq!(beside(&usual), usual);
     }
 
     #[tokio::test]

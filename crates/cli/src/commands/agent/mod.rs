@@ -184,12 +184,13 @@ impl Args {
         config.devcontainers = self.switches.on(Switch::Devcontainers);
         config.discover_devcontainers = self.switches.on(Switch::ProjectDiscovery);
         config.context = ContextConfig::from_environment(|name| std::env::var(name).ok());
-        config.socket_path = self.switches.on(Switch::SocketServer).then(|| {
-            PathBuf::from(match self.socket_path.as_str() {
-                "" => socket::DEFAULT_PATH,
-                path => path,
-            })
-        });
+        config.socket_path =
+            self.switches
+                .on(Switch::SocketServer)
+                .then(|| match self.socket_path.as_str() {
+                    "" => socket::free_path(),
+                    path => path.into(),
+                });
         let names = self
             .subsystem
             .split(',')
