@@ -43,6 +43,16 @@ async fn a_full_context_is_summarized_before_the_next_call() {
         "what the summary stands for is gone"
     );
     assert!(texts.contains(&"be good"), "instructions stay");
+    // Nothing that a tool answered is lost: it was there to be summarized, and people keep it.
+    let summarized = world.summarized();
+    assert_eq!(summarized.len(), 1);
+    assert!(
+        summarized[0].contains("There is no tool"),
+        "{}",
+        summarized[0]
+    );
+    let said = world.said(chat).await;
+    assert!(said.contains(&"tool a failed".to_owned()), "{said:?}");
     // Still too full: it is told, not tried again and again.
     asked.event(Event::ToolCallEnd(llm::ToolCall {
         id: "b".into(),
@@ -60,6 +70,11 @@ async fn a_full_context_is_summarized_before_the_next_call() {
     assert_eq!(row.last_error.unwrap().kind.as_str(), "config");
     let said = world.said(chat).await;
     assert!(said.contains(&"assistant calls chat_summarized".to_owned()));
+    assert_eq!(
+        world.summarized().len(),
+        1,
+        "no second summary was asked for"
+    );
 }
 
 #[tokio::test]

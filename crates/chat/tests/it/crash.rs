@@ -122,6 +122,58 @@ async fn go_on(world: &mut World, at: At) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_dies_while_it_summarizes_loses_nothing() {
+    let mut world = without_worker(1000).await;
+    let mut first = world.start_replica(Neighbours::Possible);
+    world.no_summary();
+    let chat = world.create("hi").await;
+    let asked = world.asked().await;
+    asked.event(llm::Event::ToolCallEnd(llm::ToolCall {
+        id: "a".into(),
+        name: "no_such_tool".into(),
+        args: "{}".into(),
+        provider_executed: false,
+        metadata: llm::Metadata::default(),
+    }));
+    asked.event(llm::Event::Usage(llm::Usage {
+        input_tokens: 900,
+        ..llm::Usage::default()
+    }));
+    asked.event(llm::Event::Finish {
+        reason: llm::FinishReason::ToolCalls,
+        provider_response_id: String::new(),
+    });
+    let under_way = async {
+        while world.summarized().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let under_way = tokio::time::timeout(std::time::Duration::from_mins(1), under_way);
+    under_way.await.expect("a summary is asked for");
+    first.kill();
+    world.summary("we did x");
+    let _second = world.start_replica(Neighbours::None);
+    let asked = world.asked().await;
+    assert!(
+        asked.last_text().contains("we did x"),
+        "{}",
+        asked.last_text()
+    );
+    asked.say("whole");
+    world.until(chat, ChatStatus::Waiting).await;
+    let said = world.said(chat).await;
+    let summaries = said
+        .iter()
+        .filter(|line| line.contains("calls chat_summarized"));
+    assert_eq!(summaries.count(), 1, "{said:?}");
+    assert_eq!(
+        said[..3],
+        ["user: hi", "assistant calls no_such_tool", "tool a failed"]
+    );
+    assert_eq!(said.last().unwrap(), "assistant: whole");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_race_and_each_turn_is_asked_once() {
     let mut world = without_worker(100_000).await;
     let _one = world.start_replica(Neighbours::Possible);

@@ -99,9 +99,14 @@ impl Asked {
     }
 }
 
+/// A summary that is waited for in vain.
+const NEVER: &str = "never";
+
 struct Script {
     asked: mpsc::UnboundedSender<Asked>,
     summary: parking_lot::Mutex<Option<String>>,
+    /// What was to be summarized.
+    summarized: parking_lot::Mutex<Vec<Request>>,
     context_limit: i64,
 }
 
@@ -186,14 +191,20 @@ impl Models for Script {
     fn complete(
         &self,
         call: Call,
-        _: Request,
+        request: Request,
         _: CancellationToken,
     ) -> BoxFuture<'static, Result<Answer, Error>> {
         let text = match call.purpose {
-            Purpose::Compaction => self.summary.lock().clone(),
+            Purpose::Compaction => {
+                self.summarized.lock().push(request);
+                self.summary.lock().clone()
+            }
             _ => None,
         };
         Box::pin(async move {
+            if text.as_deref() == Some(NEVER) {
+                return std::future::pending().await;
+            }
             let text = text.ok_or_else(|| Error::new(ErrorKind::Generic, "not scripted"))?;
             Ok(Answer {
                 parts: vec![llm::Part::text(text)],
@@ -461,6 +472,7 @@ pub async fn without_worker(context_limit: i64) -> World {
         script: Arc::new(Script {
             asked: asked_by,
             summary: parking_lot::Mutex::default(),
+            summarized: parking_lot::Mutex::default(),
             context_limit,
         }),
         tools: Arc::new(Tools {
@@ -541,6 +553,19 @@ impl World {
             own,
             standard: None,
         });
+    }
+
+    /// Summaries are asked for and never come.
+    pub fn no_summary(&self) {
+        self.summary(NEVER);
+    }
+
+    /// All that the model of summaries was given so far, each as text.
+    pub fn summarized(&self) -> Vec<String> {
+        let all = self.script.summarized.lock();
+        all.iter()
+            .map(|asked| format!("{:?}", asked.messages))
+            .collect()
     }
 
     pub fn summary(&self, text: &str) {

@@ -57,6 +57,18 @@ async fn server() -> (SocketAddr, Heard) {
     (listen(router).await, heard)
 }
 
+/// Ten thousand tools whose schemas are none.
+async fn many(Json(message): Json<Value>) -> Json<Value> {
+    let schemas = [json!("lies"), json!({ "type": 7 }), json!([]), json!(null)];
+    let tool = |n: usize| json!({ "name": format!("t{n}"), "description": n, "inputSchema": schemas[n % 4] });
+    let result = match message["method"].as_str() {
+        Some("tools/list") => json!({ "tools": (0..10_000).map(tool).collect::<Vec<_>>() }),
+        _ => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
+            "serverInfo": { "name": "many", "version": "1" } }),
+    };
+    Json(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }))
+}
+
 async fn listen(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -315,7 +327,9 @@ async fn bad_servers_cost_a_chat_nothing_but_their_tools() {
     }
     let bad = Router::new()
         .route("/away", post(away))
-        .route("/lies", post(|| async { "no protocol at all" }));
+        .route("/lies", post(|| async { "no protocol at all" }))
+        .route("/slow", post(std::future::pending::<Response>))
+        .route("/many", post(many));
     let bad = listen(bad).await;
     let forced = json!({ "availability": "force_on" });
     for (slug, url) in [
@@ -323,6 +337,8 @@ async fn bad_servers_cost_a_chat_nothing_but_their_tools() {
         ("dead", format!("http://{dead}/mcp")),
         ("away", format!("http://{bad}/away")),
         ("lies", format!("http://{bad}/lies")),
+        ("slow", format!("http://{bad}/slow")),
+        ("many", format!("http://{bad}/many")),
         // Not reached at all: nobody allowed that network.
         ("inner", "http://10.255.255.1/mcp".to_owned()),
         ("cloud", "http://169.254.169.254/latest/".to_owned()),
@@ -333,7 +349,7 @@ async fn bad_servers_cost_a_chat_nothing_but_their_tools() {
     let chat = begin(&chats, |_| {}).await;
     assert_eq!(
         chat.mcp_server_ids.len(),
-        6,
+        8,
         "every chat has what is forced"
     );
     let history = rest(&chats, chat.id).await;
@@ -344,12 +360,32 @@ async fn bad_servers_cost_a_chat_nothing_but_their_tools() {
         .map(offered)
         .find(|tools| !tools.is_empty())
         .unwrap();
-    for slug in ["dead", "away", "lies", "inner", "cloud"] {
+    for slug in ["dead", "away", "lies", "slow", "inner", "cloud"] {
         assert!(
             tools.iter().all(|name| !name.starts_with(slug)),
             "{tools:?}"
         );
     }
+    // Of ten thousand tools that lie about themselves some are offered, each with a true schema.
+    let first = asked
+        .iter()
+        .find(|asked| !offered(asked).is_empty())
+        .unwrap();
+    let all = first.body["tools"].as_array().unwrap();
+    let many: Vec<&Value> = all
+        .iter()
+        .map(|tool| &tool["function"])
+        .filter(|tool| tool["name"].as_str().unwrap().starts_with("many__"))
+        .collect();
+    assert!(
+        (1..=mcp::protocol::MAX_TOOLS).contains(&many.len()),
+        "{}",
+        many.len()
+    );
+    assert!(
+        many.iter()
+            .all(|tool| tool["parameters"]["type"] == "object")
+    );
     // Nobody can go without what is forced.
     let api = chats.world.client();
     let say = api_types::CreateChatMessageRequest {
@@ -358,7 +394,7 @@ async fn bad_servers_cost_a_chat_nothing_but_their_tools() {
         ..api_types::CreateChatMessageRequest::default()
     };
     api.chat_send(chat.id, &say).await.unwrap();
-    assert_eq!(api.chat(chat.id).await.unwrap().mcp_server_ids.len(), 6);
+    assert_eq!(api.chat(chat.id).await.unwrap().mcp_server_ids.len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
