@@ -89,6 +89,7 @@ pub mod git_ssh_keys;
 pub mod groups;
 pub mod mcp;
 pub mod network;
+pub mod notifications;
 pub mod organizations;
 pub mod parameters;
 pub mod port_shares;
@@ -127,6 +128,7 @@ pub use {
     groups::*,
     mcp::*,
     network::*,
+    notifications::*,
     organizations::*,
     parameters::*,
     port_shares::*,

@@ -208,6 +208,7 @@ const CHATS: Grants = Grants::NONE
 const GATEWAY: Grants = Grants::NONE
     .and(R::AibridgeInterception, &[Create, Read, Update])
     .and(R::AiModelPrice, &[Read, Update])
+    .and(R::InboxNotification, &[Create])
     .and(R::User, &[Read, ReadPersonal])
     .and_each(
         Read,

@@ -1,6 +1,6 @@
-//! What models cost.
+//! What models cost, and what of a budget is used.
 
-use api_types::{AiModelPrice, UpsertAiModelPrices};
+use api_types::{AiModelPrice, UpsertAiModelPrices, UserAiSpendStatus};
 
 use crate::{Client, Error};
 
@@ -26,6 +26,13 @@ impl Client {
         self.post("/api/experimental/ai/model-prices")
             .json(prices)
             .done()
+            .await
+    }
+
+    /// What a user (an id, a name or `me`) spent on models this month, and its budget.
+    pub async fn ai_spend(&self, user: &str) -> Result<UserAiSpendStatus, Error> {
+        self.get(&format!("/api/v2/users/{user}/ai/spend"))
+            .decode()
             .await
     }
 }

@@ -27,6 +27,7 @@ mod lifecycle;
 pub mod mcp;
 mod members;
 mod names;
+mod notifications;
 mod organization_changes;
 mod organizations;
 mod passwords;
@@ -51,6 +52,7 @@ pub use chats::{
 pub use crypto_keys::CryptoKey;
 pub use error::{Error, Kind, NOT_FOUND};
 pub use files::{MAX_UPLOAD, TAR, ZIP};
+pub use notifications::InboxWatch;
 pub use settings::Settings;
 pub use templates::DryRun;
 pub use webpush::{Push, PushError};

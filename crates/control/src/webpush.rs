@@ -135,7 +135,9 @@ impl Control {
     }
 
     /// Sends a message to all browsers of a user; what fails is said in the log.
-    async fn push_user(&self, user: Uuid, message: &WebpushMessage) {
+    pub(crate) async fn push_user(&self, user: Uuid, mut message: WebpushMessage) {
+        ICON.clone_into(&mut message.icon);
+        message.body = message.body.chars().take(MAX_BODY).collect();
         let who = Subject::system(System::Notifier);
         let listed = async {
             let conn = self.store().conn().await?;
@@ -143,7 +145,7 @@ impl Control {
         };
         match listed.await {
             Ok(to) => {
-                if let Err(error) = self.push_to(to, message).await {
+                if let Err(error) = self.push_to(to, &message).await {
                     tracing::warn!(%error, %user, "a message was not pushed");
                 }
             }
@@ -232,16 +234,15 @@ impl Control {
             _ => return,
         };
         let message = WebpushMessage {
-            icon: ICON.to_owned(),
             title: chat.title,
-            body: body.chars().take(MAX_BODY).collect(),
+            body,
             tag: chat.id.to_string(),
-            actions: Vec::new(),
             data: Some(WebpushMessageData {
                 url: format!("/agents/{}", chat.id),
             }),
+            ..WebpushMessage::default()
         };
-        self.push_user(chat.owner_id, &message).await;
+        self.push_user(chat.owner_id, message).await;
     }
 
     /// Tells owners which of their chats were put away: one message each.
@@ -264,16 +265,15 @@ impl Control {
                 one.days
             );
             let message = WebpushMessage {
-                icon: ICON.to_owned(),
                 title,
-                body: body.chars().take(MAX_BODY).collect(),
+                body,
                 tag: "chats-archived".to_owned(),
-                actions: Vec::new(),
                 data: Some(WebpushMessageData {
                     url: "/agents?archived=archived".to_owned(),
                 }),
+                ..WebpushMessage::default()
             };
-            self.push_user(one.owner, &message).await;
+            self.push_user(one.owner, message).await;
         }
     }
 }

@@ -129,7 +129,7 @@ fn wait(limit: i64) -> Error {
     error
 }
 
-fn dollars(micros: i64) -> String {
+pub(crate) fn dollars(micros: i64) -> String {
     format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
 }
 

@@ -170,6 +170,8 @@ impl Gateway {
         inner.prices.remember(&model.provider, &model.model, prices);
         let mut facts = Facts::new(Uuid::new_v4(), user, &access.provider_name, &model.model);
         facts.group = budget.map(|budget| budget.group_id);
+        let limited = budget.is_some_and(|budget| budget.limit.is_some());
+        facts.limited_in = limited.then_some(call.organization);
         facts.prices = prices;
         facts.purpose = call.purpose;
         let first = access.candidates.first();
@@ -192,7 +194,6 @@ impl Gateway {
             key_hint: first.map_or("", |c| c.hint.as_str()),
             started_at: Utc::now(),
         };
-        let limited = budget.is_some_and(|budget| budget.limit.is_some());
         let bound = prices.filter(|_| limited).map_or(0, |prices| {
             bound_micros(&prices, &request, model.context_limit)
         });

@@ -11,6 +11,7 @@ mod credentials;
 mod keys;
 mod metrics;
 mod models;
+mod notices;
 mod prices;
 mod record;
 mod roles;
@@ -19,6 +20,7 @@ mod settings;
 pub use call::ModelCall;
 pub use metrics::Metrics;
 pub use models::{ModelInfo, NO_MODEL, Purpose};
+pub use notices::Notice;
 pub use prices::cost_micros;
 pub use settings::BedrockSettings;
 
@@ -28,6 +30,9 @@ use authz::{Subject, System};
 use llm::Http;
 use store::Store;
 use store::seal::Seal;
+
+/// How many notices whoever passes them on may be behind; there are few.
+const NOTICES: usize = 64;
 
 /// What a deployment decides about model calls.
 #[derive(Debug, Clone)]
@@ -69,6 +74,7 @@ struct Inner {
     roles: roles::Roles,
     prices: prices::Book,
     metrics: Metrics,
+    notices: tokio::sync::broadcast::Sender<Notice>,
     who: Subject,
 }
 
@@ -85,6 +91,7 @@ impl Gateway {
                 roles: roles::Roles::default(),
                 prices: prices::Book::default(),
                 metrics: Metrics::default(),
+                notices: tokio::sync::broadcast::channel(NOTICES).0,
                 who: Subject::system(System::Gateway),
             }),
         }
@@ -93,6 +100,12 @@ impl Gateway {
     /// Counters since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// What people are told of their budgets from now on, by calls of this process. It is in their
+    /// inboxes already.
+    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<Notice> {
+        self.inner.notices.subscribe()
     }
 
     /// What was decided about model calls.

@@ -7,7 +7,7 @@ use llm::{Error, Event, Usage};
 use store::ai::{Ended, PricedUsage, Prices};
 use uuid::Uuid;
 
-use crate::{Gateway, cost_micros};
+use crate::{Gateway, cost_micros, notices};
 
 /// Most tool calls that are recorded of one answer.
 const MAX_TOOLS: usize = 256;
@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) model: String,
     pub(crate) key: Option<(String, bool)>,
     pub(crate) group: Option<Uuid>,
+    /// Of whose members it is, if what it costs counts against a budget.
+    pub(crate) limited_in: Option<Uuid>,
     pub(crate) prices: Option<Prices>,
     pub(crate) purpose: &'static str,
     began: Instant,
@@ -50,6 +52,7 @@ impl Facts {
             model: model.to_owned(),
             key: None,
             group: None,
+            limited_in: None,
             prices: None,
             purpose: "",
             began: Instant::now(),
@@ -178,9 +181,24 @@ async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) 
         let tx = inner.store.begin(&inner.who).await?;
         tx.interception_end(&inner.who, facts.id, facts.initiator, &ended, used.as_ref())
             .await?;
-        tx.commit().await
+        let cost = used.as_ref().and_then(|used| used.cost_micros);
+        let told = match (facts.limited_in, cost) {
+            (Some(organization), Some(cost @ 1..)) => {
+                let (user, group) = (facts.initiator, facts.group);
+                notices::tell(&tx, &inner.who, user, organization, group, cost).await?
+            }
+            _ => Vec::new(),
+        };
+        tx.commit().await?;
+        Ok::<_, store::StoreError>(told)
     };
-    if let Err(error) = written.await {
-        tracing::error!(%error, interception = %facts.id, "the end of a model call was not recorded");
+    match written.await {
+        // Nobody may be there to pass them on.
+        Ok(told) => told.into_iter().for_each(|notice| {
+            let _ = inner.notices.send(notice);
+        }),
+        Err(error) => {
+            tracing::error!(%error, interception = %facts.id, "the end of a model call was not recorded");
+        }
     }
 }

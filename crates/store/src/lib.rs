@@ -45,6 +45,7 @@ pub mod groups;
 pub mod mcp_servers;
 pub mod mcp_tokens;
 pub mod memberships;
+pub mod notifications;
 pub mod organization_changes;
 pub mod port_shares;
 pub mod provisioner_daemons;

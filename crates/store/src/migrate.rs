@@ -77,6 +77,12 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "organization_chat_prompts",
         include_str!("../migrations/0015_organization_chat_prompts.sql"),
     ),
+    (16, "inbox", include_str!("../migrations/0016_inbox.sql")),
+    (
+        17,
+        "template_agent_instructions",
+        include_str!("../migrations/0017_template_agent_instructions.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -64,6 +64,8 @@ pub struct NewVersion<'a> {
     pub created_by: Uuid,
     /// The starter that it was made of.
     pub source_example_id: Option<&'a str>,
+    /// What it tells AI agents that work in its workspaces.
+    pub agent_instructions: &'a str,
 }
 
 /// Which versions of a template to list.
@@ -287,8 +289,9 @@ impl Tx {
         }
         self.execute(
             "INSERT INTO template_versions (id, template_id, organization_id, created_at,
-                 updated_at, name, message, job_id, created_by, source_example_id)
-             VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp(), $4, $5, $6, $7, $8)",
+                 updated_at, name, message, job_id, created_by, source_example_id,
+                 agent_instructions)
+             VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp(), $4, $5, $6, $7, $8, $9)",
             &[
                 &version.id,
                 &version.template_id,
@@ -298,6 +301,7 @@ impl Tx {
                 &version.job_id,
                 &version.created_by,
                 &version.source_example_id,
+                &version.agent_instructions,
             ],
         )
         .await?;

@@ -15,7 +15,7 @@ pub struct ChatInstructions {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatInstruction {
-    /// `deployment`, `organization`, `chat`, `workspace`, `skills`, `user`, `mode`, `administrators` or
+    /// `deployment`, `organization`, `chat`, `template`, `workspace`, `skills`, `user`, `mode`, `administrators` or
     /// `helper`.
     pub source: String,
     /// What is said.

@@ -3,13 +3,13 @@
 //! 1. the deployment's prompt, the organization's, the chat's own and whether there is a workspace:
 //!    fixed when the chat began;
 //! 2. for helpers, that they are such;
-//! 3. what the workspace says: system, directory, files with instructions ([`workspace`]). What a
-//!    template has to say, it puts into `~/.coder/AGENTS.md` of its workspaces;
-//! 4. the list of skills of the user and of the workspace ([`crate::skills`]);
-//! 5. the user's own instructions;
-//! 6. the mode: looking around, or planning with the administrators' instructions for it;
-//! 7. what tools ask to be said;
-//! 8. the conversation.
+//! 3. what the workspace's template says: the file `AGENTS.md` of the version of the last build;
+//! 4. what the workspace says: system, directory, files with instructions ([`workspace`]);
+//! 5. the list of skills of the user and of the workspace ([`crate::skills`]);
+//! 6. the user's own instructions;
+//! 7. the mode: looking around, or planning with the administrators' instructions for it;
+//! 8. what tools ask to be said;
+//! 9. the conversation.
 //!
 //! The owner of a chat may read all of it but the conversation as a list with sources
 //! ([`instructions`]).
@@ -52,7 +52,7 @@ pub const NO_WORKSPACE: &str = "No workspace is attached to this chat yet.";
 /// Something that a model is told, and whose words it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instruction {
-    /// `deployment`, `organization`, `chat`, `workspace`, `skills`, `user`, `mode`, `administrators`,
+    /// `deployment`, `organization`, `chat`, `template`, `workspace`, `skills`, `user`, `mode`, `administrators`,
     /// `helper` or `tools`.
     pub source: String,
     /// What is said.
@@ -72,6 +72,8 @@ impl Instruction {
 /// What is known of the surroundings of a turn.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
+    /// What the workspace's template says.
+    pub template: Option<String>,
     /// What the workspace says: system, directory, instructions.
     pub workspace: Option<String>,
     /// Index of skills.
@@ -98,6 +100,7 @@ impl Surroundings {
             .collect();
         let clean = |text: Option<&str>| text.map(sanitize).filter(|text| !text.is_empty());
         Surroundings {
+            template: clean(Some(&told.template)),
             workspace: workspace::block(told),
             skills: crate::skills::index(own_skills, &workspace_skills),
             user_prompt: clean(user_prompt),
@@ -151,6 +154,13 @@ pub fn instructions(
     let explores = chat.mode.as_deref() == Some("explore");
     if is_child {
         say("helper", CHILD);
+    }
+    if let Some(text) = &around.template {
+        let text = format!(
+            "Instructions of the template that the workspace was made from:\n\
+             <template-instructions>\n{text}\n</template-instructions>"
+        );
+        say("template", &text);
     }
     if let Some(text) = &around.workspace {
         say("workspace", text);

@@ -60,6 +60,7 @@ fn chat() -> ChatRow {
 
 fn around() -> Surroundings {
     Surroundings {
+        template: Some("[template]".into()),
         workspace: Some("[workspace]".into()),
         skills: Some("[skills]".into()),
         user_prompt: Some("[user]".into()),
@@ -112,7 +113,15 @@ fn each_is_told_with_its_source() {
     let all = instructions(&chat(), &first, &around());
     let sources: Vec<&str> = all.iter().map(|one| one.source.as_str()).collect();
     // The second was written before there were names.
-    let order = ["deployment", "chat", "workspace", "skills", "user", "tools"];
+    let order = [
+        "deployment",
+        "chat",
+        "template",
+        "workspace",
+        "skills",
+        "user",
+        "tools",
+    ];
     assert_eq!(sources, order);
     let first = first_instructions("own", false, "of us all", "", true);
     let texts: Vec<(&str, &str)> = first
@@ -138,6 +147,7 @@ fn all_in_the_order_that_is_stated() {
     let order = [
         "[deployment]",
         "[chat]",
+        "[template]",
         "[workspace]",
         "[skills]",
         "[user]",
@@ -155,7 +165,14 @@ fn all_in_the_order_that_is_stated() {
     chat.parent_chat_id = Some(uuid::Uuid::nil());
     chat.mode = Some("explore".into());
     let explore = told(&chat);
-    let order = [CHILD, "[workspace]", "[user]", EXPLORE, "[question]"];
+    let order = [
+        CHILD,
+        "[template]",
+        "[workspace]",
+        "[user]",
+        EXPLORE,
+        "[question]",
+    ];
     let places: Vec<usize> = order.iter().map(|what| at(&explore, what)).collect();
     assert!(places.is_sorted(), "{places:?}");
     assert!(

@@ -95,6 +95,7 @@ mod tests {
             operating_system: "linux".into(),
             directory: "/w\n/x".into(),
             resources,
+            template: String::new(),
         }
     }
 

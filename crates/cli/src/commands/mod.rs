@@ -3,7 +3,7 @@
 pub mod agent;
 mod autoupdate;
 pub mod building;
-mod chat;
+pub mod chat;
 pub mod completion;
 mod config_ssh;
 mod connect;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api_types::{CreateTemplateVersionRequest, TemplateVersion, VariableValue};
 use authz::Subject;
+use provisioner::archive::{self, Limits};
 use serde_json::json;
 use store::provisioner_jobs::NewJob;
 use store::template_versions::NewVersion;
@@ -19,6 +20,11 @@ use crate::{Control, Error, Kind, Result};
 const MAX_VARIABLES: usize = 1000;
 /// Longest value of a variable.
 const MAX_VALUE: usize = 1 << 20;
+
+/// The file of a template that speaks to AI agents.
+const AGENTS_FILE: &str = "AGENTS.md";
+/// Most bytes of it that are told: it comes with every request, and must leave room for the task.
+const MAX_AGENTS_FILE: u64 = 64 << 10;
 
 /// Tags of a job: what was asked for, made whole. A user's own jobs name their owner.
 pub(crate) fn job_tags(user: Uuid, asked: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -54,6 +60,7 @@ impl Control {
         let file_id = self
             .template_version_file(&tx, who, creator, &request)
             .await?;
+        let instructions = agent_instructions(&tx, who, file_id).await?;
         let variables = match &template {
             Some(t) if request.user_variable_values.is_empty() => {
                 inherited(&tx, t.api.active_version_id).await?
@@ -90,6 +97,7 @@ impl Control {
             job_id,
             created_by: creator,
             source_example_id: Some(request.example_id.as_str()).filter(|e| !e.is_empty()),
+            agent_instructions: &instructions,
         };
         let inserted = tx
             .template_version_insert(who, &version, template.as_ref())
@@ -132,6 +140,14 @@ impl Control {
             })?;
         Ok(file)
     }
+}
+
+/// What the archive of a version tells AI agents; empty if it says nothing.
+async fn agent_instructions(tx: &Tx, who: &Subject, file: Uuid) -> Result<String> {
+    let file = tx.file_read(who, file).await?;
+    let (most, limits) = (MAX_AGENTS_FILE, Limits::TEMPLATE);
+    let text = archive::read_file(&file.data, AGENTS_FILE, most, limits).unwrap_or_default();
+    Ok(api_types::sanitize_prompt(&String::from_utf8_lossy(&text)).replace('\0', ""))
 }
 
 fn check(request: &CreateTemplateVersionRequest) -> Result<()> {

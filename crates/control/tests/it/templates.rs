@@ -353,3 +353,47 @@ async fn bad_versions_are_refused() {
         assert_eq!(create(request).await.unwrap_err().status(), status);
     }
 }
+
+#[tokio::test]
+async fn what_a_template_tells_agents_is_read_from_its_archive() {
+    let d = Deployment::new().await;
+    let who = &d.owner.who;
+    let archive = |files: &[(&str, &[u8])]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, *text).unwrap();
+        }
+        tar.into_inner().unwrap()
+    };
+    let long = vec![b'x'; 70 << 10];
+    for (files, told) in [
+        (
+            &[
+                ("main.tf", &b""[..]),
+                ("AGENTS.md", b" Use make.\r\n\0\xff"),
+            ][..],
+            "Use make.\n\u{fffd}",
+        ),
+        (&[("./AGENTS.md", b"Dotted.")], "Dotted."),
+        (
+            &[
+                ("docs/AGENTS.md", b"Not here."),
+                ("agents.md", b"Nor here."),
+            ],
+            "",
+        ),
+        (&[("main.tf", b"")], ""),
+        (
+            &[("AGENTS.md", &long[..])],
+            std::str::from_utf8(&long[..64 << 10]).unwrap(),
+        ),
+    ] {
+        let made = d.version_of(who, None, archive(files)).await;
+        let sql = "SELECT agent_instructions FROM template_versions WHERE id = $1";
+        let row = d.db.store.query_one(sql, &[&made.id]).await;
+        assert_eq!(row.unwrap().get::<_, String>(0), told);
+    }
+}

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod keys;
+mod notices;
 mod places;
 mod records;
 mod roles;

@@ -79,6 +79,24 @@ pub fn read_all(tar: &[u8], limits: Limits) -> Result<BTreeMap<String, Vec<u8>>,
     Ok(files)
 }
 
+/// The beginning of one regular file of a tar archive, of at most `most` bytes. `None` if there is no
+/// such file, or the archive is unsound: who unpacks all of it says what is wrong.
+pub fn read_file(tar: &[u8], path: &str, most: u64, limits: Limits) -> Option<Vec<u8>> {
+    let mut found = None;
+    let read = walk(tar, limits, |at, item| {
+        if let Item::File { data, .. } = item
+            && at == Path::new(path)
+        {
+            let mut content = Vec::new();
+            let mut data = data.take(most);
+            data.read_to_end(&mut content).map_err(|e| invalid(&e))?;
+            found = Some(content);
+        }
+        Ok(())
+    });
+    read.ok().and(found)
+}
+
 /// Whether an archive would be accepted, without writing anything.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ mod pack;
 mod zip;
 
 pub use error::ArchiveError;
-pub use extract::{check, extract, read_all};
+pub use extract::{check, extract, read_all, read_file};
 pub use limits::Limits;
 pub use pack::{PACK_LIMIT, Packed, pack_directory};
 pub use zip::{tar_to_zip, zip_to_tar};

@@ -161,6 +161,10 @@ pub async fn run(
                 .map_err(|error| control::Error::invalid(error.message))?,
         },
     );
+    tasks.spawn({
+        let (control, loops, notices) = (control.clone(), loops.clone(), gateway.notices());
+        async move { control.notices_run(notices, loops).await }
+    });
     let source = metrics::Source {
         control: control.clone(),
         gateway: gateway.clone(),

@@ -263,4 +263,26 @@ async fn what_a_chat_is_told_is_its_owners_to_read() {
     }
     let refused = chats.admin.chat_instructions(chat.id).await.unwrap_err();
     assert_eq!(refused.status().map(|s| s.as_u16()), Some(403), "{refused}");
+    // A workspace's template speaks too, in the version of the last build.
+    let sql = "UPDATE template_versions v SET agent_instructions = 'Use make.' \
+               FROM workspace_builds b WHERE b.template_version_id = v.id AND b.workspace_id = $1";
+    let (workspace, db) = (chats.world.workspace, &chats.world.db);
+    db.execute(sql, &[&workspace]).await.unwrap();
+    let chat = chats.create("there", Some(workspace)).await;
+    until_idle(&mut api.chat_events(chat.id, None).await.unwrap()).await;
+    let told = api.chat_instructions(chat.id).await.unwrap().instructions;
+    let sources: Vec<&str> = told.iter().map(|one| one.source.as_str()).collect();
+    let order = [
+        "deployment",
+        "organization",
+        "workspace",
+        "template",
+        "workspace",
+    ];
+    assert_eq!(sources, order);
+    assert!(told[3].text.contains("Use make."), "{}", told[3].text);
+    let asked = chats.provider.asked();
+    let turn = asked.iter().rfind(|a| a.body["tools"].is_array()).unwrap();
+    let words = serde_json::to_string(&told[3].text).unwrap();
+    assert!(turn.body.to_string().contains(words.trim_matches('"')));
 }

@@ -17,6 +17,7 @@ mod foreign_agents;
 mod forms;
 mod garbage;
 mod health;
+mod inbox;
 mod mcp;
 mod peers;
 #[path = "../common/published.rs"]

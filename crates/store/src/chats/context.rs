@@ -19,6 +19,8 @@ pub struct ChatContextRows {
     pub directory: String,
     /// What was told, by kind and source.
     pub resources: Vec<ContextResourceRow>,
+    /// What the template says, in the version of the workspace's last build; not a copy.
+    pub template: String,
 }
 
 impl Conn {
@@ -30,9 +32,17 @@ impl Conn {
             "SELECT {CONTEXT_RESOURCE} FROM chat_context_resources WHERE chat_id = $1 \
              ORDER BY kind, source"
         );
+        let template = "SELECT v.agent_instructions FROM chats c \
+             JOIN workspaces w ON w.id = c.workspace_id AND NOT w.deleted \
+             JOIN workspace_builds b ON b.workspace_id = w.id \
+               AND b.build_number = w.latest_build_number \
+             JOIN template_versions v ON v.id = b.template_version_id WHERE c.id = $1";
         let id: [crate::conn::SqlParam<'_>; 1] = [&chat];
-        let (agent, rows) =
-            futures::try_join!(self.query_opt(sql, &id), self.query(&resources, &id))?;
+        let (agent, rows, template) = futures::try_join!(
+            self.query_opt(sql, &id),
+            self.query(&resources, &id),
+            self.query_opt(template, &id)
+        )?;
         let (operating_system, directory) = match agent {
             Some(row) => (row.try_get(0)?, row.try_get(1)?),
             None => Default::default(),
@@ -44,6 +54,10 @@ impl Conn {
                 .iter()
                 .map(|row| read_context(&mut Cols::new(row)))
                 .collect::<Result<_>>()?,
+            template: match template {
+                Some(row) => row.try_get(0)?,
+                None => String::new(),
+            },
         })
     }
 

@@ -47,6 +47,7 @@ const WRONG: &[[&str; 4]] = &[
     ["GET", "/api/v2/organizations/{organization}/paginated-members", "$: an array", "one object with a list"],
     ["GET", "/api/v2/templates/{template}/versions/{templateversionname}", "$: an array", "one version"],
     ["GET", "/api/v2/notifications/dispatch-methods", "$: an array", "one object with a list"],
+    ["PUT", "/api/v2/notifications/inbox/{id}/read-status", "$.", "the message and how many are unread"],
     ["GET", "/api/v2/templates/{template}/acl/available", "$: an array", "one object with two lists"],
     ["*", "/api/v2/users/{user}/quiet-hours", "$: an array", "one schedule"],
     ["GET", "/api/v2/workspaceproxies", "$: an array", "one object with a list"],

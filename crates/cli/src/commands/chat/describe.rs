@@ -53,6 +53,14 @@ pub fn call(part: &ChatMessagePart, width: usize) -> String {
         "wait_agent" => "wait for an agent".to_owned(),
         "propose_plan" => format!("propose a plan: {}", text("path")),
         "ask_user_question" => return printable(&questions(args)),
+        "chat_summarized" => "summarized what was said so far".to_owned(),
+        "advisor" => format!("ask the advisor: {}", text("question")),
+        "message_agent" => format!("tell an agent: {}", text("message")),
+        "interrupt_agent" | "close_agent" => "stop an agent".to_owned(),
+        "list_agents" => "look at the agents".to_owned(),
+        "process_list" => "look at what runs".to_owned(),
+        "process_signal" => "stop a command".to_owned(),
+        "read_skill" | "read_skill_file" => format!("read the skill {}", text("name")),
         "web_search" => format!("search the web {}", text("query")),
         name if args.is_null() => name.to_owned(),
         name => format!("{name} {args}"),
@@ -153,6 +161,9 @@ pub fn result(part: &ChatMessagePart, width: usize) -> Lines {
             plain([name, text("message")].join(" ").trim())
         }
         "wait_agent" => plain(text("report")),
+        // It is for the model; who wants to read it finds it in the chat.
+        "chat_summarized" => Vec::new(),
+        "advisor" => plain(text("advice")),
         _ => match value {
             Value::String(text) => plain(text),
             _ => plain(text("output")),
@@ -279,6 +290,9 @@ mod tests {
             told("execute", json!({"command": "cargo\n  test"})),
             "$ cargo test"
         );
+        let summary = json!({"source": "manual", "threshold_percent": 70});
+        let line = told("chat_summarized", summary);
+        assert_eq!(line, "summarized what was said so far");
         let files = json!({"files": [{"path": "a.rs"}, {"path": "b.rs"}]});
         assert_eq!(told("edit_files", files), "edit a.rs, b.rs");
         let file = json!({"path": "a.txt", "content": "1\n2\n"});

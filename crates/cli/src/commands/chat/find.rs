@@ -48,6 +48,9 @@ fn pick(mut all: Vec<Chat>, name: &str) -> Result<Uuid> {
             });
     }
     let lower = name.to_lowercase();
+    if lower.is_empty() {
+        return Err(unknown(name));
+    }
     all.retain(|c| c.id.to_string().starts_with(&lower) || c.title.to_lowercase() == lower);
     all.dedup_by_key(|c| c.id);
     match &all[..] {

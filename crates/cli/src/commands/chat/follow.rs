@@ -31,6 +31,14 @@ pub enum Form {
     Json,
 }
 
+/// A chat whose agent is done.
+pub struct Rest {
+    /// The chat as it is then.
+    pub chat: Chat,
+    /// Whether ctrl-C stopped the agent.
+    pub stopped: bool,
+}
+
 /// Shows what happens in a chat until its agent is done, and gives the chat then.
 ///
 /// Ctrl-C stops the agent; once more leaves it to itself. A server that restarts is waited for.
@@ -40,7 +48,7 @@ pub async fn until_idle(
     chat: Uuid,
     transcript: &mut Transcript,
     form: Form,
-) -> Result<Chat> {
+) -> Result<Rest> {
     let client = session.client()?;
     // One listener for the whole time: no ctrl-C is missed between two waits.
     let mut interrupts = signal(SignalKind::interrupt()).context("listen for ctrl-C")?;
@@ -121,7 +129,13 @@ pub async fn until_idle(
             let failed = transcript.status() == Some(&ChatStatus::Error);
             if done && (event.kind == Event::Status && !failed || event.kind == Event::Error) {
                 end_line(transcript, form)?;
-                return Ok(client.chat(chat).await?);
+                if stopping && form == Form::Text {
+                    session.note("Stopped.");
+                }
+                return Ok(Rest {
+                    chat: client.chat(chat).await?,
+                    stopped: stopping,
+                });
             }
         }
         waiting.clear();
@@ -164,27 +178,50 @@ fn left(session: &Session, chat: Uuid) -> anyhow::Error {
     Exit(INTERRUPTED).into()
 }
 
-/// How the command ends after a turn: a failed one fails it.
-pub fn verdict(chat: &Chat) -> Result<()> {
+/// How the command ends after a turn: one that failed fails it, one that was stopped ends it as
+/// ctrl-C does.
+pub fn verdict(rest: &Rest) -> Result<()> {
+    let chat = &rest.chat;
     if chat.status != ChatStatus::Error {
-        return Ok(());
+        return if rest.stopped {
+            Err(Exit(INTERRUPTED).into())
+        } else {
+            Ok(())
+        };
     }
     let error = chat.last_error.clone().unwrap_or_default();
-    let text = [error.message.as_str(), error.detail.as_str()]
-        .iter()
-        .filter(|t| !t.is_empty())
-        .copied()
-        .collect::<Vec<_>>()
-        .join(": ");
     Err(Advice::error(
-        if text.is_empty() {
-            "the turn failed".to_owned()
-        } else {
-            crate::follow::stages::printable(&text)
-        },
+        reason(&error.message, &error.detail),
         format!(
             "Nothing said is lost: 'coder chat send {} continue' tries again.",
             short(chat.id)
         ),
     ))
+}
+
+/// What went wrong, in a sentence or two.
+fn reason(message: &str, detail: &str) -> String {
+    let text = match (message.trim_end_matches('.'), detail) {
+        ("", "") => "the turn failed".to_owned(),
+        (message, "") => message.to_owned(),
+        ("", detail) => detail.to_owned(),
+        (message, detail) => format!("{message} ({})", detail.trim_end_matches('.')),
+    };
+    crate::follow::stages::printable(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn reasons_are_sentences() {
+        assert_eq!(reason("", ""), "the turn failed");
+        assert_eq!(reason("No key. Add one.", ""), "No key. Add one");
+        assert_eq!(
+            reason("Refused.", "Bad\u{1b}[2J key."),
+            "Refused (Bad[2J key)"
+        );
+        assert_eq!(reason("", "why"), "why");
+    }
 }

@@ -14,7 +14,7 @@ use crate::ui::time;
 /// List your chats.
 #[derive(ClapArgs)]
 pub struct Args {
-    /// Only chats that match this search, such as 'title:build' or 'source:shared_with_me'.
+    /// Only chats with these words, or that match this search: 'title:build', 'source:shared_with_me'.
     #[arg(long, default_value = "", value_name = "query")]
     search: String,
 
@@ -78,7 +78,7 @@ impl Table for Chats {
 
 /// Prints the chats.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
-    let mut query = args.search.clone();
+    let mut query = search(&args.search);
     if args.archived {
         query.push_str(" archived:true");
     }
@@ -93,4 +93,26 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         return Ok(());
     }
     args.listing.print(&found, &found)
+}
+
+/// Words without a key are looked for in all that was said.
+fn search(typed: &str) -> String {
+    let typed = typed.trim();
+    if typed.is_empty() || typed.contains(':') {
+        return typed.to_owned();
+    }
+    format!("search:\"{}\"", typed.replace('"', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::search;
+
+    #[test]
+    fn words_are_searched_for() {
+        assert_eq!(search(" title:a  "), "title:a");
+        assert_eq!(search("two words"), "search:\"two words\"");
+        assert_eq!(search("a \"b\""), "search:\"a  b \"");
+        assert_eq!(search(" "), "");
+    }
 }

@@ -1,7 +1,8 @@
 //! `coder chat`: AI agents from the terminal.
 
+mod budget;
 mod describe;
-mod find;
+pub mod find;
 mod follow;
 mod instructions;
 mod list;

@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 use api_types::{
-    Chat, ChatBusyBehavior, ChatInputPart, ChatStatus, CreateChatMessageRequest,
+    ChatBusyBehavior, ChatInputPart, ChatStatus, CreateChatMessageRequest,
     CreateChatMessageResponse,
 };
 use clap::Args as ClapArgs;
 use uuid::Uuid;
 
+use super::budget;
 use super::find::{self, short};
-use super::follow::{Form, until_idle, verdict};
+use super::follow::{Form, Rest, until_idle, verdict};
 use super::start::Output;
 use super::transcript::Transcript;
 use super::typed;
@@ -83,8 +84,12 @@ pub async fn send(args: SendArgs, session: &Session) -> Result<()> {
         };
     }
     let mut transcript = Transcript::new(session.style, false, last);
-    let chat = until_idle(session, chat.id, &mut transcript, args.output.form()).await?;
-    verdict(&chat)
+    let form = args.output.form();
+    let rest = until_idle(session, chat.id, &mut transcript, form).await?;
+    if form == Form::Text {
+        budget::tell(session).await;
+    }
+    verdict(&rest)
 }
 
 /// Shows the last messages, follows, and talks if there is a person.
@@ -110,23 +115,24 @@ pub async fn attach(args: AttachArgs, session: &Session) -> Result<()> {
         emit(&out)?;
     }
     let talk = session.interactive() && form == Form::Text;
-    let chat = until_idle(session, chat.id, &mut transcript, form).await?;
+    let rest = until_idle(session, chat.id, &mut transcript, form).await?;
     if talk {
-        return converse(session, chat, transcript).await;
+        return converse(session, rest, transcript).await;
     }
-    verdict(&chat)
+    verdict(&rest)
 }
 
 /// Turn by turn, until the person has nothing more to say.
-pub async fn converse(session: &Session, chat: Chat, mut transcript: Transcript) -> Result<()> {
+pub async fn converse(session: &Session, mut rest: Rest, mut transcript: Transcript) -> Result<()> {
     let client = session.client()?;
-    let mut chat = chat;
+    let chat = rest.chat.id;
     loop {
-        if chat.status == ChatStatus::Error
-            && let Err(error) = verdict(&chat)
+        if rest.chat.status == ChatStatus::Error
+            && let Err(error) = verdict(&rest)
         {
             session.note(&session.style_err.error(&error.to_string()));
         }
+        budget::tell(session).await;
         let Some(text) = typed::message(session).await? else {
             break;
         };
@@ -134,17 +140,18 @@ pub async fn converse(session: &Session, chat: Chat, mut transcript: Transcript)
             content: vec![ChatInputPart::text(text)],
             ..CreateChatMessageRequest::default()
         };
-        let answer = client.chat_send(chat.id, &request).await?;
+        let answer = client.chat_send(chat, &request).await?;
         tell(session, &answer);
         // What was typed stands on the terminal already.
         let mut next = Transcript::new(session.style, false, transcript.last());
-        chat = until_idle(session, chat.id, &mut next, Form::Text).await?;
+        rest = until_idle(session, chat, &mut next, Form::Text).await?;
         transcript = next;
     }
-    session.note(&session.style_err.dim(&format!(
-        "'coder chat attach {}' comes back.",
-        short(chat.id)
-    )));
+    session.note(
+        &session
+            .style_err
+            .dim(&format!("'coder chat attach {}' comes back.", short(chat))),
+    );
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! `coder chat start`.
 
 use anyhow::Result;
-use api_types::{ChatClientType, ChatInputPart, ChatPlanMode, CreateChatRequest};
+use api_types::{ChatClientType, ChatInputPart, ChatPlanMode, ChatStatus, CreateChatRequest};
 use clap::Args as ClapArgs;
 
+use super::budget;
 use super::find::{self, short};
 use super::follow::{Form, until_idle, verdict};
 use super::say::converse;
@@ -135,17 +136,21 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     }
     let form = args.output.form();
     let mut transcript = Transcript::new(session.style, false, 0);
-    let chat = until_idle(session, chat.id, &mut transcript, form).await?;
+    let rest = until_idle(session, chat.id, &mut transcript, form).await?;
     if talk {
-        return converse(session, chat, transcript).await;
+        return converse(session, rest, transcript).await;
     }
     if form == Form::Text {
+        budget::tell(session).await;
+    }
+    // A failure says itself how to go on.
+    if form == Form::Text && rest.chat.status != ChatStatus::Error {
         session.note(&session.style_err.dim(&format!(
             "\nGo on with 'coder chat send {}' or 'coder chat attach {0}'.",
             short(chat.id)
         )));
     }
-    verdict(&chat)
+    verdict(&rest)
 }
 
 #[cfg(test)]

@@ -92,8 +92,8 @@ pub async fn compact(args: CompactArgs, session: &Session) -> Result<()> {
     let last = last.messages.iter().map(|m| m.id).max().unwrap_or(0);
     client.chat_compact(chat.id).await?;
     let mut transcript = Transcript::new(session.style, false, last);
-    let chat = until_idle(session, chat.id, &mut transcript, args.output.form()).await?;
-    verdict(&chat)
+    let rest = until_idle(session, chat.id, &mut transcript, args.output.form()).await?;
+    verdict(&rest)
 }
 
 /// Renames.

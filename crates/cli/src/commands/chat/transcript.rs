@@ -131,11 +131,8 @@ impl Transcript {
             }
             Event::Retry => {
                 if let Some(retry) = &event.retry {
-                    let text = format!(
-                        "the model did not answer ({}); once more in {} s",
-                        printable(&retry.error),
-                        (retry.delay_ms + 999) / 1000
-                    );
+                    let why = printable(retry.error.trim_end_matches('.'));
+                    let text = format!("{why}; once more in {} s", (retry.delay_ms + 999) / 1000);
                     self.note(&text, &mut out);
                 }
             }

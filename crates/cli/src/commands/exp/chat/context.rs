@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::agent_socket::AgentSocket;
 use crate::commands::agent::AgentAuth;
+use crate::commands::chat::find;
 use crate::say;
 use crate::session::Session;
 use crate::ui::output::{Column, Format, Listing, Table};
@@ -66,7 +67,7 @@ struct PathArgs {
 
 #[derive(ClapArgs)]
 struct RefreshArgs {
-    /// Id of a chat; from anywhere. Without it, the agent looks around again, and all chats of this
+    /// Id of a chat, the beginning of it, its title, or 'last'; from anywhere. Without it, the agent looks around again, and all chats of this
     /// workspace that know something older are told.
     #[arg(value_name = "chat")]
     chat: Option<String>,
@@ -237,10 +238,9 @@ async fn show(args: &ShowArgs, agent: &AgentSocketClient) -> Result<()> {
 }
 
 async fn refresh_one(chat: &str, session: &Session) -> Result<()> {
-    let Ok(id) = chat.parse() else {
-        bail!("{chat:?} is not the id of a chat: 'coder chat list -c id' shows them");
-    };
-    let chat = session.client()?.chat_context_refresh(id).await;
+    let client = session.client()?;
+    let id = find::chat(client, chat).await?.id;
+    let chat = client.chat_context_refresh(id).await;
     let chat = chat.context("tell the chat anew")?;
     say!("Refreshed context for chat {id}.")?;
     let error = chat.context.unwrap_or_default().error;
