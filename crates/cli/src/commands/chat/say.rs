@@ -86,7 +86,8 @@ pub async fn send(args: SendArgs, session: &Session) -> Result<()> {
     let mut transcript = Transcript::new(session.style, false, last);
     let form = args.output.form();
     let rest = until_idle(session, chat.id, &mut transcript, form).await?;
-    if form == Form::Text {
+    // A failure says itself why.
+    if form == Form::Text && rest.chat.status != ChatStatus::Error {
         budget::tell(session).await;
     }
     verdict(&rest)
@@ -127,12 +128,11 @@ pub async fn converse(session: &Session, mut rest: Rest, mut transcript: Transcr
     let client = session.client()?;
     let chat = rest.chat.id;
     loop {
-        if rest.chat.status == ChatStatus::Error
-            && let Err(error) = verdict(&rest)
-        {
+        if rest.chat.status != ChatStatus::Error {
+            budget::tell(session).await;
+        } else if let Err(error) = verdict(&rest) {
             session.note(&session.style_err.error(&error.to_string()));
         }
-        budget::tell(session).await;
         let Some(text) = typed::message(session).await? else {
             break;
         };

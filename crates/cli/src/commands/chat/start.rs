@@ -140,11 +140,9 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     if talk {
         return converse(session, rest, transcript).await;
     }
-    if form == Form::Text {
-        budget::tell(session).await;
-    }
-    // A failure says itself how to go on.
+    // A failure says itself why, and how to go on.
     if form == Form::Text && rest.chat.status != ChatStatus::Error {
+        budget::tell(session).await;
         session.note(&session.style_err.dim(&format!(
             "\nGo on with 'coder chat send {}' or 'coder chat attach {0}'.",
             short(chat.id)
