@@ -7,6 +7,7 @@
 mod agents;
 mod bad_input;
 mod browser;
+mod chat_context;
 mod chat_crash;
 mod chat_interop;
 mod docker;
@@ -109,6 +110,10 @@ fn main() {
         (
             "tls::certificates_on_both_sides",
             tls::certificates_on_both_sides,
+        ),
+        (
+            "chat_context::from_the_command_line",
+            chat_context::from_the_command_line,
         ),
         ("chat_crash::at_every_commit", chat_crash::at_every_commit),
         (
