@@ -23,6 +23,7 @@ const TIERS: &[(&str, u8)] = &[
     ("provisioner", 2),
     ("agent", 2),
     ("gateway", 2),
+    ("toolbox", 2),
     ("control", 3),
     ("server", 4),
     ("cli", 5),
@@ -41,6 +42,7 @@ const NEVER: &[(&[&str], &[&str])] = &[(
         "terraform-provider",
         "client",
         "mcp",
+        "toolbox",
     ],
     &["store", "control", "server"],
 )];

@@ -26,7 +26,6 @@ mod schedule;
 mod scheduling;
 mod session;
 mod stackdriver;
-mod target;
 mod text_file;
 mod ui;
 mod working_set;

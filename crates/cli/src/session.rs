@@ -131,22 +131,22 @@ impl Session {
             .await
             .context("list your organizations")?;
         let stored = self.config.organization()?;
-        if let Some(name) = asked.filter(|n| !n.is_empty()).or(stored.as_deref()) {
-            let wanted = |o: &&Organization| o.name == name || o.id.to_string() == name;
-            return mine.iter().find(wanted).cloned().ok_or_else(|| {
+        let wanted = asked.filter(|n| !n.is_empty()).or(stored.as_deref());
+        if let Some(found) = client::preferred_organization(&mine, wanted) {
+            return Ok(found.clone());
+        }
+        Err(match wanted {
+            Some(name) => {
                 let names: Vec<&str> = mine.iter().map(|o| o.name.as_str()).collect();
                 Advice::error(
                     format!("you are not a member of an organization {name:?}"),
                     format!("Choose one of yours with --org: {}.", names.join(", ")),
                 )
-            });
-        }
-        let fallback = mine.iter().find(|o| o.is_default).or(mine.first()).cloned();
-        fallback.ok_or_else(|| {
-            Advice::error(
+            }
+            None => Advice::error(
                 "you are not a member of any organization",
                 "Ask an administrator to add you to one.",
-            )
+            ),
         })
     }
 

@@ -1,17 +1,21 @@
 //! How a client is put together: address, credentials and transport.
 
+use std::future::Future;
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api_types::Secret;
 use http::HeaderMap;
+use tokio::io::{AsyncRead, AsyncWrite};
 use url::Url;
 
+use crate::dial::Dial;
 use crate::tls::{self, TlsFiles};
-use crate::{Client, Error, Inner};
+use crate::{Client, Error, Inner, Way};
 
 /// Carries the session token of a person or agent.
-pub const SESSION_TOKEN_HEADER: &str = "Coder-Session-Token";
+pub const SESSION_TOKEN_HEADER: &str = "coder-session-token";
 /// Carries the server's version on every response.
 pub const VERSION_HEADER: &str = "X-Coder-Build-Version";
 
@@ -28,6 +32,7 @@ pub struct Builder {
     headers: HeaderMap,
     tls: TlsFiles,
     user_agent: Option<String>,
+    dial: Option<Dial>,
 }
 
 impl Builder {
@@ -38,6 +43,7 @@ impl Builder {
             headers: HeaderMap::new(),
             tls: TlsFiles::default(),
             user_agent: None,
+            dial: None,
         }
     }
 
@@ -69,6 +75,19 @@ impl Builder {
         self
     }
 
+    /// Sends every request over a connection of its own that `dial` opens, in plain HTTP/1.1: neither
+    /// TLS, proxies nor redirects have a part in it.
+    #[must_use]
+    pub fn dial<D, F, S>(mut self, dial: D) -> Self
+    where
+        D: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.dial = Some(Dial::new(dial));
+        self
+    }
+
     /// Puts the client together; nothing is sent yet. Proxies come from
     /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
     pub fn build(self) -> Result<Client, Error> {
@@ -76,21 +95,29 @@ impl Builder {
             return Err(Error::Url(url::ParseError::EmptyHost));
         }
         let tls = tls::tls_with(&self.tls)?;
-        let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
-            .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(same_host_only());
-        if let Some(name) = self.user_agent {
-            http = http.user_agent(name);
-        }
-        let http = http.build().map_err(|e| Error::transport(&self.url, &e))?;
+        let way = match self.dial {
+            Some(dial) => Way::Dialed {
+                dial,
+                user_agent: self.user_agent,
+            },
+            None => {
+                let mut http = reqwest::Client::builder()
+                    .tls_backend_preconfigured(tls.clone())
+                    .http1_only()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .redirect(same_host_only());
+                if let Some(name) = self.user_agent {
+                    http = http.user_agent(name);
+                }
+                Way::Web(http.build().map_err(|e| Error::transport(&self.url, &e))?)
+            }
+        };
         Ok(Client {
             inner: Arc::new(Inner {
                 url: self.url,
                 token: self.token,
                 headers: self.headers,
-                http,
+                way,
                 tls: Arc::new(tls),
                 server_version: OnceLock::new(),
                 warnings: OnceLock::new(),

@@ -5,15 +5,19 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{Method, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, InvalidHeaderValue, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::ResponseBuilderExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{Position, Url};
 
 use crate::builder::{SESSION_TOKEN_HEADER, VERSION_HEADER};
+use crate::dial::Dial;
 use crate::error::address;
-use crate::{ApiError, Client, Error};
+use crate::{ApiError, Client, Error, Way};
 
 /// By this header a server warns its administrators about features.
 const WARNING_HEADER: &str = "x-coder-entitlements-warning";
@@ -183,33 +187,43 @@ impl Call<'_> {
     /// Sends the request with `headers` added and gives any answer.
     pub(crate) async fn send_any(
         self,
-        headers: &[(http::HeaderName, http::HeaderValue)],
+        headers: &[(HeaderName, HeaderValue)],
     ) -> Result<reqwest::Response, Error> {
         let url = self.url?;
         let inner = &self.client.inner;
         tracing::debug!(method = %self.method, url = %address(&url), "request");
-        let mut request = inner
-            .http
-            .request(self.method, url.clone())
-            .headers(inner.headers.clone());
+        let mut all = inner.headers.clone();
         if !inner.token.expose().is_empty() {
-            request = request.header(SESSION_TOKEN_HEADER, inner.token.expose());
+            let token = HeaderValue::from_str(inner.token.expose());
+            let token = token.map_err(|e| Error::transport(&url, &e))?;
+            all.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), token);
         }
         for (name, value) in headers {
-            request = request.header(name, value);
+            all.insert(name, value.clone());
         }
         if let Some(accept) = self.accept {
-            request = request.header(http::header::ACCEPT, accept);
+            all.insert(ACCEPT, HeaderValue::from_static(accept));
         }
-        if let Some((body, content_type)) = self.body {
-            request = request
-                .header(http::header::CONTENT_TYPE, content_type)
-                .body(body);
-        }
-        let answer = request
-            .send()
-            .await
-            .map_err(|e| Error::transport(&url, &e))?;
+        let body = self.body.map(|(body, content_type)| {
+            all.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            body
+        });
+        let answer = match &inner.way {
+            Way::Web(http) => {
+                let mut request = http.request(self.method, url.clone()).headers(all);
+                if let Some(body) = body {
+                    request = request.body(body);
+                }
+                let answer = request.send().await;
+                answer.map_err(|e| Error::transport(&url, &e))?
+            }
+            Way::Dialed { dial, user_agent } => {
+                if let Some(name) = user_agent.as_deref().and_then(|n| n.parse().ok()) {
+                    all.insert(USER_AGENT, name);
+                }
+                dialed(dial, self.method, &url, all, body.unwrap_or_default()).await?
+            }
+        };
         if let Some(version) = answer
             .headers()
             .get(VERSION_HEADER)
@@ -227,6 +241,37 @@ impl Call<'_> {
         tracing::debug!(status = %answer.status(), url = %address(&url), "answer");
         Ok(answer)
     }
+}
+
+/// Sends a request over a connection that somebody else opens.
+async fn dialed(
+    dial: &Dial,
+    method: Method,
+    url: &Url,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<reqwest::Response, Error> {
+    let failed = |error: &dyn std::error::Error| Error::transport(url, error);
+    let host = url[Position::BeforeHost..Position::AfterPort].parse();
+    headers.insert(HOST, host.map_err(|e: InvalidHeaderValue| failed(&e))?);
+    let target = &url[Position::BeforePath..Position::AfterQuery];
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Full::new(body))
+        .map_err(|e| failed(&e))?;
+    *request.headers_mut() = headers;
+    // The connection ends with the answer.
+    let (answer, _) = dial.send(request).await.map_err(|e| failed(&*e))?;
+    let (parts, body) = answer.into_parts();
+    let mut answer = http::Response::builder()
+        .status(parts.status)
+        .url(url.clone())
+        .body(reqwest::Body::wrap(body))
+        .map_err(|e| failed(&e))?;
+    *answer.headers_mut() = parts.headers;
+    answer.extensions_mut().extend(parts.extensions);
+    Ok(answer.into())
 }
 
 /// Reads a body of at most `limit` bytes.

@@ -19,6 +19,7 @@ mod builds;
 mod call;
 mod chats;
 mod deployment;
+mod dial;
 mod error;
 mod files;
 mod groups;
@@ -27,6 +28,7 @@ mod organizations;
 mod prices;
 mod provisioners;
 mod settings;
+mod target;
 mod template_versions;
 mod templates;
 mod tls;
@@ -43,7 +45,9 @@ pub use call::Call;
 pub use chats::{ChatEvents, UsableModel, UsableServer};
 pub use error::{ApiError, Error};
 pub use headers::{HeaderError, parse_header, run_header_command};
+pub use organizations::preferred_organization;
 pub use provisioners::{ProvisionerJobQuery, ProvisionerQuery};
+pub use target::{Target, TargetError};
 pub use templates::TemplateQuery;
 pub use tls::{TlsError, TlsFiles, system_tls, tls_with};
 pub use users::UserQuery;
@@ -67,12 +71,24 @@ struct Inner {
     url: Url,
     token: Secret<String>,
     headers: http::HeaderMap,
-    http: reqwest::Client,
+    way: Way,
     tls: Arc<rustls::ClientConfig>,
     /// What the first response said in `X-Coder-Build-Version`.
     server_version: OnceLock<String>,
     /// What the first response with warnings said in `X-Coder-Entitlements-Warning`.
     warnings: OnceLock<Vec<String>>,
+}
+
+/// How requests get to the deployment.
+#[derive(Clone, Debug)]
+enum Way {
+    /// By sockets, with all that HTTP in the world needs.
+    Web(reqwest::Client),
+    /// By connections that somebody else opens.
+    Dialed {
+        dial: dial::Dial,
+        user_agent: Option<String>,
+    },
 }
 
 impl Client {
@@ -94,7 +110,7 @@ impl Client {
                 url: self.inner.url.clone(),
                 token,
                 headers: self.inner.headers.clone(),
-                http: self.inner.http.clone(),
+                way: self.inner.way.clone(),
                 tls: self.inner.tls.clone(),
                 server_version: self.inner.server_version.clone(),
                 warnings: self.inner.warnings.clone(),

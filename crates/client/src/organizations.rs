@@ -9,6 +9,19 @@ use serde_json::Value;
 use crate::call::segment;
 use crate::{Client, Error};
 
+/// Which of someone's organizations to act in: the one of this name or id; without a name the default
+/// one, else the first.
+pub fn preferred_organization<'o>(
+    mine: &'o [Organization],
+    wanted: Option<&str>,
+) -> Option<&'o Organization> {
+    let mut all = mine.iter();
+    match wanted {
+        Some(name) => all.find(|one| one.name == name || one.id.to_string() == name),
+        None => all.find(|one| one.is_default).or(mine.first()),
+    }
+}
+
 impl Client {
     /// Every organization that one may see.
     pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {

@@ -80,6 +80,8 @@ pub struct Settings {
     pub chat_advisor: bool,
     /// The experiment `chat-virtual-desktop` is on.
     pub chat_virtual_desktop: bool,
+    /// The experiment `mcp-server-http` is on.
+    pub mcp_over_http: bool,
     /// Chats have no tools that their client runs.
     pub disable_chat_caller_supplied_tools: bool,
 }
@@ -123,6 +125,7 @@ impl Settings {
             allow_byok: true,
             chat_advisor: false,
             chat_virtual_desktop: false,
+            mcp_over_http: false,
             disable_chat_caller_supplied_tools: false,
         }
     }

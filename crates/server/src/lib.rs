@@ -22,6 +22,7 @@ mod socket;
 mod state;
 mod tailnet;
 mod webpush;
+mod within;
 mod ws;
 
 pub use agent_rpc::LiveAgents;

@@ -8,14 +8,19 @@ use http::StatusCode;
 
 use crate::apps::{divert, start};
 use crate::middleware::{gate, outer, redirect};
+use crate::within::Within;
 use crate::{ApiError, AppState, routes};
 
 /// The whole application.
 pub fn router(state: AppState) -> Router {
+    let api = routed(state.clone());
+    let inner = api.clone().layer(from_fn_with_state(state.clone(), outer));
+    let within = Within::new(inner, &state.control.settings().access_url);
     // Layers of a router see a request when its route is chosen already; one
     // around it comes before.
     Router::new()
-        .fallback_service(routed(state.clone()))
+        .merge(routes::mcp::router(state.clone(), within))
+        .fallback_service(api)
         .layer(map_request(collapse_slashes))
         // Apps get their paths as they are.
         .layer(from_fn_with_state(state.clone(), redirect))

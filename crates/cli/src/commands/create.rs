@@ -6,7 +6,7 @@ use api_types::{
     WorkspaceBuildParameter,
 };
 use clap::Args as ClapArgs;
-use client::{Client, TemplateQuery};
+use client::{Client, Target, TemplateQuery};
 use uuid::Uuid;
 
 use super::lookup;
@@ -16,7 +16,6 @@ use crate::parameters::{self, Action, Request, flags::ParameterFlags};
 use crate::say;
 use crate::schedule;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::prompt::{Question, confirm_default_yes};
 use crate::ui::{select, time};
 
@@ -198,7 +197,7 @@ fn name_of(args: &Args) -> Result<(String, String)> {
         return Ok((target.owner, target.workspace));
     }
     let name = Question::new("Specify a name for your workspace:")
-        .ask(|answer| Target::workspace(answer).map(drop))?;
+        .ask(|answer| Ok(Target::workspace(answer).map(drop)?))?;
     let target = Target::workspace(&name)?;
     Ok((target.owner, target.workspace))
 }

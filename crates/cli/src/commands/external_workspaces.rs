@@ -10,8 +10,8 @@ use super::{create, lookup};
 use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::output::{Column, Format, Listing, Table};
+use client::Target;
 
 /// The resource type of agents that are started by hand.
 const EXTERNAL_AGENT: &str = "coder_external_agent";

@@ -8,7 +8,7 @@ use super::lookup;
 use crate::follow::stages::printable;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
+use client::Target;
 
 /// Show the logs of a workspace's build and of its agents.
 #[derive(Debug, ClapArgs)]

@@ -2,12 +2,11 @@
 
 use anyhow::{Context, Result};
 use api_types::{Template, Workspace, WorkspaceAgent};
-use client::{Client, TemplateQuery};
+use client::{Client, Target, TemplateQuery};
 use uuid::Uuid;
 
 use crate::failure::Advice;
 use crate::session::Session;
-use crate::target::Target;
 
 /// The workspace that `argument` names: `[owner/]name` or an id.
 pub async fn workspace(client: &Client, argument: &str) -> Result<Workspace> {

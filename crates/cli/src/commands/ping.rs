@@ -14,8 +14,8 @@ use crate::connect::ready::Patience;
 use crate::failure::Exit;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::time;
+use client::Target;
 
 /// A connected agent answers its first packet within seconds.
 const REACH: Duration = Duration::from_secs(30);

@@ -10,9 +10,9 @@ use super::{list, lookup};
 use crate::say;
 use crate::schedule;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::output::{Column, Format, Listing, Table};
 use crate::ui::time;
+use client::Target;
 
 /// A running workspace can be kept for at least so long.
 const LEAST_EXTENSION: TimeDelta = TimeDelta::minutes(30);

@@ -16,9 +16,9 @@ use crate::connect::ready::Patience;
 use crate::failure::Advice;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::output::{Column, Listing, Table};
 use crate::ui::time;
+use client::Target;
 
 /// Where an agent serves speed tests inside the tunnel.
 const PORT: u16 = 3;

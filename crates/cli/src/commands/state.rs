@@ -13,7 +13,7 @@ use super::lookup;
 use crate::follow;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
+use client::Target;
 
 /// The largest state that a server takes.
 const MAX_STATE: u64 = 100 << 20;

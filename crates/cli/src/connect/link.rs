@@ -55,22 +55,28 @@ pub struct Facts {
 }
 
 /// Settings of a tunnel end, with what the deployment says about relays.
-pub fn config(session: &Session, connection: AgentConnection) -> Result<tunnel::Config> {
-    let client = session.client()?;
+pub fn config(
+    client: &Client,
+    relays_only: bool,
+    connection: AgentConnection,
+) -> Result<tunnel::Config> {
     let mut config = tunnel::Config::client(client.url().clone());
     config.headers = client.extra_headers().clone();
     config.tls = Some(client.tls_config().clone());
     config.derp_map = derp_map(connection.derp_map)?;
     config.derp_force_websockets = connection.derp_force_websockets;
-    config.block_endpoints =
-        connection.disable_direct_connections || session.globals.disable_direct_connections;
+    config.block_endpoints = connection.disable_direct_connections || relays_only;
     Ok(config)
 }
 
-/// Begins a tunnel with what the deployment says about relays.
-pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepared> {
+/// Begins a tunnel with what the deployment says about relays; by relays only, if that is wanted.
+pub fn prepare(
+    client: &Client,
+    relays_only: bool,
+    connection: AgentConnection,
+) -> Result<Prepared> {
     let blocked_by_deployment = connection.disable_direct_connections;
-    let config = config(session, connection)?;
+    let config = config(client, relays_only, connection)?;
     let relays = config
         .derp_map
         .regions
@@ -82,7 +88,7 @@ pub fn prepare(session: &Session, connection: AgentConnection) -> Result<Prepare
         facts: Facts {
             relays,
             blocked_by_deployment,
-            blocked_by_flag: session.globals.disable_direct_connections,
+            blocked_by_flag: relays_only,
         },
     })
 }

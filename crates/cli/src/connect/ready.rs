@@ -14,7 +14,7 @@ use crate::follow;
 use crate::follow::agent::Wait;
 use crate::parameters::flags::Given;
 use crate::session::Session;
-use crate::target::Target;
+use client::Target;
 
 /// Builds to follow one after the other before giving up: a stop that is under
 /// way, somebody else's start, our own.

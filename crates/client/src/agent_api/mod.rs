@@ -16,13 +16,13 @@ mod request;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncWrite};
 use uuid::Uuid;
+
+use crate::dial::Dial;
 
 pub use containers::ContainersWatch;
 pub use desktop::{DesktopRecording, DesktopView};
@@ -34,17 +34,10 @@ pub const PORT: u16 = 4;
 /// How long an answer may take where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A connection to the agent.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-type Dialed = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
-type Dial = dyn Fn() -> Dialed + Send + Sync;
-
 /// The API of one agent. Clones are cheap.
 #[derive(Clone)]
 pub struct AgentApi {
-    dial: Arc<Dial>,
+    dial: Dial,
     headers: HeaderMap,
     timeout: Duration,
 }
@@ -65,12 +58,8 @@ impl AgentApi {
         F: Future<Output = io::Result<S>> + Send + 'static,
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let dial = move || {
-            let opened = dial();
-            Box::pin(async move { Ok(Box::new(opened.await?) as Box<dyn Stream>) }) as Dialed
-        };
         Self {
-            dial: Arc::new(dial),
+            dial: Dial::new(dial),
             headers: HeaderMap::new(),
             timeout: TIMEOUT,
         }

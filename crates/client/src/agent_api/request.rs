@@ -10,7 +10,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::task::AbortOnDropHandle;
@@ -141,14 +140,6 @@ impl Call<'_> {
 
     async fn send_any(self) -> Result<Answer, Error> {
         let failed = |error: &dyn std::error::Error| Error::transport(&self.url, error);
-        let stream = (self.api.dial)().await.map_err(|e| failed(&e))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| failed(&e))?;
-        let connection = AbortOnDropHandle::new(tokio::spawn(async move {
-            // The request itself tells of failures.
-            let _ = connection.with_upgrades().await;
-        }));
         let target = match self.url.query() {
             Some(query) => format!("{}?{query}", self.url.path()),
             None => self.url.path().to_owned(),
@@ -162,11 +153,11 @@ impl Call<'_> {
             }
         }
         let request = request.body(self.body).map_err(|e| failed(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
+        let (response, connection) = self.api.dial.send(request).await.map_err(|e| failed(&*e))?;
         Ok(Answer {
             response,
             url: self.url,
-            connection,
+            connection: AbortOnDropHandle::new(connection),
         })
     }
 

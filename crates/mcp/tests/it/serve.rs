@@ -1,6 +1,6 @@
 //! The server's half.
 
-use futures::future::LocalBoxFuture;
+use futures::future::BoxFuture;
 use mcp::serve::{Service, serve, text};
 use mcp::{Called, Tool};
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ impl Service for Echo {
         &'a self,
         name: &'a str,
         args: Map<String, Value>,
-    ) -> Option<LocalBoxFuture<'a, Called>> {
+    ) -> Option<BoxFuture<'a, Called>> {
         match name {
             "echo" => Some(Box::pin(async move {
                 text(args["x"].as_str().unwrap_or("?"), false)

@@ -14,4 +14,4 @@ pub(crate) use agent::AgentActor;
 pub use cookie::{CookiePolicy, SESSION_COOKIE};
 pub(crate) use cookie::{get as cookie_value, session as session_cookie};
 pub use token::Source;
-pub(crate) use token::{SESSION_HEADER, explicit as explicit_token};
+pub(crate) use token::{SESSION_HEADER, explicit as explicit_token, find as find_token};

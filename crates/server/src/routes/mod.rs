@@ -28,6 +28,7 @@ mod files;
 mod groups;
 mod init_script;
 mod job_logs;
+pub(crate) mod mcp;
 mod mcp_servers;
 mod notifications;
 mod organization_changes;

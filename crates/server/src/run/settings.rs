@@ -37,6 +37,7 @@ pub(super) fn control(options: &Options) -> Result<Settings, RunError> {
     Ok(Settings {
         chat_advisor: experiment("chat-advisor"),
         chat_virtual_desktop: experiment("chat-virtual-desktop"),
+        mcp_over_http: experiment("mcp-server-http"),
         replica_url: options.text("derp-server-relay-url").to_owned(),
         wildcard_access_url: options.text("wildcard-access-url").to_owned(),
         allow_path_app_sharing: options.on("dangerous-allow-path-app-sharing"),

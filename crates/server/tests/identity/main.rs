@@ -11,6 +11,7 @@ mod every_route;
 mod keys;
 mod limits;
 mod mcp;
+mod mcp_http;
 mod pages;
 mod personal;
 #[path = "../common/published.rs"]

@@ -15,8 +15,8 @@ use crate::connect::ready::{Patience, make_ready};
 use crate::connect::session_watch;
 use crate::follow::agent::Wait;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::terminal::{self, InputMode};
+use client::Target;
 
 /// Bytes that are passed on at once.
 const BUFFER: usize = 32 << 10;

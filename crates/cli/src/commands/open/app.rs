@@ -10,8 +10,8 @@ use crate::connect::ready::{Patience, make_run};
 use crate::failure::Advice;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::browser;
+use client::Target;
 
 /// Stands for the person's session token in addresses of external apps.
 const TOKEN_PLACEHOLDER: &str = "$SESSION_TOKEN";

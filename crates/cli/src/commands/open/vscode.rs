@@ -12,8 +12,8 @@ use crate::connect::ready::{Patience, make_ready};
 use crate::follow::agent::Wait;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::browser;
+use client::Target;
 
 /// Open a workspace in VS Code Desktop.
 #[derive(Debug, ClapArgs)]

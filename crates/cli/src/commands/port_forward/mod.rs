@@ -15,7 +15,7 @@ use crate::failure::Advice;
 use crate::follow::agent::Wait;
 use crate::say;
 use crate::session::Session;
-use crate::target::Target;
+use client::Target;
 use spec::{Protocol, Spec};
 
 /// Make ports of a workspace reachable on this machine. For the other direction

@@ -27,9 +27,9 @@ use crate::connect::session_watch;
 use crate::csv;
 use crate::follow::agent::Wait;
 use crate::session::Session;
-use crate::target::Target;
 use crate::ui::time;
 use crate::{scheduling, working_set};
+use client::Target;
 
 /// Open a shell in a workspace, or run a command in it. 'coder config-ssh' lets
 /// the ssh of your system do the same, with everything that it can.
@@ -280,7 +280,11 @@ pub async fn connect(
             .agent_connection_generic()
             .await
             .context("ask for the relays")?;
-        link::prepare(session, connection)
+        link::prepare(
+            client,
+            session.globals.disable_direct_connections,
+            connection,
+        )
     };
     let (workspace, prepared) = tokio::join!(lookup::of_target(client, target), prepared);
     let (workspace, prepared) = (workspace?, prepared?);

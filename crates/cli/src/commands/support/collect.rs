@@ -191,7 +191,12 @@ pub async fn about_agent(
 async fn reach(session: &Session, agent: &WorkspaceAgent) -> Result<Link> {
     let client = session.client()?;
     let connection = client.agent_connection(agent.id).await?;
-    let link = link::prepare(session, connection)?.connect(client, agent.id);
+    let link = link::prepare(
+        client,
+        session.globals.disable_direct_connections,
+        connection,
+    )?
+    .connect(client, agent.id);
     link.conn().await_reachable(agent.id, REACH).await?;
     Ok(link)
 }

@@ -107,7 +107,11 @@ struct Netcheck {
 
 /// Measures everything at once.
 pub async fn run(session: &Session, connection: AgentConnection) -> Result<Report> {
-    let config = link::config(session, connection)?;
+    let config = link::config(
+        session.client()?,
+        session.globals.disable_direct_connections,
+        connection,
+    )?;
     let measured = config.derp_map.regions.values().map(|region: &Region| {
         let config = config.clone();
         async move { (region.region_id, relay::region(&config, region).await) }

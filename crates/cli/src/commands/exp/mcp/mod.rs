@@ -1,8 +1,10 @@
 //! `coder exp mcp`: what AI tools reach by the Model Context Protocol, and telling them so.
 
 mod configure;
+mod links;
+mod report;
+mod served;
 mod server;
-mod tools;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};
@@ -28,6 +30,6 @@ enum Sub {
 pub async fn run(args: Args, session: &Session) -> Result<()> {
     match args.command {
         Sub::Configure(args) => configure::run(args, session),
-        Sub::Server(args) => server::run(args, session).await,
+        Sub::Server(args) => Box::pin(server::run(args, session)).await,
     }
 }

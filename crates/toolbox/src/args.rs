@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// Arguments of a call.
+#[derive(Debug)]
 pub struct Args(Map<String, Value>);
 
 impl Args {
+    /// As they came.
     pub fn new(arguments: Map<String, Value>) -> Self {
         Args(arguments)
     }

@@ -8,15 +8,15 @@ use api_types::{
 use client::TemplateQuery;
 use serde_json::{Value, json};
 
-use super::args::Args;
-use super::workspaces::lines;
-use super::{Deps, Kind, Offer};
+use crate::args::Args;
+use crate::workspaces::lines;
+use crate::{Deps, Kind, Offer};
 
 /// Files of an archive, and bytes of all of them: the server takes no larger ones.
 const MAX_FILES: usize = 1000;
 const MAX_BYTES: usize = 10 << 20;
 
-pub(super) const OFFERS: &[Offer] = &[
+pub(crate) const OFFERS: &[Offer] = &[
     Offer {
         name: "coder_list_templates",
         description: "List templates. agents_allowed says whether chats may make workspaces of one.",
@@ -129,13 +129,13 @@ fn short(template: &Template) -> Value {
     })
 }
 
-async fn list(deps: &Deps<'_>) -> Result<Value> {
-    let all = deps.client()?.templates(&TemplateQuery::default()).await?;
+async fn list(deps: &Deps) -> Result<Value> {
+    let all = deps.client().templates(&TemplateQuery::default()).await?;
     Ok(all.iter().map(short).collect())
 }
 
-async fn read(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let client = deps.client()?;
+async fn read(deps: &Deps, args: Args) -> Result<Value> {
+    let client = deps.client();
     let template = client.template(args.id("template_id")?).await?;
     let version = template.active_version_id;
     if version.is_nil() {
@@ -150,17 +150,17 @@ async fn read(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(detail)
 }
 
-async fn parameters(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn parameters(deps: &Deps, args: Args) -> Result<Value> {
     let id = args.id("template_version_id")?;
-    Ok(json!(deps.client()?.template_version_parameters(id).await?))
+    Ok(json!(deps.client().template_version_parameters(id).await?))
 }
 
-async fn logs(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn logs(deps: &Deps, args: Args) -> Result<Value> {
     let id = args.id("template_version_id")?;
-    lines(deps.client()?.template_version_logs(id, 0).await?).await
+    lines(deps.client().template_version_logs(id, 0).await?).await
 }
 
-async fn upload(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn upload(deps: &Deps, args: Args) -> Result<Value> {
     let files = args.texts("files")?;
     if files.is_empty() || files.len() > MAX_FILES {
         bail!("files must hold 1 to {MAX_FILES} files");
@@ -177,16 +177,16 @@ async fn upload(deps: &Deps<'_>, args: Args) -> Result<Value> {
             .append_data(&mut header, path, content.as_bytes())
             .with_context(|| format!("{path:?} cannot stand in an archive"))?;
     }
-    let uploaded = deps.client()?.file_upload(archive.into_inner()?).await?;
+    let uploaded = deps.client().file_upload(archive.into_inner()?).await?;
     Ok(json!(uploaded))
 }
 
-async fn version(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let client = deps.client()?;
+async fn version(deps: &Deps, args: Args) -> Result<Value> {
+    let client = deps.client();
     let template_id = args.maybe_id("template_id")?;
     let organization = match template_id {
         Some(id) => client.template(id).await?.organization_id,
-        None => deps.session.organization(None).await?.id,
+        None => deps.organization().await?.id,
     };
     let request = CreateTemplateVersionRequest {
         message: "Made by an AI tool".to_owned(),
@@ -200,14 +200,14 @@ async fn version(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!(made.await?))
 }
 
-async fn promote(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn promote(deps: &Deps, args: Args) -> Result<Value> {
     let (template, version) = (args.id("template_id")?, args.id("template_version_id")?);
-    deps.client()?.template_promote(template, version).await?;
+    deps.client().template_promote(template, version).await?;
     Ok("Successfully updated active version!".into())
 }
 
-async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let client = deps.client()?;
+async fn create(deps: &Deps, args: Args) -> Result<Value> {
+    let client = deps.client();
     let version = client.template_version(args.id("version_id")?).await?;
     let request = CreateTemplateRequest {
         name: args.text("name")?.to_owned(),
@@ -219,13 +219,13 @@ async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
     };
     let organization = match version.organization_id {
         Some(id) => id,
-        None => deps.session.organization(None).await?.id,
+        None => deps.organization().await?.id,
     };
     Ok(json!(client.template_create(organization, &request).await?))
 }
 
-async fn delete(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    deps.client()?
+async fn delete(deps: &Deps, args: Args) -> Result<Value> {
+    deps.client()
         .template_delete(args.id("template_id")?)
         .await?;
     Ok("Successfully deleted template!".into())

@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::args::Args;
-use super::workspaces::{WORKSPACE, find};
-use super::{Argument, Deps, Kind, Offer};
-use crate::commands::lookup;
+use crate::args::Args;
+use crate::find;
+use crate::workspaces::WORKSPACE;
+use crate::{Argument, Deps, Kind, Offer};
 
 /// Bytes that are read at once.
 const MAX_READ: u64 = 1 << 20;
@@ -17,7 +17,7 @@ const MAX_READ: u64 = 1 << 20;
 /// The file that a tool is for.
 const FILE: Argument = ("path*", "string", "Absolute path of the file.");
 
-pub(super) const OFFERS: &[Offer] = &[
+pub(crate) const OFFERS: &[Offer] = &[
     Offer {
         name: "coder_workspace_ls",
         description: "List a directory of a workspace.",
@@ -89,7 +89,7 @@ pub(super) const OFFERS: &[Offer] = &[
     },
 ];
 
-async fn ls(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn ls(deps: &Deps, args: Args) -> Result<Value> {
     let path = args.text("path")?;
     let api = deps.inside(args.text("workspace")?, false).await?;
     let listed = api.list_directory(path, &LsRequest::default()).await?;
@@ -99,7 +99,7 @@ async fn ls(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!({ "contents": contents.collect::<Vec<_>>() }))
 }
 
-async fn read(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn read(deps: &Deps, args: Args) -> Result<Value> {
     let offset = args.number("offset")?.unwrap_or(0);
     let limit = args.number("limit")?.filter(|n| *n > 0).unwrap_or(MAX_READ);
     if limit > MAX_READ {
@@ -115,7 +115,7 @@ async fn read(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!({ "content": STANDARD.encode(bytes), "mimeType": media_type }))
 }
 
-async fn write(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn write(deps: &Deps, args: Args) -> Result<Value> {
     let content = args.maybe("content")?.unwrap_or_default();
     let content = STANDARD.decode(content).context("content must be base64")?;
     let path = args.text("path")?;
@@ -125,7 +125,7 @@ async fn write(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!({ "message": "File written successfully." }))
 }
 
-async fn edit(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn edit(deps: &Deps, args: Args) -> Result<Value> {
     let edits: Vec<FileEdit> = args.shaped("edits")?;
     let files = vec![FileEdits {
         path: args.text("path")?.to_owned(),
@@ -134,12 +134,12 @@ async fn edit(deps: &Deps<'_>, args: Args) -> Result<Value> {
     apply(deps, &args, files).await
 }
 
-async fn edit_many(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn edit_many(deps: &Deps, args: Args) -> Result<Value> {
     let files: Vec<FileEdits> = args.shaped("files")?;
     apply(deps, &args, files).await
 }
 
-async fn apply(deps: &Deps<'_>, args: &Args, files: Vec<FileEdits>) -> Result<Value> {
+async fn apply(deps: &Deps, args: &Args, files: Vec<FileEdits>) -> Result<Value> {
     if files.is_empty() || files.iter().any(|file| file.edits.is_empty()) {
         bail!("there must be at least one edit of each file");
     }
@@ -152,12 +152,12 @@ async fn apply(deps: &Deps<'_>, args: &Args, files: Vec<FileEdits>) -> Result<Va
     Ok(json!({ "message": "File(s) edited successfully.", "files": edited.files }))
 }
 
-async fn port(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn port(deps: &Deps, args: Args) -> Result<Value> {
     let port = args.number("port")?.context("port is missing")?;
     if port == 0 || port > u64::from(u16::MAX) {
         bail!("port must be between 1 and 65535");
     }
-    let client = deps.client()?;
+    let client = deps.client();
     let host = client
         .call(http::Method::GET, "/api/v2/applications/host")
         .decode::<Value>()
@@ -166,8 +166,8 @@ async fn port(deps: &Deps<'_>, args: Args) -> Result<Value> {
     if host.is_empty() {
         bail!("the deployment has no host for apps: an administrator sets --wildcard-access-url");
     }
-    let workspace = find(deps, args.text("workspace")?).await?;
-    let agent = lookup::agent(&workspace, None)?;
+    let workspace = find::workspace(deps.client(), args.text("workspace")?).await?;
+    let agent = find::agent(&workspace, None)?;
     let name = format!(
         "{port}--{}--{}--{}",
         agent.name, workspace.name, workspace.owner_name

@@ -5,13 +5,16 @@ use client::TemplateQuery;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::args::Args;
-use super::{Deps, Kind, Offer};
+use crate::args::Args;
+use crate::{Deps, Kind, Offer};
 
 /// Workspaces that one search finds.
 const MAX_FOUND: u32 = 100;
 
-pub(super) const OFFERS: &[Offer] = &[
+/// What the tools of this file are called.
+pub(crate) const NAMES: [&str; 2] = ["search", "fetch"];
+
+pub(crate) const OFFERS: &[Offer] = &[
     Offer {
         name: "search",
         description: "Search for templates and workspaces. The query is \"templates\" or \
@@ -30,8 +33,8 @@ pub(super) const OFFERS: &[Offer] = &[
     },
 ];
 
-async fn search(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let client = deps.client()?;
+async fn search(deps: &Deps, args: Args) -> Result<Value> {
+    let client = deps.client();
     let query = args.text("query")?;
     let (what, expression) = query.split_once('/').unwrap_or((query, ""));
     let results: Vec<Value> = match what.trim() {
@@ -86,8 +89,8 @@ async fn search(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!({ "results": results }))
 }
 
-async fn fetch(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let client = deps.client()?;
+async fn fetch(deps: &Deps, args: Args) -> Result<Value> {
+    let client = deps.client();
     let id = args.text("id")?;
     let (kind, uuid) = id.split_once(':').context("the id is none of search")?;
     let uuid: Uuid = uuid.parse().context("the id is none of search")?;
@@ -110,8 +113,7 @@ async fn fetch(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(json!({ "id": id, "title": title, "text": whole.to_string(), "url": url, "metadata": {} }))
 }
 
-fn address(deps: &Deps<'_>, path: &str) -> String {
-    let base = deps.client().ok().map(|client| client.url().clone());
-    let url = base.and_then(|base| base.join(path).ok());
+fn address(deps: &Deps, path: &str) -> String {
+    let url = deps.client().url().join(path);
     url.map(String::from).unwrap_or_default()
 }

@@ -1,16 +1,15 @@
 //! `coder_report_task`: people see what an AI is at. The agent of the workspace takes it.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use mcp::Tool;
 use rpc::AgentSocketClient;
 use rpc::proto::agent::UpdateAppStatusRequest;
 use rpc::proto::agent::update_app_status_request::AppStatusState as State;
 use serde_json::{Value, json};
-
-use super::args::Args;
-use super::{Deps, Kind, Offer};
+use tokio::sync::Mutex;
+use toolbox::{Args, Argument, schema};
 
 pub(super) const NAME: &str = "coder_report_task";
 /// Characters of a summary.
@@ -20,35 +19,44 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Bytes of one of its events.
 const MAX_EVENT: usize = 1 << 20;
 
-pub(super) const OFFERS: &[Offer] = &[Offer {
-    name: NAME,
-    description: "Report progress on your work. The user sees it beside the workspace: use this to \
-                  keep them up to date, or when you need help. Good: \"Cloning the repository \
-                  <address>\", \"Finding out why <problem> happens\"; bad: \"I'm working on it\". \
-                  Report the state \"working\" again and again; \"complete\", \"idle\" and \
-                  \"failure\" only when you have fully ended the task.",
-    kind: Kind::Changes,
-    arguments: &[
-        (
-            "summary*",
-            "string",
-            "What you are at, in less than 160 characters on one line.",
-        ),
-        (
-            "link*",
-            "string",
-            "Address of something that belongs to it, such as a pull request.",
-        ),
-        ("state*", "working|complete|idle|failure", "How it stands."),
-    ],
-    run: |deps, args| Box::pin(report(deps, args)),
-}];
+const ARGUMENTS: &[Argument] = &[
+    (
+        "summary*",
+        "string",
+        "What you are at, in less than 160 characters on one line.",
+    ),
+    (
+        "link*",
+        "string",
+        "Address of something that belongs to it, such as a pull request.",
+    ),
+    ("state*", "working|complete|idle|failure", "How it stands."),
+];
+
+/// The tool as it is offered.
+pub(super) fn offer() -> Tool {
+    Tool {
+        name: NAME.to_owned(),
+        description:
+            "Report progress on your work. The user sees it beside the workspace: use this \
+                      to keep them up to date, or when you need help. Good: \"Cloning the \
+                      repository <address>\", \"Finding out why <problem> happens\"; bad: \"I'm \
+                      working on it\". Report the state \"working\" again and again; \"complete\", \
+                      \"idle\" and \"failure\" only when you have fully ended the task."
+                .to_owned(),
+        schema: schema(ARGUMENTS),
+        read_only: false,
+        destructive: false,
+    }
+}
 
 /// Tells the agent of the workspace.
 pub struct Reporter {
     client: AgentSocketClient,
     slug: String,
-    last: RefCell<Option<Report>>,
+    /// Something else tells when the AI is at work.
+    watched: bool,
+    last: Mutex<Option<Report>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +68,19 @@ struct Report {
 
 impl Reporter {
     /// Reports under an app.
-    pub fn new(client: AgentSocketClient, slug: String) -> Self {
+    pub fn new(client: AgentSocketClient, slug: String, watched: bool) -> Self {
         Reporter {
             client,
             slug,
-            last: RefCell::default(),
+            watched,
+            last: Mutex::default(),
         }
     }
 
     /// Tells what is new.
     async fn tell(&self, report: Report) -> Result<()> {
-        if self.last.borrow().as_ref() == Some(&report) {
+        let mut last = self.last.lock().await;
+        if last.as_ref() == Some(&report) {
             return Ok(());
         }
         let request = UpdateAppStatusRequest {
@@ -81,13 +91,13 @@ impl Reporter {
         };
         let told = self.client.update_app_status(&request).await;
         told.context("tell the agent")?;
-        *self.last.borrow_mut() = Some(report);
+        *last = Some(report);
         Ok(())
     }
 
     /// The same summary in another state.
     async fn becomes(&self, state: State) -> Result<()> {
-        let last = self.last.borrow().clone();
+        let last = self.last.lock().await.clone();
         let (summary, link) = last
             .map(|last| (last.summary, last.link))
             .unwrap_or_default();
@@ -128,31 +138,28 @@ impl Reporter {
         }
         bail!("its events have ended")
     }
-}
 
-async fn report(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let reporter = deps
-        .reporter
-        .as_ref()
-        .context("tasks are not reported here")?;
-    let state = match args.text("state")? {
-        "working" => State::Working,
-        // The one who watches the screen knows better when it rests.
-        "idle" if deps.watched => State::Working,
-        "idle" => State::Idle,
-        "complete" => State::Complete,
-        "failure" => State::Failure,
-        other => bail!("state must be working, complete, idle or failure, not {other:?}"),
-    };
-    let summary = args.text("summary")?;
-    if summary.chars().count() > MAX_SUMMARY {
-        bail!("summary must be less than {MAX_SUMMARY} characters");
+    /// What the tool does.
+    pub(super) async fn report(&self, args: Args) -> Result<Value> {
+        let state = match args.text("state")? {
+            "working" => State::Working,
+            // The one who watches the screen knows better when it rests.
+            "idle" if self.watched => State::Working,
+            "idle" => State::Idle,
+            "complete" => State::Complete,
+            "failure" => State::Failure,
+            other => bail!("state must be working, complete, idle or failure, not {other:?}"),
+        };
+        let summary = args.text("summary")?;
+        if summary.chars().count() > MAX_SUMMARY {
+            bail!("summary must be less than {MAX_SUMMARY} characters");
+        }
+        let report = Report {
+            state,
+            summary: summary.to_owned(),
+            link: args.maybe("link")?.unwrap_or_default().to_owned(),
+        };
+        self.tell(report).await?;
+        Ok(json!({ "message": "Thanks for reporting!" }))
     }
-    let report = Report {
-        state,
-        summary: summary.to_owned(),
-        link: args.maybe("link")?.unwrap_or_default().to_owned(),
-    };
-    reporter.tell(report).await?;
-    Ok(json!({ "message": "Thanks for reporting!" }))
 }

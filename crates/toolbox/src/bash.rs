@@ -6,9 +6,9 @@ use anyhow::Result;
 use api_types::StartProcessRequest;
 use serde_json::{Value, json};
 
-use super::args::Args;
-use super::workspaces::WORKSPACE;
-use super::{Deps, Kind, Offer};
+use crate::args::Args;
+use crate::workspaces::WORKSPACE;
+use crate::{Deps, Kind, Offer};
 
 /// How long a command may take when nothing else is said…
 const USUAL: u64 = 60_000;
@@ -17,7 +17,7 @@ const LONGEST: u64 = 300_000;
 /// What shells answer for a command that took too long.
 const TOOK_TOO_LONG: i32 = 124;
 
-pub(super) const OFFERS: &[Offer] = &[Offer {
+pub(crate) const OFFERS: &[Offer] = &[Offer {
     name: "coder_workspace_bash",
     description: "Run a command by a shell in a workspace and get what it wrote, in stdout and \
                   stderr, and its exit code. A stopped workspace is started. After the timeout (60 \
@@ -42,7 +42,7 @@ pub(super) const OFFERS: &[Offer] = &[Offer {
     run: |deps, args| Box::pin(bash(deps, args)),
 }];
 
-async fn bash(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn bash(deps: &Deps, args: Args) -> Result<Value> {
     let background = args.flag("background")?;
     let timeout = args.number("timeout_ms")?.filter(|ms| *ms > 0);
     let timeout = Duration::from_millis(timeout.unwrap_or(USUAL).min(LONGEST));

@@ -1,10 +1,13 @@
 //! Naming a workspace and an agent: `ws`, `ws.agent`, `owner/ws.agent`,
 //! `owner--ws--agent`, `agent.ws.owner`, and host names of OpenSSH.
 
-use anyhow::{Result, bail};
-
 /// The longest name of a workspace or person.
 const MAX_NAME: usize = 64;
+
+/// Why a text names no workspace.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TargetError(String);
 
 /// Which workspace, of whom, and which agent in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +22,16 @@ pub struct Target {
 
 impl Target {
     /// Reads `[owner/]ws`, where an id is a name too.
-    pub fn workspace(text: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`TargetError`], as the other forms.
+    pub fn workspace(text: &str) -> Result<Self, TargetError> {
         let (owner, name) = text.split_once('/').unwrap_or(("me", text));
         Self::new(owner, name, None)
     }
 
     /// Reads every form that names a workspace and perhaps an agent.
-    pub fn agent(text: &str) -> Result<Self> {
+    pub fn agent(text: &str) -> Result<Self, TargetError> {
         if text.contains('/') {
             let Some((owner, rest)) = text.split_once('/') else {
                 return Err(Self::malformed(text));
@@ -55,7 +61,7 @@ impl Target {
 
     /// Reads a host name of OpenSSH: without `prefix` or `.suffix` it is one
     /// of the forms of [`Self::agent`].
-    pub fn host(text: &str, prefix: &str, suffix: &str) -> Result<Self> {
+    pub fn host(text: &str, prefix: &str, suffix: &str) -> Result<Self, TargetError> {
         if !prefix.is_empty()
             && let Some(rest) = text.strip_prefix(prefix)
         {
@@ -69,7 +75,7 @@ impl Target {
         Self::agent(text)
     }
 
-    fn new(owner: &str, workspace: &str, agent: Option<&str>) -> Result<Self> {
+    fn new(owner: &str, workspace: &str, agent: Option<&str>) -> Result<Self, TargetError> {
         for (what, name) in [
             ("owner", Some(owner)),
             ("workspace", Some(workspace)),
@@ -77,15 +83,17 @@ impl Target {
         ] {
             let Some(name) = name else { continue };
             if name.is_empty() || name.len() > MAX_NAME {
-                bail!("invalid {what} name {name:?}: it must have 1 to {MAX_NAME} characters");
+                return Err(TargetError(format!(
+                    "invalid {what} name {name:?}: it must have 1 to {MAX_NAME} characters"
+                )));
             }
             if !name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             {
-                bail!(
+                return Err(TargetError(format!(
                     "invalid {what} name {name:?}: only letters, digits and hyphens may stand there"
-                );
+                )));
             }
         }
         Ok(Self {
@@ -95,10 +103,10 @@ impl Target {
         })
     }
 
-    fn malformed(text: &str) -> anyhow::Error {
-        anyhow::anyhow!(
+    fn malformed(text: &str) -> TargetError {
+        TargetError(format!(
             "cannot tell which workspace {text:?} is: give <workspace>, <workspace>.<agent> or <owner>/<workspace>"
-        )
+        ))
     }
 }
 

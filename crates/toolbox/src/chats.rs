@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::args::Args;
-use super::{Argument, Deps, Kind, Offer};
+use crate::args::Args;
+use crate::{Argument, Deps, Kind, Offer};
 
 /// How long to wait for a chat when nothing else is said, and at most, in seconds.
 const USUAL_WAIT: u64 = 60;
@@ -31,7 +31,7 @@ const CHAT: Argument = ("chat_id*", "string", "Id of the chat.");
 /// How much of a list is told.
 const LIMIT: Argument = ("limit", "integer", "How many; 50 if absent, 200 at most.");
 
-pub(super) const OFFERS: &[Offer] = &[
+pub(crate) const OFFERS: &[Offer] = &[
     Offer {
         name: "coder_create_chat",
         description: "Begin a chat with an AI agent that runs in the control plane and can work in a \
@@ -127,7 +127,7 @@ pub(super) const OFFERS: &[Offer] = &[
         run: |deps, args| {
             Box::pin(async move {
                 let id = args.id("chat_id")?;
-                Ok(json!(deps.client()?.chat_interrupt(id).await?))
+                Ok(json!(deps.client().chat_interrupt(id).await?))
             })
         },
     },
@@ -158,8 +158,8 @@ pub(super) const OFFERS: &[Offer] = &[
     },
 ];
 
-async fn chat(deps: &Deps<'_>, args: &Args) -> Result<Chat> {
-    Ok(deps.client()?.chat(args.id("chat_id")?).await?)
+async fn chat(deps: &Deps, args: &Args) -> Result<Chat> {
+    Ok(deps.client().chat(args.id("chat_id")?).await?)
 }
 
 fn said(text: &str) -> Vec<ChatInputPart> {
@@ -170,10 +170,10 @@ fn said(text: &str) -> Vec<ChatInputPart> {
     }]
 }
 
-async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn create(deps: &Deps, args: Args) -> Result<Value> {
     let organization = match args.maybe_id("organization_id")? {
         Some(id) => id,
-        None => deps.session.organization(None).await?.id,
+        None => deps.organization().await?.id,
     };
     let request = CreateChatRequest {
         organization_id: organization,
@@ -182,10 +182,10 @@ async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
         labels: args.texts("labels")?,
         ..CreateChatRequest::default()
     };
-    Ok(json!(deps.client()?.chat_create(&request).await?))
+    Ok(json!(deps.client().chat_create(&request).await?))
 }
 
-async fn wait(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn wait(deps: &Deps, args: Args) -> Result<Value> {
     let seconds = args.number("wait_secs")?.unwrap_or(USUAL_WAIT);
     let end = tokio::time::Instant::now() + Duration::from_secs(seconds.min(LONGEST_WAIT));
     loop {
@@ -204,9 +204,9 @@ fn count(args: &Args) -> Result<u32> {
     Ok(u32::try_from(limit.min(MOST)).unwrap_or(u32::MAX))
 }
 
-async fn list(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn list(deps: &Deps, args: Args) -> Result<Value> {
     let labels: BTreeMap<String, String> = args.texts("labels")?;
-    let mut call = deps.client()?.call(http::Method::GET, "/api/v2/chats");
+    let mut call = deps.client().call(http::Method::GET, "/api/v2/chats");
     call = call.query("limit", count(&args)?);
     call = call.query_if("q", args.maybe("query")?);
     for (name, value) in &labels {
@@ -215,9 +215,9 @@ async fn list(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(call.decode::<Value>().await?)
 }
 
-async fn messages(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn messages(deps: &Deps, args: Args) -> Result<Value> {
     let path = format!("/api/v2/chats/{}/messages", args.id("chat_id")?);
-    let call = deps.client()?.call(http::Method::GET, &path);
+    let call = deps.client().call(http::Method::GET, &path);
     let call = call
         .query("limit", count(&args)?)
         .query_if("before_id", args.number("before_id")?)
@@ -225,7 +225,7 @@ async fn messages(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(call.decode::<Value>().await?)
 }
 
-async fn say(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn say(deps: &Deps, args: Args) -> Result<Value> {
     let request = CreateChatMessageRequest {
         content: said(args.text("text")?),
         busy_behavior: match args.maybe("busy_behavior")? {
@@ -236,20 +236,20 @@ async fn say(deps: &Deps<'_>, args: Args) -> Result<Value> {
         ..CreateChatMessageRequest::default()
     };
     let id = args.id("chat_id")?;
-    Ok(json!(deps.client()?.chat_send(id, &request).await?))
+    Ok(json!(deps.client().chat_send(id, &request).await?))
 }
 
-async fn archive(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn archive(deps: &Deps, args: Args) -> Result<Value> {
     let request = UpdateChatRequest {
         archived: Some(true),
         ..UpdateChatRequest::default()
     };
     let id = args.id("chat_id")?;
-    deps.client()?.chat_update(id, &request).await?;
+    deps.client().chat_update(id, &request).await?;
     Ok(json!({ "message": "Chat archived." }))
 }
 
-async fn download(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn download(deps: &Deps, args: Args) -> Result<Value> {
     let id = match args.maybe_id("file_id")? {
         Some(id) => id,
         None => {
@@ -263,15 +263,15 @@ async fn download(deps: &Deps<'_>, args: Args) -> Result<Value> {
         }
     };
     let call = deps
-        .client()?
+        .client()
         .call(http::Method::GET, &format!("/api/v2/chats/files/{id}"));
     let bytes = call.read(MAX_FILE).await?;
     Ok(json!({ "file_id": id, "content": STANDARD.encode(bytes) }))
 }
 
-async fn models(deps: &Deps<'_>) -> Result<Value> {
-    let organization = deps.session.organization(None).await?.id.to_string();
+async fn models(deps: &Deps) -> Result<Value> {
+    let organization = deps.organization().await?.id.to_string();
     let path = format!("/api/v2/organizations/{organization}/chats/models");
-    let call = deps.client()?.call(http::Method::GET, &path);
+    let call = deps.client().call(http::Method::GET, &path);
     Ok(call.decode::<Value>().await?["models"].take())
 }

@@ -2,28 +2,25 @@
 
 use anyhow::{Result, bail};
 use api_types::{
-    CreateWorkspaceBuildRequest, CreateWorkspaceRequest, ProvisionerJobLog, Workspace,
-    WorkspaceTransition,
+    CreateWorkspaceBuildRequest, CreateWorkspaceRequest, ProvisionerJobLog, WorkspaceTransition,
 };
 use client::JsonSocket;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::args::Args;
-use super::{Argument, Deps, Kind, Offer};
-use crate::commands::lookup;
-use crate::target::Target;
+use crate::args::Args;
+use crate::find;
+use crate::{Argument, Deps, Kind, Offer};
 
 /// Lines of a log that are told: the last ones say what happened.
-pub(super) const MAX_LINES: usize = 2000;
+pub(crate) const MAX_LINES: usize = 2000;
 
 const NAMES: &str = "The workspace: its id, [owner/]workspace[.agent], owner--workspace or \
     agent.workspace.owner. Without owner it is your own.";
 
 /// The workspace that a tool works in.
-pub(super) const WORKSPACE: Argument = ("workspace*", "string", NAMES);
+pub(crate) const WORKSPACE: Argument = ("workspace*", "string", NAMES);
 
-pub(super) const OFFERS: &[Offer] = &[
+pub(crate) const OFFERS: &[Offer] = &[
     Offer {
         name: "coder_get_workspace",
         description: "Get a workspace by name or id, with its builds, agents and apps. This tells \
@@ -133,27 +130,20 @@ pub(super) const OFFERS: &[Offer] = &[
         description: "Get the user that the tools act as.",
         kind: Kind::Reads,
         arguments: &[],
-        run: |deps, _| Box::pin(async move { Ok(json!(deps.client()?.user("me").await?)) }),
+        run: |deps, _| Box::pin(async move { Ok(json!(deps.client().user("me").await?)) }),
     },
 ];
 
-/// The workspace that a text names; the name of an agent behind it does no harm.
-pub(super) async fn find(deps: &Deps<'_>, name: &str) -> Result<Workspace> {
-    let client = deps.client()?;
-    if name.parse::<Uuid>().is_ok() {
-        return lookup::workspace(client, name).await;
-    }
-    lookup::of_target(client, &Target::agent(name)?).await
+async fn read(deps: &Deps, args: Args) -> Result<Value> {
+    Ok(json!(
+        find::workspace(deps.client(), args.text("workspace_id")?).await?
+    ))
 }
 
-async fn read(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    Ok(json!(find(deps, args.text("workspace_id")?).await?))
-}
-
-async fn list(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn list(deps: &Deps, args: Args) -> Result<Value> {
     let owner = args.maybe("owner")?.unwrap_or("me");
     let query = format!("owner:\"{}\"", owner.replace('"', ""));
-    let all = deps.client()?.workspaces(&query, 0, 0).await?;
+    let all = deps.client().workspaces(&query, 0, 0).await?;
     let short = all.workspaces.iter().map(|w| {
         json!({
             "id": w.id,
@@ -169,7 +159,7 @@ async fn list(deps: &Deps<'_>, args: Args) -> Result<Value> {
     Ok(short.collect())
 }
 
-async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn create(deps: &Deps, args: Args) -> Result<Value> {
     let request = CreateWorkspaceRequest {
         name: args.text("name")?.to_owned(),
         template_id: args.maybe_id("template_id")?,
@@ -182,12 +172,10 @@ async fn create(deps: &Deps<'_>, args: Args) -> Result<Value> {
         bail!("give either template_id or template_version_id");
     }
     let user = args.maybe("user")?.unwrap_or("me");
-    Ok(json!(
-        deps.client()?.workspace_create(user, &request).await?
-    ))
+    Ok(json!(deps.client().workspace_create(user, &request).await?))
 }
 
-async fn build(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn build(deps: &Deps, args: Args) -> Result<Value> {
     let transition = match args.text("transition")? {
         "start" => WorkspaceTransition::Start,
         "stop" => WorkspaceTransition::Stop,
@@ -207,12 +195,12 @@ async fn build(deps: &Deps<'_>, args: Args) -> Result<Value> {
         bail!("template_version_preset_id and rich_parameters are for the transition start only");
     }
     let id = args.id("workspace_id")?;
-    Ok(json!(deps.client()?.build_create(id, &request).await?))
+    Ok(json!(deps.client().build_create(id, &request).await?))
 }
 
-async fn agent_logs(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn agent_logs(deps: &Deps, args: Args) -> Result<Value> {
     let id = args.id("workspace_agent_id")?;
-    let lines = deps.client()?.agent_logs(id, 0).await?;
+    let lines = deps.client().agent_logs(id, 0).await?;
     let from = lines.len().saturating_sub(MAX_LINES);
     Ok(lines[from..]
         .iter()
@@ -220,13 +208,13 @@ async fn agent_logs(deps: &Deps<'_>, args: Args) -> Result<Value> {
         .collect())
 }
 
-async fn build_logs(deps: &Deps<'_>, args: Args) -> Result<Value> {
+async fn build_logs(deps: &Deps, args: Args) -> Result<Value> {
     let id = args.id("workspace_build_id")?;
-    lines(deps.client()?.build_logs(id, 0).await?).await
+    lines(deps.client().build_logs(id, 0).await?).await
 }
 
 /// The last lines of a job's log, once it has ended.
-pub(super) async fn lines(mut log: JsonSocket<ProvisionerJobLog>) -> Result<Value> {
+pub(crate) async fn lines(mut log: JsonSocket<ProvisionerJobLog>) -> Result<Value> {
     let mut lines = std::collections::VecDeque::new();
     while let Some(line) = log.next().await {
         if lines.len() == MAX_LINES {
@@ -237,11 +225,11 @@ pub(super) async fn lines(mut log: JsonSocket<ProvisionerJobLog>) -> Result<Valu
     Ok(lines.into_iter().collect())
 }
 
-async fn apps(deps: &Deps<'_>, args: Args) -> Result<Value> {
-    let workspace = find(deps, args.text("workspace")?).await?;
-    let base = deps.client()?.url().clone();
+async fn apps(deps: &Deps, args: Args) -> Result<Value> {
+    let workspace = find::workspace(deps.client(), args.text("workspace")?).await?;
+    let base = deps.client().url().clone();
     let mut apps = Vec::new();
-    for agent in lookup::agents(&workspace) {
+    for agent in find::agents(&workspace) {
         for app in agent.apps.iter().filter(|app| !app.hidden) {
             let url = if app.external {
                 app.url.clone()
