@@ -26,6 +26,7 @@ if [ "$kind" = test ]; then
   need chromium chromium
   need Xtigervnc tigervnc-standalone-server
   need xterm xterm
+  need ffmpeg ffmpeg
   [ -d /usr/lib/postgresql ] || wanted+=(postgresql)
 fi
 # An MCP server that others wrote, for tests of ours beside it. Without it they say that they are skipped.

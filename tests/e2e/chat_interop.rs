@@ -5,7 +5,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{binaries, chats::Provider, peers::Peers, server::Server};
+use e2e::{
+    binaries,
+    chats::{KEY, Provider},
+    peers::Peers,
+    server::Server,
+};
 use testkit::model::plays;
 
 use crate::world;
@@ -16,7 +21,8 @@ const PROJECT: [&str; 2] = ["slug.sh", "test.sh"];
 /// An agent runs the tests of a program, reads it, mends it and runs them again: `execute`,
 /// `read_file` and `edit_files`, with either agent.
 pub fn mends_a_program() -> Result<()> {
-    let server = Server::start(&binaries::coder(), &[])?;
+    let sealed = [("CODER_EXTERNAL_TOKEN_ENCRYPTION_KEYS", SEAL)];
+    let server = Server::start(&binaries::coder(), &sealed)?;
     let provider = Provider::start(plays::reply)?;
     provider.configure(&server)?;
     mend(&server, "ours", None)?;
@@ -77,7 +83,28 @@ fn mend(server: &Server, name: &str, agent: Option<&Path>) -> Result<()> {
         .ok()?;
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout)?;
     ensure!(shown["chat"]["status"] == "waiting", "{shown:#}");
+    holds_no_secret(server, name)?;
     server.cli(["delete", name, "-y"]).run()?.ok()?;
+    Ok(())
+}
+
+/// A key by which secrets in the database are sealed.
+const SEAL: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// After a chat worked there, neither the environment of a workspace nor its home holds what opens
+/// models or the deployment.
+fn holds_no_secret(server: &Server, name: &str) -> Result<()> {
+    let look = "env; cat /proc/self/environ; cat slug/*";
+    let found = server.cli(["ssh", name, "--", look]).run()?.ok()?.text();
+    // Otherwise nothing was looked at.
+    ensure!(found.contains("CODER_WORKSPACE_NAME="), "{found}");
+    for (what, secret) in [
+        ("a model's key", KEY.to_owned()),
+        ("the user's session", server.token()?),
+        ("the key of the database's secrets", SEAL.to_owned()),
+    ] {
+        ensure!(!found.contains(&secret), "{name} holds {what}:\n{found}");
+    }
     Ok(())
 }
 

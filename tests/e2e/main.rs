@@ -10,6 +10,7 @@ mod browser;
 mod chat_context;
 mod chat_crash;
 mod chat_interop;
+mod desktop;
 mod docker;
 mod external_agent;
 mod faults;
@@ -19,6 +20,7 @@ mod interop_agent;
 mod interop_cli;
 mod interop_server;
 mod matrix;
+mod mcp_server;
 mod midcopy;
 mod nat;
 mod openssh;
@@ -128,7 +130,13 @@ fn main() {
             "chat_interop::mends_a_program",
             chat_interop::mends_a_program,
         ),
+        ("desktop::used_by_a_helper", desktop::used_by_a_helper),
         ("chat_interop::load_generator", chat_interop::load_generator),
+        (
+            "mcp_server::on_standard_input",
+            mcp_server::on_standard_input,
+        ),
+        ("mcp_server::over_http", mcp_server::over_http),
         ("browser::app_and_terminal", browser::app_and_terminal),
         ("tools::network", tools::network),
         ("tools::open", tools::open),

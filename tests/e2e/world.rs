@@ -25,7 +25,8 @@ pub fn world() -> Result<&'static World> {
     if let Some(world) = *slot {
         return Ok(world);
     }
-    let server = Server::start(&binaries::coder(), &[])?;
+    let experiments = [("CODER_EXPERIMENTS", "mcp-server-http")];
+    let server = Server::start(&binaries::coder(), &experiments)?;
     push(&server, "process", None)?;
     let world: &'static World = Box::leak(Box::new(World { server }));
     *slot = Some(world);

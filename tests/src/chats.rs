@@ -9,6 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::{command::eventually, server::Server};
 
+/// The key of the model provider.
+pub const KEY: &str = "sk-test-0123456789";
 /// How long a chat may take to come to rest on a slow machine.
 const REST: Duration = Duration::from_mins(2);
 
@@ -52,18 +54,23 @@ impl Provider {
 
     /// Makes it the provider of a deployment, with one model.
     pub fn configure(&self, server: &Server) -> Result<()> {
+        self.configure_as(server, "openai-compat", "scripted")
+    }
+
+    /// The same, as a provider of this type, with a model of this name.
+    pub fn configure_as(&self, server: &Server, kind: &str, model: &str) -> Result<()> {
         let url = self.url();
         let provider = post(
             server,
             "/api/v2/ai/providers",
-            &json!({ "type": "openai-compat", "name": "scripted", "enabled": true,
-                     "base_url": url, "api_keys": ["sk-test-0123456789"] }),
+            &json!({ "type": kind, "name": "scripted", "enabled": true,
+                     "base_url": url, "api_keys": [KEY] }),
         )?;
         let organization = organization(server)?;
         post(
             server,
             &format!("/api/v2/organizations/{organization}/chats/models"),
-            &json!({ "ai_provider_id": provider["id"], "model": "scripted",
+            &json!({ "ai_provider_id": provider["id"], "model": model,
                      "context_limit": 100_000 }),
         )?;
         Ok(())

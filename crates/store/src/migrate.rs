@@ -83,6 +83,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "template_agent_instructions",
         include_str!("../migrations/0017_template_agent_instructions.sql"),
     ),
+    (
+        18,
+        "chat_inline_mcp_servers",
+        include_str!("../migrations/0018_chat_inline_mcp_servers.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

@@ -31,6 +31,9 @@ const MAX_KEPT: usize = 20;
 const IDLE: Duration = Duration::from_mins(10);
 /// How long a film may take to be finished.
 const FINISH: Duration = Duration::from_secs(15);
+/// How long a film may take to begin, and how often is looked.
+const BEGIN: Duration = Duration::from_secs(10);
+const BEGIN_POLL: Duration = Duration::from_millis(20);
 /// How long its picture may take.
 const PICTURE: Duration = Duration::from_secs(10);
 
@@ -91,11 +94,25 @@ impl Recording {
         child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    /// Waits until `ffmpeg` has made its file: asked to end before, it would end without one.
+    async fn begun_writing(&self, child: &mut Child) {
+        let begun = async {
+            while !self.video().exists() && matches!(child.try_wait(), Ok(None)) {
+                tokio::time::sleep(BEGIN_POLL).await;
+            }
+        };
+        // What takes longer has other troubles; it is ended as it is.
+        let _ = tokio::time::timeout(BEGIN, begun).await;
+    }
+
     /// Asks its program to finish, and waits for that.
     async fn finish(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;
         };
+        if self.picture.is_some() {
+            self.begun_writing(&mut child).await;
+        }
         if matches!(child.try_wait(), Ok(None)) {
             self.group.signal(Signal::SIGINT);
             if tokio::time::timeout(FINISH, child.wait()).await.is_err() {

@@ -251,3 +251,42 @@ async fn a_real_screen_is_typed_on_and_photographed() {
     assert!(version.starts_with(b"RFB 003.00"));
     desktop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_screen_is_filmed() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if ["Xtigervnc", "ffmpeg"]
+        .iter()
+        .any(|name| program::find(&path, name).is_none())
+    {
+        println!("skipped: Xtigervnc and ffmpeg are not installed");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let desktop = Desktop::new(testing::workspace_at(home.path()));
+    // The second is ended as soon as it has begun.
+    for scenes in [3, 0] {
+        let id = Uuid::new_v4();
+        desktop.record(id).await.unwrap();
+        for scene in 0..scenes {
+            desktop
+                .act(&at("mouse_move", 100 * scene, 100))
+                .await
+                .unwrap();
+            desktop.act(&act("screenshot")).await.unwrap();
+        }
+        let recorded = desktop.recorded(id).await.unwrap();
+        let film = std::fs::read(&recorded.video).unwrap();
+        assert_eq!(&film[4..8], b"ftyp", "{scenes}");
+        let place = |name: &[u8]| film.windows(4).position(|bytes| bytes == name);
+        let (head, frames) = (place(b"moov"), place(b"mdat"));
+        // So it plays while it still loads.
+        assert!(
+            head.is_some() && head < frames,
+            "{scenes}: {head:?} {frames:?}"
+        );
+        let picture = std::fs::read(&recorded.picture).unwrap();
+        assert_eq!(picture[..3], [0xff, 0xd8, 0xff], "{scenes}");
+    }
+    desktop.close().await;
+}

@@ -146,6 +146,11 @@ pub struct Chat {
     )]
     pub warnings: Vec<String>,
     pub client_type: ChatClientType,
+    #[serde(
+        deserialize_with = "crate::null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub inline_mcp_servers: Vec<InlineMcpServer>,
     #[serde(deserialize_with = "crate::null_default")]
     pub children: Vec<Chat>,
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ChatClientType, ChatInputPart, ChatMessage, ChatPlanMode, ChatQueuedMessage};
+use crate::Secret;
 
 /// `CreateChatRequest` of the API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,10 +42,37 @@ pub struct CreateChatRequest {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub unsafe_dynamic_tools: Vec<DynamicTool>,
+    #[serde(
+        deserialize_with = "crate::null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub inline_mcp_servers: Vec<InlineMcpServer>,
     #[serde(skip_serializing_if = "crate::is_default")]
     pub plan_mode: ChatPlanMode,
     #[serde(skip_serializing_if = "crate::is_default")]
     pub client_type: ChatClientType,
+}
+
+/// An MCP server that one chat brings along. Its headers are never told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InlineMcpServer {
+    pub slug: String,
+    pub url: String,
+    #[serde(
+        deserialize_with = "crate::null_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub headers: BTreeMap<String, Secret<String>>,
+    /// Only in answers: there are headers.
+    #[serde(skip_serializing_if = "crate::is_default")]
+    pub has_headers: bool,
+    #[serde(deserialize_with = "crate::null_default")]
+    pub tool_allow_list: Vec<String>,
+    #[serde(deserialize_with = "crate::null_default")]
+    pub tool_deny_list: Vec<String>,
+    pub allow_in_subagents: bool,
+    pub forward_coder_headers: bool,
 }
 
 /// `DynamicTool` of the API: a tool that the client runs.

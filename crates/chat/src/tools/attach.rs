@@ -1,6 +1,7 @@
 //! `attach_file`: a file of the workspace, for the user to see and keep.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::ToolContext;
 use super::args::Args;
@@ -43,16 +44,7 @@ async fn attach(context: &ToolContext, args: Args) -> Done {
     if data.is_empty() {
         return Err(Failed(format!("{path} is empty")));
     }
-    let media = files::media_type("", name, &data)?;
-    let id = files::keep(
-        &context.machine,
-        &context.who,
-        &context.chat,
-        name,
-        media,
-        &data,
-    );
-    let id = id.await.map_err(|error| error.to_string())?;
+    let (id, media) = kept(context, "", name, &data).await?;
     Ok(json!({
         "ok": true,
         "path": path,
@@ -61,6 +53,20 @@ async fn attach(context: &ToolContext, args: Args) -> Done {
         "media_type": media,
         "size": data.len(),
     }))
+}
+
+/// Keeps what was read of the workspace as a file of the chat, if it is of a type that can be shown; its
+/// id and type.
+pub(super) async fn kept(
+    context: &ToolContext,
+    declared: &str,
+    name: &str,
+    data: &[u8],
+) -> Result<(Uuid, &'static str), Failed> {
+    let media = files::media_type(declared, name, data)?;
+    let (machine, who, chat) = (&context.machine, &context.who, &context.chat);
+    let id = files::keep(machine, who, chat, name, media, data).await;
+    Ok((id.map_err(|error| error.to_string())?, media))
 }
 
 /// The last part of a path, of either system.

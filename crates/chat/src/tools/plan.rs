@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::ToolContext;
 use super::args::Args;
+use super::attach::kept;
 use super::files::whole;
 use super::shape::{Done, Failed, Simple};
-use crate::{files, prompt};
+use crate::prompt;
 
 /// Largest plan, in bytes: a user is to read it.
 const MAX_PLAN: usize = 32 << 10;
@@ -77,16 +78,7 @@ async fn propose(context: &ToolContext, args: Args) -> Done {
         return Err("The plan is empty.".into());
     }
     let name = path.rsplit('/').next().unwrap_or("PLAN.md");
-    let media = files::media_type("text/markdown", name, &data)?;
-    let id = files::keep(
-        &context.machine,
-        &context.who,
-        &context.chat,
-        name,
-        media,
-        &data,
-    );
-    let id = id.await.map_err(|error| error.to_string())?;
+    let (id, media) = kept(context, "text/markdown", name, &data).await?;
     Ok(json!({
         "ok": true,
         "path": path,

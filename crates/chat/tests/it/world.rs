@@ -601,6 +601,7 @@ impl World {
             mcp_server_ids: Vec::new(),
             labels: Default::default(),
             dynamic_tools: Vec::new(),
+            inline_mcp_servers: Vec::new(),
         };
         change(&mut new);
         let first = FirstMessage {

@@ -53,6 +53,7 @@ impl Control {
             ));
         }
         content::dynamic_tools(&request.unsafe_dynamic_tools)?;
+        let inline_mcp_servers = self.mcp_inline_checked(&request.inline_mcp_servers)?;
         let effort = content::effort(request.reasoning_effort.as_deref())?;
         let parts = content::content(&conn, &owner, None, &request.content).await?;
         let workspace = match request.workspace_id.filter(|id| !id.is_nil()) {
@@ -101,6 +102,7 @@ impl Control {
             mcp_server_ids,
             labels: request.labels,
             dynamic_tools: request.unsafe_dynamic_tools,
+            inline_mcp_servers,
         };
         let made = self
             .chat_machine()

@@ -197,6 +197,7 @@ fn shown(row: &ChatRow) -> Chat {
         queued_for_capacity: false,
         warnings: Vec::new(),
         client_type: ChatClientType::from(row.client_type.as_str()),
+        inline_mcp_servers: Vec::new(),
         children: Vec::new(),
     }
 }

@@ -23,6 +23,12 @@ impl Control {
             Vec::new()
         };
         let told = conn.chat_context(id).await?;
+        // Their addresses are the owner's own affair.
+        let inline = if who.user_id() == Some(row.owner_id) {
+            conn.chat_inline_servers(&row).await?
+        } else {
+            Vec::new()
+        };
         let mut shown_row = shown(&row);
         if !told.resources.is_empty() {
             let context = shown_row.context.get_or_insert_with(ChatContext::default);
@@ -30,6 +36,7 @@ impl Control {
         }
         let mut chat = Chat {
             files: files.into_iter().map(shown_file).collect(),
+            inline_mcp_servers: inline.into_iter().map(crate::mcp::inline_shown).collect(),
             children: children.iter().map(shown).collect(),
             ..shown_row
         };

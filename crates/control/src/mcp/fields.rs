@@ -12,8 +12,8 @@ use crate::{Error, Result};
 
 /// Bytes of a name, a slug, an address and other texts.
 const MAX_NAME: usize = 128;
-const MAX_SLUG: usize = 64;
-const MAX_URL: usize = 2048;
+pub(crate) const MAX_SLUG: usize = 64;
+pub(crate) const MAX_URL: usize = 2048;
 const MAX_TEXT: usize = 4096;
 /// Names of tools in a list: more than a server has tools.
 const MAX_LIST: usize = 512;
@@ -135,7 +135,7 @@ fn too_long() -> Error {
         .with_detail(format!("A secret is longer than {MAX_SECRET} bytes."))
 }
 
-fn names(given: &[String]) -> Result<Vec<String>> {
+pub(crate) fn names(given: &[String]) -> Result<Vec<String>> {
     if given.len() > MAX_LIST {
         return Err(Error::invalid("Validation failed.")
             .with_detail(format!("A list of tools has more than {MAX_LIST} names.")));
@@ -145,7 +145,9 @@ fn names(given: &[String]) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-fn headers(given: &BTreeMap<String, Secret<String>>) -> Result<BTreeMap<String, Secret<String>>> {
+pub(crate) fn headers(
+    given: &BTreeMap<String, Secret<String>>,
+) -> Result<BTreeMap<String, Secret<String>>> {
     let bad = |detail: String| Error::invalid("Invalid custom headers.").with_detail(detail);
     if given.len() > MAX_HEADERS {
         return Err(bad(format!("There are more than {MAX_HEADERS} of them.")));
@@ -263,7 +265,7 @@ fn check(fields: &McpServerFields, secrets: &Secrets) -> Result<()> {
 }
 
 /// An address of a web server.
-pub(super) fn web_address(text: &str) -> Option<Url> {
+pub(crate) fn web_address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }

@@ -3,12 +3,14 @@
 
 mod connect;
 mod fields;
+mod inline;
 mod reach;
 mod secrets;
 mod servers;
 mod tokens;
 
 pub use connect::{CallbackAnswer, ConnectStart, callback_path};
+pub(crate) use inline::inline_shown;
 pub use reach::{ChatHeaders, McpServer};
 pub(crate) use servers::{entry as server_entry, find as find_server};
 

@@ -16,13 +16,20 @@ use crate::{Control, Error, Result};
 /// A server that a chat may use.
 #[derive(Debug, Clone)]
 pub struct McpServer {
-    row: McpServerRow,
+    pub(super) row: McpServerRow,
+    /// One chat has brought it along; the organization does not know it.
+    pub(super) inline: bool,
 }
 
 impl McpServer {
     /// The id.
     pub fn id(&self) -> Uuid {
         self.row.id
+    }
+
+    /// The id by which the organization knows it.
+    pub fn known_as(&self) -> Option<Uuid> {
+        (!self.inline).then_some(self.row.id)
     }
 
     /// What is set of it.
@@ -64,7 +71,7 @@ impl Control {
         Ok(rows
             .into_iter()
             .filter(|row| row.fields.enabled && wanted(row))
-            .map(|row| McpServer { row })
+            .map(|row| McpServer { row, inline: false })
             .collect())
     }
 

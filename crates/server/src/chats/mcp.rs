@@ -93,8 +93,14 @@ impl McpServers {
                 return Vec::new();
             }
         };
+        let inline = self.control.mcp_inline_of_chat(chat).await;
+        let inline = inline.unwrap_or_else(|error| {
+            tracing::warn!(%error, chat = %chat.id, "chats: MCP servers of its own are left out");
+            Vec::new()
+        });
         let usable = servers
             .into_iter()
+            .chain(inline)
             .filter(|server| allowed == OfOrganization::All || server.fields().allow_in_plan_mode);
         let offered = usable.map(|server| self.offered(server, chat, owner));
         join_all(offered).await.into_iter().flatten().collect()
@@ -132,7 +138,11 @@ impl McpServers {
                 allow.contains(&tool.name)
             }
         };
-        let (id, slug, tells) = (way.server.id(), fields.slug.clone(), fields.model_intent);
+        let (id, slug, tells) = (
+            way.server.known_as(),
+            fields.slug.clone(),
+            fields.model_intent,
+        );
         let tools: Vec<Tool> = session.tools.iter().filter(may).cloned().collect();
         let way: Arc<dyn RemoteServer> = Arc::new(way);
         tools

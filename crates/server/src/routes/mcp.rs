@@ -127,7 +127,7 @@ async fn hear(
         Ok(Said::Nothing) => StatusCode::ACCEPTED.into_response(),
         Ok(Said::Answer(answer)) => json(StatusCode::OK, &answer),
         Ok(Said::NoMessage(error)) => json(StatusCode::BAD_REQUEST, &error),
-        Err(_) => stream(said),
+        Err(_) => stream(said, BEAT),
     })
 }
 
@@ -137,10 +137,10 @@ fn json(status: StatusCode, message: &Value) -> Response {
 }
 
 /// An answer that is still to come, as the only event of a stream.
-fn stream(said: impl Future<Output = Said> + Send + Unpin + 'static) -> Response {
-    let beats = futures::stream::unfold(Some(said), |said| async move {
+fn stream(said: impl Future<Output = Said> + Send + Unpin + 'static, beat: Duration) -> Response {
+    let beats = futures::stream::unfold(Some(said), move |said| async move {
         let mut said = said?;
-        let Ok(said) = tokio::time::timeout(BEAT, &mut said).await else {
+        let Ok(said) = tokio::time::timeout(beat, &mut said).await else {
             return Some((NOTHING, Some(said)));
         };
         let (Said::Answer(message) | Said::NoMessage(message)) = said else {
@@ -213,5 +213,36 @@ impl Agents for OwnAgents {
                 async move { held.dial_tcp(PORT).await }
             }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_says_something_until_it_has_its_answer() {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let said = Box::pin(async { Said::Answer(told.await.unwrap_or_default()) });
+        let answer = stream(said, Duration::from_millis(1));
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], web::EVENTS);
+        let mut body = answer.into_body();
+        let mut next = async || {
+            let frame = body.frame().await?;
+            Some(frame.unwrap().into_data().unwrap())
+        };
+        assert_eq!(next().await.unwrap(), NOTHING);
+        tell.send(json!({ "id": 1 })).unwrap();
+        let event = loop {
+            match next().await.unwrap() {
+                beat if beat == NOTHING => {}
+                event => break event,
+            }
+        };
+        assert_eq!(&event[..], b"event: message\ndata: {\"id\":1}\n\n");
+        assert!(next().await.is_none());
     }
 }

@@ -42,7 +42,20 @@ pub async fn chats() -> Chats {
 
 /// Like [`chats`], with other connections to the provider.
 pub async fn with_http(http: llm::Http) -> Chats {
-    let world = world().await;
+    in_world(http, world().await).await
+}
+
+/// Like [`chats`], with other settings of the rules.
+pub async fn with_settings(change: impl FnOnce(&mut control::Settings)) -> Chats {
+    let http = llm::Http::new("test").unwrap();
+    in_world(http, crate::world::with_settings(change).await).await
+}
+
+async fn in_world(http: llm::Http, world: World) -> Chats {
+    let conn = world.db.store.conn().await.unwrap();
+    let seal = &world.control.settings().seal;
+    conn.seal_register(seal).await.unwrap();
+    drop(conn);
     let provider = ModelServer::start().await;
     let stop = CancellationToken::new();
     let gateway = gateway::Gateway::new(

@@ -19,6 +19,8 @@ mod garbage;
 mod health;
 mod inbox;
 mod mcp;
+mod mcp_http;
+mod mcp_inline;
 mod peers;
 #[path = "../common/published.rs"]
 mod published;

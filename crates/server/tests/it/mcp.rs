@@ -23,10 +23,10 @@ use crate::chats::{Chats, chats, post as send, until_idle};
 use crate::world::eventually;
 
 /// What a server was asked: headers and the message.
-type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+pub type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// An MCP server of the test, by what it answers to calls.
-async fn server() -> (SocketAddr, Heard) {
+pub async fn server() -> (SocketAddr, Heard) {
     async fn answer(
         State(heard): State<Heard>,
         headers: HeaderMap,
@@ -79,10 +79,15 @@ async fn listen(router: Router) -> SocketAddr {
 /// A server of chats that may reach this machine.
 async fn house() -> Chats {
     let chats = chats().await;
+    here_is_reached(&chats);
+    chats
+}
+
+/// From now on servers on this machine may be reached.
+pub fn here_is_reached(chats: &Chats) {
     let here = vec!["127.0.0.0/8".parse().unwrap()];
     let web = Web::new(Guard::new(here), client::system_tls().unwrap()).unwrap();
     chats.world.control.mcp_web_set(web);
-    chats
 }
 
 /// Offers a server to the organization.
@@ -99,7 +104,7 @@ async fn offer(chats: &Chats, slug: &str, url: String, more: Value) -> Uuid {
     made["id"].as_str().unwrap().parse().unwrap()
 }
 
-async fn begin(chats: &Chats, change: impl FnOnce(&mut CreateChatRequest)) -> Chat {
+pub async fn begin(chats: &Chats, change: impl FnOnce(&mut CreateChatRequest)) -> Chat {
     let mut request = CreateChatRequest {
         organization_id: chats.organization,
         content: vec![ChatInputPart::text("go")],
@@ -110,7 +115,7 @@ async fn begin(chats: &Chats, change: impl FnOnce(&mut CreateChatRequest)) -> Ch
 }
 
 /// Names of the tools that a model was offered.
-fn offered(asked: &Asked) -> Vec<String> {
+pub fn offered(asked: &Asked) -> Vec<String> {
     let tools = asked.body["tools"].as_array().cloned().unwrap_or_default();
     let names = tools.iter().map(|tool| &tool["function"]["name"]);
     names
@@ -119,7 +124,7 @@ fn offered(asked: &Asked) -> Vec<String> {
 }
 
 /// The model makes these calls once, all in one answer, and then is content.
-fn calls(chats: &Chats, calls: &[(&str, &str, &str)]) {
+pub fn calls(chats: &Chats, calls: &[(&str, &str, &str)]) {
     let says: Vec<Say> = calls
         .iter()
         .map(|(id, name, args)| Say::call(id, name, args))
@@ -134,7 +139,7 @@ fn calls(chats: &Chats, calls: &[(&str, &str, &str)]) {
     });
 }
 
-async fn rest(chats: &Chats, chat: Uuid) -> Vec<ChatMessage> {
+pub async fn rest(chats: &Chats, chat: Uuid) -> Vec<ChatMessage> {
     let api = chats.world.client();
     let mut events = api.chat_events(chat, None).await.unwrap();
     until_idle(&mut events).await;
@@ -142,7 +147,7 @@ async fn rest(chats: &Chats, chat: Uuid) -> Vec<ChatMessage> {
 }
 
 /// The result of a call.
-fn result<'m>(history: &'m [ChatMessage], call: &str) -> &'m api_types::ChatMessagePart {
+pub fn result<'m>(history: &'m [ChatMessage], call: &str) -> &'m api_types::ChatMessagePart {
     let parts = history.iter().flat_map(|message| &message.content);
     let mut found = parts.filter(|part| part.tool_call_id == call && part.result.is_some());
     found

@@ -7,6 +7,7 @@ use authz::{Action, Object, ResourceType, Subject, authorize};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
+use super::inline_servers::InlineServerRow;
 use super::read::{COLUMNS, ChatRow, JOINS, read};
 use crate::cols::Cols;
 use crate::{Result, StoreError, Time, Tx};
@@ -42,6 +43,8 @@ pub struct NewChat {
     pub labels: BTreeMap<String, String>,
     /// Tools that the client runs.
     pub dynamic_tools: Vec<DynamicTool>,
+    /// MCP servers that it brings along.
+    pub inline_mcp_servers: Vec<InlineServerRow>,
 }
 
 /// What a transition changes of a chat's row.
@@ -162,7 +165,8 @@ impl Tx {
             ],
         )
         .await?;
-        Ok(())
+        self.chat_inline_servers_insert(new.id, &new.inline_mcp_servers)
+            .await
     }
 
     /// Locks a chat until the transaction ends and reads it as it is then.

@@ -140,7 +140,7 @@ mod tests {
     fn remote(slug: &str, name: &str) -> RemoteTool {
         let (mut tools, _) = mcp::protocol::tools(&json!({"tools": [{"name": name}]})).unwrap();
         RemoteTool::new(
-            Uuid::from_u128(1),
+            Some(Uuid::from_u128(1)),
             slug,
             tools.remove(0),
             false,

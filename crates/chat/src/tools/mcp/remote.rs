@@ -29,7 +29,7 @@ pub trait RemoteServer: Send + Sync {
 
 /// A tool.
 pub struct RemoteTool {
-    server: Uuid,
+    server: Option<Uuid>,
     slug: String,
     described: Described,
     name: String,
@@ -38,9 +38,10 @@ pub struct RemoteTool {
 }
 
 impl RemoteTool {
-    /// A tool of the server `id`, called `slug`; with `tells_intent` models say why they call it.
+    /// A tool of the server `id`, if it is one of the organization's, called `slug`; with
+    /// `tells_intent` models say why they call it.
     pub fn new(
-        id: Uuid,
+        id: Option<Uuid>,
         slug: &str,
         described: Described,
         tells_intent: bool,
@@ -65,7 +66,7 @@ impl RemoteTool {
         self
     }
 
-    pub(super) fn order(&self) -> (&str, &str, Uuid) {
+    pub(super) fn order(&self) -> (&str, &str, Option<Uuid>) {
         (&self.slug, &self.described.name, self.server)
     }
 }
@@ -81,7 +82,7 @@ impl Tool for RemoteTool {
     }
 
     fn mcp_server(&self) -> Option<Uuid> {
-        Some(self.server)
+        self.server
     }
 
     fn is_repeatable(&self) -> bool {

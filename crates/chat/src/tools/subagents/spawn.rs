@@ -131,6 +131,8 @@ async fn spawn(context: &ToolContext, args: Args, desktops: bool) -> Done {
         labels: Default::default(),
         // The client knows nothing of helpers; they have no tools of its.
         dynamic_tools: Vec::new(),
+        // It uses those of the chat above it, where they are meant for helpers too.
+        inline_mcp_servers: Vec::new(),
     };
     let first = FirstMessage {
         system,

@@ -184,5 +184,4 @@ fn parameters_schema() -> Value {
 }
 
 #[cfg(test)]
-#[path = "matrix_tests.rs"]
 mod tests;

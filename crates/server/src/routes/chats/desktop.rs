@@ -5,19 +5,18 @@ use std::time::Duration;
 use api_types::ChatComputerUseProviderConfig;
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::Message;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
 use client::agent_api::DesktopView;
 use uuid::Uuid;
 
 use super::Answer;
+use super::viewer::{Place, relay};
 use super::workspace::{api, unreachable};
 use crate::extract::{Json, Path};
-use crate::socket::{PING_EVERY, Socket, WRITE_TIMEOUT};
-use crate::ws::{close_frame, code};
+use crate::socket::Socket;
 use crate::{Actor, ApiError, AppState};
 
 /// How long reaching the agent and starting a screen may take.
@@ -71,48 +70,20 @@ async fn desktop(
     Ok(socket.bytes(move |socket| relay(socket, view)))
 }
 
-/// Passes bytes both ways until either side is gone.
-async fn relay(mut socket: WebSocket, mut view: DesktopView) {
-    let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-    let mut answered = true;
-    loop {
-        let message = tokio::select! {
-            shown = view.next() => match shown {
-                Some(Ok(bytes)) => Message::Binary(bytes),
-                Some(Err(error)) => {
-                    let reason = format!("watching the desktop broke off: {error}");
-                    Message::Close(Some(close_frame(code::INTERNAL, &reason)))
-                }
-                None => Message::Close(Some(close_frame(code::GOING_AWAY, "the desktop is gone"))),
-            },
-            _ = ping.tick() => {
-                if !answered {
-                    return;
-                }
-                answered = false;
-                Message::Ping(Bytes::new())
-            }
-            acted = socket.recv() => match acted {
-                Some(Ok(Message::Binary(bytes))) => {
-                    answered = true;
-                    let sent = tokio::time::timeout(WRITE_TIMEOUT, view.send(bytes)).await;
-                    if !matches!(sent, Ok(Ok(()))) {
-                        return;
-                    }
-                    continue;
-                }
-                Some(Ok(Message::Pong(_))) => {
-                    answered = true;
-                    continue;
-                }
-                Some(Ok(Message::Ping(_) | Message::Text(_))) => continue,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-            },
-        };
-        let last = matches!(message, Message::Close(_));
-        let sent = tokio::time::timeout(WRITE_TIMEOUT, socket.send(message)).await;
-        if last || !matches!(sent, Ok(Ok(()))) {
-            return;
+impl Place for DesktopView {
+    const GONE: &'static str = "the desktop is gone";
+    const WHAT: &'static str = "watching the desktop";
+
+    async fn next(&mut self) -> Option<Result<Message, client::Error>> {
+        let shown = DesktopView::next(self).await?;
+        Some(shown.map(Message::Binary))
+    }
+
+    async fn hear(&mut self, said: Message) -> bool {
+        match said {
+            Message::Binary(bytes) => self.send(bytes).await.is_ok(),
+            // It means nothing here.
+            _ => true,
         }
     }
 }

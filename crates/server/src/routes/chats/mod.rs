@@ -11,6 +11,7 @@ mod messages;
 mod parts;
 mod sharing;
 mod stream;
+mod viewer;
 mod workspace;
 
 use std::collections::HashMap;

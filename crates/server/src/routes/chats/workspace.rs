@@ -8,7 +8,7 @@ use api_types::{
 };
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{Message, Utf8Bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -20,10 +20,10 @@ use futures::{SinkExt as _, Stream, StreamExt as _};
 use uuid::Uuid;
 
 use super::files::{file_name, text};
+use super::viewer::{Place, relay};
 use crate::agent_conn::AgentConn;
 use crate::extract::{Json, Path};
-use crate::socket::{PING_EVERY, Socket, WRITE_TIMEOUT};
-use crate::ws::{close_frame, code};
+use crate::socket::Socket;
 use crate::{Actor, ApiError, AppState};
 
 /// How long reaching the agent may take.
@@ -72,55 +72,26 @@ async fn git(
     Ok(socket.bytes(move |socket| relay(socket, watch)))
 }
 
-/// Passes news of the agent on, and wishes of the client, until either is gone.
-async fn relay(mut socket: WebSocket, mut watch: GitWatch) {
-    let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-    let mut answered = true;
-    loop {
-        let message = tokio::select! {
-            news = watch.next() => match news {
-                Some(Ok(news)) => match told(&news) {
-                    Some(text) => Message::Text(text),
-                    None => return,
-                },
-                Some(Err(error)) => {
-                    let reason = format!("watching the workspace broke off: {error}");
-                    Message::Close(Some(close_frame(code::INTERNAL, &reason)))
-                }
-                None => Message::Close(Some(close_frame(code::GOING_AWAY, "the agent left"))),
-            },
-            _ = ping.tick() => {
-                if !answered {
-                    return;
-                }
-                answered = false;
-                Message::Ping(Bytes::new())
-            }
-            asked = socket.recv() => match asked {
-                Some(Ok(Message::Text(text))) => {
-                    if wants_refresh(&text) && watch.refresh().await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-                Some(Ok(Message::Pong(_))) => {
-                    answered = true;
-                    continue;
-                }
-                Some(Ok(Message::Ping(_))) => continue,
-                Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => return,
-            },
-        };
-        let last = matches!(message, Message::Close(_));
-        let sent = tokio::time::timeout(WRITE_TIMEOUT, socket.send(message)).await;
-        if last || !matches!(sent, Ok(Ok(()))) {
-            return;
+impl Place for GitWatch {
+    const GONE: &'static str = "the agent left";
+    const WHAT: &'static str = "watching the workspace";
+
+    async fn next(&mut self) -> Option<Result<Message, client::Error>> {
+        let news = GitWatch::next(self).await?;
+        Some(news.map(|news| Message::Text(told(&news))))
+    }
+
+    async fn hear(&mut self, said: Message) -> bool {
+        match said {
+            Message::Text(text) => !wants_refresh(&text) || self.refresh().await.is_ok(),
+            _ => false,
         }
     }
 }
 
-fn told(news: &WorkspaceAgentGitServerMessage) -> Option<Utf8Bytes> {
-    serde_json::to_string(news).ok().map(Utf8Bytes::from)
+fn told(news: &WorkspaceAgentGitServerMessage) -> Utf8Bytes {
+    // A message of ours always becomes JSON.
+    serde_json::to_string(news).unwrap_or_default().into()
 }
 
 /// What else a client says is for later versions.
