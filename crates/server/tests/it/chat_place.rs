@@ -1,13 +1,18 @@
-//! What people do in a chat's workspace through the chat: following its repositories, and using its
-//! desktop. The agent's API is the test's, the tunnel is real.
+//! What people do in a chat's workspace through the chat: following its repositories, using its desktop,
+//! sending files. The agent's API is the test's, the tunnel is real.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use api_types::WorkspaceAgentGitServerMessage;
-use axum::Router;
-use axum::extract::Query;
+use api_types::{
+    ChatInputPart, ChatInputPartType, ChatWorkspaceFile, CreateChatMessageRequest,
+    UpdateChatRequest, WorkspaceAgentGitServerMessage,
+};
 use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::routing::get;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use futures::{SinkExt as _, StreamExt as _};
 use http::Method;
 use hyper_util::rt::TokioIo;
@@ -18,15 +23,21 @@ use tokio_tungstenite::tungstenite;
 use tunnel::Conn;
 
 use crate::agent_conn::{agent_end, serve};
-use crate::chats::chats;
+use crate::chats::{chats, until_idle};
 
+/// Files by path.
+type Files = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 type Asked = Query<HashMap<String, String>>;
 
-/// An agent that has repositories and a screen.
-fn api(agent: &Conn) {
+/// An agent that has repositories and a disk.
+fn api(agent: &Conn, files: &Files) {
     let router = Router::new()
         .route("/api/v0/git/watch", get(watch))
-        .route("/api/v0/desktop/vnc", get(screen));
+        .route("/api/v0/desktop/vnc", get(screen))
+        .route("/api/v0/list-directory", post(list))
+        .route("/api/v0/write-file", post(write))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .with_state(files.clone());
     serve(agent, 4, move |stream| {
         let service = TowerToHyperService::new(router.clone());
         async move {
@@ -62,15 +73,46 @@ async fn screen(upgrade: WebSocketUpgrade) -> axum::response::Response {
         let greeting = Message::Binary(bytes::Bytes::from_static(b"RFB 003.008\n"));
         socket.send(greeting).await.unwrap();
         while let Some(Ok(message)) = socket.recv().await {
-            let Message::Binary(bytes) = message else {
-                continue;
-            };
-            if bytes.is_empty() || socket.send(Message::Binary(bytes)).await.is_err() {
-                break;
+            match message {
+                Message::Binary(bytes) if bytes.is_empty() => break,
+                Message::Binary(bytes) => {
+                    if socket.send(Message::Binary(bytes)).await.is_err() {
+                        return;
+                    }
+                }
+                _ => {}
             }
         }
         let _ = socket.send(Message::Close(None)).await;
     })
+}
+
+async fn list(State(files): State<Files>, asked: Asked) -> Result<Json<Value>, StatusCode> {
+    let path = asked.get("path").cloned().unwrap_or_default();
+    if path.is_empty() {
+        return Ok(Json(
+            json!({ "absolute_path_string": "/home/ann", "contents": [] }),
+        ));
+    }
+    let files = files.lock().unwrap();
+    let names = files
+        .keys()
+        .filter_map(|name| name.strip_prefix(&format!("{path}/")));
+    let names: Vec<Value> = names.map(|name| json!({ "name": name })).collect();
+    if names.is_empty() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(Json(
+        json!({ "absolute_path_string": path, "contents": names }),
+    ))
+}
+
+async fn write(State(files): State<Files>, asked: Asked, body: bytes::Bytes) -> Json<Value> {
+    files
+        .lock()
+        .unwrap()
+        .insert(asked["path"].clone(), body.to_vec());
+    Json(json!({ "message": "ok" }))
 }
 
 /// The next news.
@@ -104,7 +146,7 @@ async fn repositories_of_a_chats_workspace_are_followed() {
     );
 
     let agent = agent_end(&chats.world).await;
-    api(&agent);
+    api(&agent, &Files::default());
     let mut socket = client.websocket_messages(&path).await.unwrap();
     let news = next(&mut socket).await;
     assert_eq!(news.repositories[0].repo_root, format!("/w/{}", chat.id));
@@ -146,7 +188,7 @@ async fn a_chats_desktop_is_watched_and_used() {
     let refused = client.websocket_messages(&path).await.err().unwrap();
     assert!(refused.to_string().contains("Agent state is"), "{refused}");
     let agent = agent_end(&chats.world).await;
-    api(&agent);
+    api(&agent, &Files::default());
     let mut socket = client.websocket_messages(&path).await.unwrap();
     let greeting = socket.next().await.unwrap().unwrap();
     assert_eq!(&greeting.into_data()[..], b"RFB 003.008\n");
@@ -182,4 +224,114 @@ async fn a_chats_desktop_is_watched_and_used() {
             .unwrap()
             .is_not_found()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_sent_to_a_chats_workspace_and_spoken_of() {
+    let chats = chats().await;
+    chats.provider.otherwise(|_| Reply::text("ok"));
+    let client = chats.world.client();
+    let chat = chats.create("hi", Some(chats.world.workspace)).await;
+    let mut events = client.chat_events(chat.id, None).await.unwrap();
+    until_idle(&mut events).await;
+    let agent = agent_end(&chats.world).await;
+    let files = Files::default();
+    api(&agent, &files);
+    let http = reqwest_client();
+    let url = chats
+        .world
+        .url
+        .join(&format!("/api/v2/chats/{}/workspace-files", chat.id))
+        .unwrap();
+    let send = async |token: &str, name: &str, body: Vec<u8>| {
+        let answer = http
+            .post(url.clone())
+            .header("Coder-Session-Token", token)
+            .header("Content-Type", "text/csv")
+            .header(
+                "Content-Disposition",
+                format!("attachment; filename=\"{name}\""),
+            )
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap())
+    };
+    let token = chats.world.owner.token.expose().clone();
+    let large = vec![b'x'; 3 << 20];
+    let mut sent: Vec<ChatWorkspaceFile> = Vec::new();
+    for body in [large.clone(), b"a,b".to_vec()] {
+        let (status, answer) = send(&token, "data.csv", body).await;
+        assert_eq!(status, 200, "{answer:?}");
+        sent.push(serde_json::from_slice(&answer).unwrap());
+    }
+    let dir = format!("/home/ann/.coder/chats/{}/files", chat.id);
+    assert_eq!(sent[0].path, format!("{dir}/data.csv"));
+    assert_eq!(
+        (sent[0].size, sent[0].media_type.as_str()),
+        (3 << 20, "text/csv")
+    );
+    assert_eq!(sent[1].path, format!("{dir}/data-2.csv"));
+    assert_eq!(files.lock().unwrap()[&sent[0].path], large);
+    for bad in ["../x", ".ssh"] {
+        assert_eq!(send(&token, bad, Vec::new()).await.0, 400, "{bad}");
+    }
+    let admin = testkit::user(&chats.world.db, "boss", &["owner"]).await;
+    assert_eq!(send(admin.token.expose(), "x", Vec::new()).await.0, 403);
+
+    // Said in a message, the model learns where it is.
+    let part = ChatInputPart {
+        kind: ChatInputPartType::WorkspaceFileReference,
+        workspace_file_path: sent[0].path.clone(),
+        workspace_file_name: sent[0].name.clone(),
+        workspace_file_size: sent[0].size,
+        workspace_file_media_type: sent[0].media_type.clone(),
+        workspace_file_workspace_id: Some(sent[0].workspace_id),
+        ..ChatInputPart::default()
+    };
+    let say = |part: ChatInputPart| CreateChatMessageRequest {
+        content: vec![part],
+        ..CreateChatMessageRequest::default()
+    };
+    client.chat_send(chat.id, &say(part.clone())).await.unwrap();
+    until_idle(&mut events).await;
+    let asked = chats.provider.asked();
+    let told = format!(
+        "[file in the workspace: {}, 3145728 bytes, text/csv]",
+        sent[0].path
+    );
+    assert!(
+        asked.iter().any(|a| a.body.to_string().contains(&told)),
+        "{asked:?}"
+    );
+    for wrong in [
+        ChatInputPart {
+            workspace_file_workspace_id: Some(uuid::Uuid::new_v4()),
+            ..part.clone()
+        },
+        ChatInputPart {
+            workspace_file_path: "etc/passwd".into(),
+            ..part.clone()
+        },
+        ChatInputPart {
+            workspace_file_name: String::new(),
+            ..part
+        },
+    ] {
+        let refused = client.chat_send(chat.id, &say(wrong)).await.unwrap_err();
+        assert!(refused.to_string().contains("workspace"), "{refused}");
+    }
+    let archive = UpdateChatRequest {
+        archived: Some(true),
+        ..UpdateChatRequest::default()
+    };
+    client.chat_update(chat.id, &archive).await.unwrap();
+    assert_eq!(send(&token, "x", Vec::new()).await.0, 400);
+}
+
+fn reqwest_client() -> reqwest::Client {
+    let tls = client::system_tls().unwrap();
+    let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    builder.build().unwrap()
 }
