@@ -33,6 +33,8 @@ pub enum State {
         /// Messages wait in the queue.
         queued: bool,
     },
+    /// P1: nothing runs, as the head of the queue is being changed.
+    Paused,
     /// XW: archived while idle.
     ArchivedWaiting,
     /// XE0, XE1: archived after a failure.
@@ -46,7 +48,7 @@ pub enum State {
 
 impl State {
     /// All states, in the order of the documentation.
-    pub const ALL: [State; 14] = [
+    pub const ALL: [State; 15] = [
         State::Absent,
         State::Waiting,
         State::Error { queued: false },
@@ -57,6 +59,7 @@ impl State {
         State::Interrupting { queued: true },
         State::Action { queued: false },
         State::Action { queued: true },
+        State::Paused,
         State::ArchivedWaiting,
         State::ArchivedError { queued: false },
         State::ArchivedError { queued: true },
@@ -73,6 +76,7 @@ impl State {
             (ChatStatus::Running, false) => State::Running { queued },
             (ChatStatus::Interrupting, false) => State::Interrupting { queued },
             (ChatStatus::RequiresAction, false) => State::Action { queued },
+            (ChatStatus::Paused, false) if queued => State::Paused,
             _ => State::Invalid,
         }
     }
@@ -86,6 +90,7 @@ impl State {
             State::Running { .. } => Some(ChatStatus::Running),
             State::Interrupting { .. } => Some(ChatStatus::Interrupting),
             State::Action { .. } => Some(ChatStatus::RequiresAction),
+            State::Paused => Some(ChatStatus::Paused),
         }
     }
 
@@ -110,6 +115,7 @@ impl State {
             State::Interrupting { queued: true } => "I1",
             State::Action { queued: false } => "A0",
             State::Action { queued: true } => "A1",
+            State::Paused => "P1",
             State::ArchivedWaiting => "XW",
             State::ArchivedError { queued: false } => "XE0",
             State::ArchivedError { queued: true } => "XE1",
@@ -184,6 +190,12 @@ transitions! {
     DeleteQueued,
     /// A message of the queue is to be next, at once.
     Promote,
+    /// A message of the queue is changed, or somebody begins to change it.
+    EditQueued,
+    /// The turn is over, but the head of the queue is being changed: the next turn waits for that.
+    Pause,
+    /// The head of the queue is no longer being changed, and begins the next turn.
+    Resume,
     /// The chat is put away.
     Archive,
     /// The chat is taken out again.
@@ -206,8 +218,8 @@ pub struct NotAllowed {
 /// it depends on whether the queue is empty afterwards (that state comes first).
 pub fn targets(from: State, transition: Transition) -> &'static [State] {
     use State::{
-        Absent, Action, ArchivedError, ArchivedWaiting, Error, Interrupting, Invalid, Running,
-        Waiting,
+        Absent, Action, ArchivedError, ArchivedWaiting, Error, Interrupting, Invalid, Paused,
+        Running, Waiting,
     };
     use Transition as T;
     const W: &[State] = &[Waiting];
@@ -226,6 +238,7 @@ pub fn targets(from: State, transition: Transition) -> &'static [State] {
     const A0: &[State] = &[Action { queued: false }];
     const A1: &[State] = &[Action { queued: true }];
     const A: &[State] = &[Action { queued: false }, Action { queued: true }];
+    const P: &[State] = &[Paused];
     const NONE: &[State] = &[];
 
     match (from, transition) {
@@ -241,7 +254,7 @@ pub fn targets(from: State, transition: Transition) -> &'static [State] {
         (Action { .. }, T::SendInterrupt) => R1,
 
         (
-            Waiting | Error { .. } | Running { .. } | Interrupting { .. } | Action { .. },
+            Waiting | Error { .. } | Running { .. } | Interrupting { .. } | Action { .. } | Paused,
             T::Edit,
         ) => R0,
 
@@ -276,6 +289,20 @@ pub fn targets(from: State, transition: Transition) -> &'static [State] {
         (Error { queued: true } | Action { queued: true }, T::Promote) => R,
         (Running { queued: true } | Interrupting { queued: true }, T::Promote) => I1,
 
+        (Error { queued: true }, T::EditQueued) => E1,
+        (Running { queued: true }, T::EditQueued) => R1,
+        (Interrupting { queued: true }, T::EditQueued) => I1,
+        (Action { queued: true }, T::EditQueued) => A1,
+        (
+            Error { queued: true } | Running { queued: true } | Interrupting { queued: true },
+            T::Pause,
+        ) => P,
+        (Paused, T::EditQueued | T::Send) => P,
+        // Others stay behind the one that is said at once.
+        (Paused, T::SendInterrupt) => R1,
+        (Paused, T::DeleteQueued) => &[Waiting, Paused],
+        (Paused, T::Promote | T::Resume) => R,
+
         (Waiting, T::Archive) => &[ArchivedWaiting],
         (Error { queued: false }, T::Archive) => &[ArchivedError { queued: false }],
         (Error { queued: true }, T::Archive) => &[ArchivedError { queued: true }],
@@ -308,7 +335,8 @@ pub fn document() -> String {
          Written from the code (`crates/chat/src/state.rs`); a test keeps it so.\n\n\
          A state is the status of a chat, whether it is archived, and whether messages wait in \
          its queue (1) or not (0). N: not yet there; W: waiting; E: error; R: running; \
-         I: interrupting; A: requires action; X…: archived. Whatever else a row may say is \
+         I: interrupting; A: requires action; P: paused, as the message that is next is being \
+         changed; X…: archived. Whatever else a row may say is \
          Invalid. A worker has something to do in R, I and A.\n\n\
          Every transition is one transaction that locks the chat's row and counts its \
          `snapshot_version` up by one. Where two states are given, the second holds when \

@@ -16,7 +16,7 @@ const EXPECTED: &[(&str, &str)] = &[
     (
         "E1",
         "Send>R1 SendInterrupt>R1 Edit>R0 RequestCompaction>R1 DeleteQueued>E0/E1 Promote>R0/R1 \
-         Archive>XE1",
+         EditQueued>E1 Pause>P1 Archive>XE1",
     ),
     (
         "R0",
@@ -27,7 +27,7 @@ const EXPECTED: &[(&str, &str)] = &[
         "R1",
         "Send>R1 SendInterrupt>I1 Edit>R0 Interrupt>I1 RecordAttempt>R1 RecordRetry>R1 \
          CommitStep>R1 EnterRequiresAction>A1 FinishTurn>R0/R1 FinishError>E1 \
-         DeleteQueued>R0/R1 Promote>I1",
+         DeleteQueued>R0/R1 Promote>I1 EditQueued>R1 Pause>P1",
     ),
     (
         "I0",
@@ -35,7 +35,8 @@ const EXPECTED: &[(&str, &str)] = &[
     ),
     (
         "I1",
-        "Send>I1 SendInterrupt>I1 Edit>R0 FinishInterruption>R0/R1 DeleteQueued>I0/I1 Promote>I1",
+        "Send>I1 SendInterrupt>I1 Edit>R0 FinishInterruption>R0/R1 DeleteQueued>I0/I1 Promote>I1 \
+         EditQueued>I1 Pause>P1",
     ),
     (
         "A0",
@@ -45,7 +46,12 @@ const EXPECTED: &[(&str, &str)] = &[
     (
         "A1",
         "Send>A1 SendInterrupt>R1 Edit>R0 Interrupt>R1 CompleteRequiresAction>R1 \
-         CancelRequiresAction>R1 DeleteQueued>A0/A1 Promote>R0/R1",
+         CancelRequiresAction>R1 DeleteQueued>A0/A1 Promote>R0/R1 EditQueued>A1",
+    ),
+    (
+        "P1",
+        "Send>P1 SendInterrupt>R1 Edit>R0 DeleteQueued>W/P1 Promote>R0/R1 EditQueued>P1 \
+         Resume>R0/R1",
     ),
     ("XW", "Unarchive>W"),
     ("XE0", "Unarchive>E0"),
@@ -95,7 +101,9 @@ fn rows_are_told_apart_and_nothing_leads_to_nowhere() {
     assert_eq!(State::of(&ChatStatus::Waiting, false, true), State::Invalid);
     assert_eq!(State::of(&ChatStatus::Running, true, false), State::Invalid);
     assert_eq!(State::of(&ChatStatus::Unset, false, false), State::Invalid);
-    let legacy = ChatStatus::from("paused");
+    assert_eq!(State::of(&ChatStatus::Paused, false, false), State::Invalid);
+    assert_eq!(State::of(&ChatStatus::Paused, true, true), State::Invalid);
+    let legacy = ChatStatus::from("completed");
     assert_eq!(State::of(&legacy, false, false), State::Invalid);
 }
 

@@ -88,6 +88,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "chat_inline_mcp_servers",
         include_str!("../migrations/0018_chat_inline_mcp_servers.sql"),
     ),
+    (
+        17,
+        "chat_queue_edits",
+        include_str!("../migrations/0017_chat_queue_edits.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

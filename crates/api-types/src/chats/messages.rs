@@ -71,6 +71,9 @@ pub struct ChatQueuedMessage {
     #[serde(deserialize_with = "crate::null_default")]
     pub content: Vec<ChatMessagePart>,
     pub created_at: DateTime<Utc>,
+    /// Since when its owner is changing it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub editing_since: Option<DateTime<Utc>>,
 }
 
 /// `ChatMessagesResponse` of the API.

@@ -34,6 +34,7 @@ string_enum! {
         Error = "error",
         RequiresAction = "requires_action",
         Interrupting = "interrupting",
+        Paused = "paused",
     }
 }
 

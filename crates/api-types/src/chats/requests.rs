@@ -53,6 +53,21 @@ pub struct CreateChatRequest {
     pub client_type: ChatClientType,
 }
 
+/// What is changed of a message that waits; absent fields stay.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateChatQueuedMessageRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Vec<ChatInputPart>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_config_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
+    /// Its owner begins to change it, or is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub editing: Option<bool>,
+}
+
 /// An MCP server that one chat brings along. Its headers are never told.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -344,7 +344,10 @@ impl Runner {
     /// Tells what the turn did, for root chats that rest now.
     fn label(&self, turn: &Turn) {
         let chat = &self.lease.chat;
-        let rests = matches!(chat.status, ChatStatus::Waiting | ChatStatus::Error);
+        let rests = matches!(
+            chat.status,
+            ChatStatus::Waiting | ChatStatus::Error | ChatStatus::Paused
+        );
         if rests && chat.parent_chat_id.is_none() {
             self.lease.shared.beside(self.side(turn).label());
         }

@@ -53,6 +53,7 @@ pub fn queued(chat: Uuid, row: &ChatQueueRow) -> ChatQueuedMessage {
             .map(ChatMessagePart::for_clients)
             .collect(),
         created_at: row.created_at,
+        editing_since: row.editing_since,
     }
 }
 

@@ -25,6 +25,9 @@ pub enum MachineError {
     /// The waiting message is not there (any more).
     #[error("no such message in the queue")]
     NoQueuedMessage,
+    /// While the chat is paused, only the message that is next can begin to be changed.
+    #[error("another message is next")]
+    NotNext,
     /// There is nothing that a summary could stand for.
     #[error("nothing to summarize")]
     NothingToCompact,

@@ -33,7 +33,10 @@ impl Machine {
             }
             Err(MachineError::NotAllowed(why)) => {
                 let row = self.store().conn().await?.chat_read(who, id).await?;
-                let rests = matches!(row.status, ChatStatus::Waiting | ChatStatus::Error);
+                let rests = matches!(
+                    row.status,
+                    ChatStatus::Waiting | ChatStatus::Error | ChatStatus::Paused
+                );
                 if row.archived || !rests || self.interrupt_helpers(who, id).await?.is_empty() {
                     return Err(MachineError::NotAllowed(why));
                 }

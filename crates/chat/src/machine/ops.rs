@@ -1,7 +1,7 @@
 //! What can be asked of the machine, and in whose name.
 
 use api_types::{ChatError, ChatMessagePart, ChatStreamRetry};
-use store::chats::{ChatMessageRow, ChatQueueRow, ChatRow, NewChatMessage};
+use store::chats::{ChatMessageRow, ChatQueueRow, ChatRow, NewChatMessage, QueuedChange};
 use uuid::Uuid;
 
 /// What a user says.
@@ -65,6 +65,8 @@ pub enum Op {
     DeleteQueued(i64),
     /// Makes a message of the queue the next.
     Promote(i64),
+    /// Changes a message of the queue.
+    EditQueued(i64, QueuedChange),
     /// Makes an invalid chat one that failed.
     ReconcileInvalid,
 }

@@ -3,6 +3,7 @@
 use api_types::{ChatMessagePart, ChatStatus, DynamicTool};
 use chat::machine::{MAX_QUEUED, MachineError, Op};
 use serde_json::{Value, json};
+use store::chats::QueuedChange;
 
 use crate::world::world;
 
@@ -161,4 +162,126 @@ async fn a_client_that_stays_away_is_given_up() {
     world.until(chat, ChatStatus::Waiting).await;
     let said = world.said(chat).await;
     assert_eq!(said.iter().filter(|s| s.ends_with("failed")).count(), 2);
+}
+
+/// The change of a message that waits.
+fn editing(id: i64, editing: bool) -> Op {
+    let change = QueuedChange {
+        editing: Some(editing),
+        ..QueuedChange::default()
+    };
+    Op::EditQueued(id, change)
+}
+
+#[tokio::test]
+async fn a_chat_waits_for_the_message_that_is_being_changed() {
+    let mut world = world().await;
+    let chat = world.create("0").await;
+    let asked = world.asked().await;
+    for text in ["1", "2", "3"] {
+        world.send(chat, text, false).await;
+    }
+    let ids =
+        |queue: Vec<store::chats::ChatQueueRow>| queue.iter().map(|q| q.id).collect::<Vec<_>>();
+    let queue = world
+        .db
+        .conn()
+        .await
+        .unwrap()
+        .chat_queue(chat)
+        .await
+        .unwrap();
+    let queue = ids(queue);
+    let none = world.apply(chat, editing(i64::MAX, true)).await;
+    assert!(matches!(none, Err(MachineError::NoQueuedMessage)));
+    // What is not next holds nothing up.
+    world.apply(chat, editing(queue[1], true)).await.unwrap();
+    asked.say("re 0");
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "1");
+    asked.say("re 1");
+    world.until(chat, ChatStatus::Paused).await;
+    let waits = world
+        .db
+        .conn()
+        .await
+        .unwrap()
+        .chat_queue(chat)
+        .await
+        .unwrap();
+    assert!(waits[0].editing_since.is_some() && waits.len() == 2);
+    // Another one does not begin to be changed now, but may be changed.
+    let refused = world.apply(chat, editing(queue[2], true)).await;
+    assert!(matches!(refused, Err(MachineError::NotNext)));
+    for op in [Op::Interrupt, Op::FinishTurn, Op::RequestCompaction] {
+        let refused = world.apply(chat, op).await;
+        assert!(
+            matches!(refused, Err(MachineError::NotAllowed(_))),
+            "{refused:?}"
+        );
+    }
+    let change = QueuedChange {
+        content: Some(vec![ChatMessagePart::text("two, better")]),
+        editing: Some(false),
+        ..QueuedChange::default()
+    };
+    let resumed = world
+        .apply(chat, Op::EditQueued(queue[1], change))
+        .await
+        .unwrap();
+    assert_eq!(resumed.chat.status, ChatStatus::Running);
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "two, better");
+
+    // Paused again: what is said waits; what is said at once goes first.
+    world.apply(chat, editing(queue[2], true)).await.unwrap();
+    asked.say("re 2");
+    world.until(chat, ChatStatus::Paused).await;
+    world.send(chat, "4", false).await;
+    assert_eq!(world.row(chat).await.status, ChatStatus::Paused);
+    world.send(chat, "now", true).await;
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "now");
+    asked.say("re now");
+    world.until(chat, ChatStatus::Paused).await;
+    // Without the message that was waited for, it goes on.
+    world.apply(chat, Op::DeleteQueued(queue[2])).await.unwrap();
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "4");
+    world.send(chat, "5", false).await;
+    let last = world
+        .db
+        .conn()
+        .await
+        .unwrap()
+        .chat_queue(chat)
+        .await
+        .unwrap();
+    let last = ids(last)[0];
+    world.apply(chat, editing(last, true)).await.unwrap();
+    asked.say("re 4");
+    world.until(chat, ChatStatus::Paused).await;
+    let empty = world.apply(chat, Op::DeleteQueued(last)).await.unwrap();
+    assert_eq!(empty.chat.status, ChatStatus::Waiting);
+    // Promoting ends the change.
+    world.send(chat, "6", false).await;
+    let asked = world.asked().await;
+    world.send(chat, "7", false).await;
+    let last = world
+        .db
+        .conn()
+        .await
+        .unwrap()
+        .chat_queue(chat)
+        .await
+        .unwrap();
+    let last = ids(last)[0];
+    world.apply(chat, editing(last, true)).await.unwrap();
+    asked.say("re 6");
+    world.until(chat, ChatStatus::Paused).await;
+    world.apply(chat, Op::Promote(last)).await.unwrap();
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "7");
+    asked.say("re 7");
+    world.until(chat, ChatStatus::Waiting).await;
 }

@@ -146,6 +146,10 @@ fn refused(error: MachineError, archived: &str) -> Error {
         MachineError::NoMessage => Error::not_found(),
         MachineError::NotUserMessage => Error::invalid("Only user messages can be edited."),
         MachineError::NoQueuedMessage => Error::new(Kind::NotFound, "Queued message not found."),
+        MachineError::NotNext => {
+            Error::conflict("Only the next message can be edited while the chat is paused.")
+                .with_detail("End the edit of that one first, or promote this one.")
+        }
         MachineError::NothingToCompact => Error::conflict("Nothing to compact.")
             .with_detail("The chat has no conversation to summarize after the latest compaction."),
         MachineError::ToolResults(detail) => {

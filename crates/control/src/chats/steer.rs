@@ -3,13 +3,13 @@
 use api_types::{
     Chat, ChatBusyBehavior, ChatMessagePart, ChatPlanMode, CreateChatMessageRequest,
     CreateChatMessageResponse, EditChatMessageRequest, EditChatMessageResponse,
-    SubmitToolResultsRequest,
+    SubmitToolResultsRequest, UpdateChatQueuedMessageRequest,
 };
 use authz::Subject;
 use chat::live::events;
 use chat::machine::{Op, Outcome, UserMessage};
 use serde_json::Value;
-use store::chats::ChatRow;
+use store::chats::{ChatRow, QueuedChange};
 use uuid::Uuid;
 
 use super::{content, refused, shown};
@@ -223,9 +223,54 @@ impl Control {
         Ok(shown(&outcome.chat))
     }
 
+    /// Changes a message of the queue.
+    pub async fn chat_queued_update(
+        &self,
+        who: &Subject,
+        id: Uuid,
+        queued: i64,
+        request: UpdateChatQueuedMessageRequest,
+    ) -> Result<()> {
+        const ARCHIVED: &str = "Cannot edit queued messages in an archived chat.";
+        let row = self.chat_of_owner(who, id, "edit queued messages").await?;
+        if row.archived {
+            return Err(Error::invalid(ARCHIVED));
+        }
+        if request == UpdateChatQueuedMessageRequest::default() {
+            return Err(Error::invalid("There is nothing to change.").with_detail(
+                "Give any of content, model_config_id, reasoning_effort and editing.",
+            ));
+        }
+        let content = match &request.content {
+            Some(input) => {
+                let conn = self.store().conn().await?;
+                Some(content::content(&conn, who, row.workspace_id, input).await?)
+            }
+            None => None,
+        };
+        let model = match request.model_config_id {
+            Some(id) => {
+                let model = self.chat_model(who, row.organization_id, Some(id)).await?;
+                Some(model.id)
+            }
+            None => None,
+        };
+        let change = QueuedChange {
+            content,
+            model_config_id: model,
+            reasoning_effort: content::effort(request.reasoning_effort.as_deref())?,
+            editing: request.editing,
+        };
+        self.chat_apply(who, id, Op::EditQueued(queued, change), ARCHIVED)
+            .await?;
+        Ok(())
+    }
+
     /// Takes a message out of the queue.
     pub async fn chat_queued_delete(&self, who: &Subject, id: Uuid, queued: i64) -> Result<()> {
-        let row = self.chat_row(who, id).await?;
+        let row = self
+            .chat_of_owner(who, id, "delete queued messages")
+            .await?;
         let conn = self.store().conn().await?;
         if conn.chat_queue(id).await?.iter().all(|q| q.id != queued) {
             return Err(Error::new(

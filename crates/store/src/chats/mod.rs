@@ -31,7 +31,7 @@ pub use files::{ChatFileRow, NewChatFile};
 pub use inline_servers::InlineServerRow;
 pub use list::{ChatFilter, ChatPage};
 pub use messages::{ChatMessageRow, MessageRange, NewChatMessage, Visibility};
-pub use queue::{ChatQueueRow, NewQueued};
+pub use queue::{ChatQueueRow, NewQueued, QueuedChange};
 pub use read::{ChatCostRow, ChatRow};
 pub use retention::IdleChatRow;
 pub use search::ChatSearch;

@@ -22,6 +22,21 @@ pub struct ChatQueueRow {
     pub reasoning_effort: Option<String>,
     /// Who says it.
     pub created_by: Option<Uuid>,
+    /// Since when its owner is changing it.
+    pub editing_since: Option<Time>,
+}
+
+/// What is changed of a message that waits; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct QueuedChange {
+    /// What is said instead.
+    pub content: Option<Vec<ChatMessagePart>>,
+    /// Another model.
+    pub model_config_id: Option<Uuid>,
+    /// Another effort.
+    pub reasoning_effort: Option<String>,
+    /// Its owner begins to change it, or is done.
+    pub editing: Option<bool>,
 }
 
 /// A message to put at the end.
@@ -38,7 +53,7 @@ pub struct NewQueued<'a> {
 }
 
 const COLUMNS: &str =
-    "id, content::text, created_at, model_config_id, reasoning_effort, created_by";
+    "id, content::text, created_at, model_config_id, reasoning_effort, created_by, editing_since";
 
 fn read(row: &tokio_postgres::Row) -> Result<ChatQueueRow> {
     Ok(ChatQueueRow {
@@ -48,6 +63,7 @@ fn read(row: &tokio_postgres::Row) -> Result<ChatQueueRow> {
         model_config_id: row.try_get(3)?,
         reasoning_effort: row.try_get(4)?,
         created_by: row.try_get(5)?,
+        editing_since: row.try_get(6)?,
     })
 }
 
@@ -112,12 +128,49 @@ impl Tx {
         }
     }
 
-    /// Puts a message first.
+    /// Changes a message.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn chat_queue_update(
+        &self,
+        chat: Uuid,
+        id: i64,
+        change: &QueuedChange,
+    ) -> Result<()> {
+        let sql = "UPDATE chat_queued_messages SET \
+                content = coalesce(($3::text)::jsonb, content), \
+                model_config_id = coalesce($4, model_config_id), \
+                reasoning_effort = coalesce($5, reasoning_effort), \
+                editing_since = CASE WHEN $6::boolean THEN coalesce(editing_since, now()) \
+                    WHEN NOT $6 THEN NULL ELSE editing_since END \
+             WHERE chat_id = $1 AND id = $2";
+        let content = change.content.as_deref().map(json::encode).transpose()?;
+        let changed = self
+            .execute(
+                sql,
+                &[
+                    &chat,
+                    &id,
+                    &content,
+                    &change.model_config_id,
+                    &change.reasoning_effort,
+                    &change.editing,
+                ],
+            )
+            .await?;
+        match changed {
+            0 => Err(StoreError::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a message first; whoever changes it is done.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn chat_queue_promote(&self, chat: Uuid, id: i64) -> Result<()> {
-        let sql = "UPDATE chat_queued_messages SET position = \
+        let sql = "UPDATE chat_queued_messages SET editing_since = NULL, position = \
                 (SELECT min(position) - 1 FROM chat_queued_messages WHERE chat_id = $1) \
              WHERE chat_id = $1 AND id = $2";
         match self.execute(sql, &[&chat, &id]).await? {

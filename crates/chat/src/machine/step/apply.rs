@@ -2,6 +2,7 @@
 
 use api_types::ChatMessageRole;
 use store::StoreError;
+use store::chats::QueuedChange;
 
 use super::Step;
 use super::answers::why;
@@ -127,8 +128,10 @@ impl Step {
                     .map_err(no_queued)?;
                 self.queued -= 1;
                 self.queue_changed();
-                self.go(from, Transition::DeleteQueued)
+                self.go(from, Transition::DeleteQueued)?;
+                self.resume_if_free().await
             }
+            Op::EditQueued(id, change) => self.edit_queued(id, change).await,
             Op::Promote(id) => self.promote(id).await,
             Op::ReconcileInvalid => {
                 let from = self.check(Transition::ReconcileInvalid)?;
@@ -162,6 +165,16 @@ impl Step {
             State::Error { queued: true } => {
                 self.push(&message).await?;
                 self.answer_open(why::NEW_MESSAGE, false).await?;
+                if self.head_is_edited().await? {
+                    return self.go(from, Transition::Pause);
+                }
+                self.start_head().await?;
+            }
+            State::Paused if interrupt => {
+                self.push(&message).await?;
+                if let Some(pushed) = self.pushed.take() {
+                    self.tx.chat_queue_promote(self.chat.id, pushed.id).await?;
+                }
                 self.start_head().await?;
             }
             State::Action { .. } => {
@@ -220,11 +233,51 @@ impl Step {
             .await
             .map_err(no_queued)?;
         self.queue_changed();
-        if matches!(from, State::Error { .. } | State::Action { .. }) {
+        if matches!(
+            from,
+            State::Error { .. } | State::Action { .. } | State::Paused
+        ) {
             self.answer_open(why::PROMOTED, false).await?;
             self.start_head().await?;
         }
         self.go(from, Transition::Promote)
+    }
+
+    async fn edit_queued(&mut self, id: i64, change: QueuedChange) -> Result<(), MachineError> {
+        let from = self.check(Transition::EditQueued)?;
+        let queue = self.tx.chat_queue(self.chat.id).await?;
+        if queue.iter().all(|row| row.id != id) {
+            return Err(MachineError::NoQueuedMessage);
+        }
+        let is_next = queue.first().is_some_and(|row| row.id == id);
+        if from == State::Paused && change.editing == Some(true) && !is_next {
+            return Err(MachineError::NotNext);
+        }
+        self.tx
+            .chat_queue_update(self.chat.id, id, &change)
+            .await
+            .map_err(no_queued)?;
+        if let Some(content) = &change.content {
+            self.link_files(content).await?;
+        }
+        self.queue_changed();
+        self.go(from, Transition::EditQueued)?;
+        self.resume_if_free().await
+    }
+
+    /// Begins the next turn of a paused chat if nobody changes its head any more.
+    async fn resume_if_free(&mut self) -> Result<(), MachineError> {
+        if self.state() != State::Paused || self.head_is_edited().await? {
+            return Ok(());
+        }
+        self.start_head().await?;
+        self.go(State::Paused, Transition::Resume)
+    }
+
+    async fn head_is_edited(&self) -> Result<bool, MachineError> {
+        let queue = self.tx.chat_queue(self.chat.id).await?;
+        let head = queue.first();
+        Ok(head.is_some_and(|row| row.editing_since.is_some()))
     }
 
     async fn finish_with_queue(
@@ -234,6 +287,9 @@ impl Step {
     ) -> Result<(), MachineError> {
         self.set_retry(None);
         if self.queued > 0 {
+            if self.head_is_edited().await? {
+                return self.go(from, Transition::Pause);
+            }
             self.start_head().await?;
         }
         // What is left of the queue decides; that it was not empty is known from `from`.

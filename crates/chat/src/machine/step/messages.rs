@@ -64,7 +64,7 @@ impl Step {
         self.insert(vec![new]).await
     }
 
-    async fn link_files(&self, content: &[ChatMessagePart]) -> Result<(), MachineError> {
+    pub(super) async fn link_files(&self, content: &[ChatMessagePart]) -> Result<(), MachineError> {
         let files: Vec<Uuid> = content.iter().filter_map(|part| part.file_id).collect();
         self.tx
             .chat_files_link(self.chat.id, &files, MAX_FILES)

@@ -35,7 +35,11 @@ fn kind(chat: &ChatRow) -> &str {
 
 /// Whether nothing more comes by itself.
 fn rests(chat: &ChatRow) -> bool {
-    chat.archived || matches!(chat.status, ChatStatus::Waiting | ChatStatus::Error)
+    chat.archived
+        || matches!(
+            chat.status,
+            ChatStatus::Waiting | ChatStatus::Error | ChatStatus::Paused
+        )
 }
 
 /// What all answers about a helper say.

@@ -123,7 +123,12 @@ pub async fn until_idle(
             }
             let done = matches!(
                 transcript.status(),
-                Some(ChatStatus::Waiting | ChatStatus::Error | ChatStatus::RequiresAction)
+                Some(
+                    ChatStatus::Waiting
+                        | ChatStatus::Error
+                        | ChatStatus::RequiresAction
+                        | ChatStatus::Paused
+                )
             );
             // The reason of a failure comes right after the status.
             let failed = transcript.status() == Some(&ChatStatus::Error);

@@ -65,7 +65,10 @@ pub struct ArchiveArgs {
 pub async fn interrupt(args: InterruptArgs, session: &Session) -> Result<()> {
     let client = session.client()?;
     let chat = find::chat(client, &args.chat).await?;
-    if matches!(chat.status, ChatStatus::Waiting | ChatStatus::Error) {
+    if matches!(
+        chat.status,
+        ChatStatus::Waiting | ChatStatus::Error | ChatStatus::Paused
+    ) {
         return if args.output.json() {
             print_json(&chat)
         } else {

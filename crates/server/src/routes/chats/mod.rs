@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use api_types::{
     Chat, ChatCost, ChatDiffContents, CreateChatRequest, ProposeChatTitleResponse,
-    UpdateChatRequest,
+    UpdateChatQueuedMessageRequest, UpdateChatRequest,
 };
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -57,7 +57,10 @@ pub fn router() -> Router<AppState> {
         .route("/chats/{chat}/cost", get(cost))
         .route("/chats/{chat}/diff", get(diff))
         .route("/chats/{chat}/context", put(context))
-        .route("/chats/{chat}/queue/{queued}", delete(queued_delete))
+        .route(
+            "/chats/{chat}/queue/{queued}",
+            delete(queued_delete).patch(queued_update),
+        )
         .route("/chats/{chat}/queue/{queued}/promote", post(queued_promote))
         .merge(config::router())
         .merge(files::router())
@@ -215,6 +218,19 @@ async fn queued_delete(
     state
         .control
         .chat_queued_delete(&actor.who, chat, queued)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn queued_update(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path((chat, queued)): Path<(Uuid, i64)>,
+    Json(request): Json<UpdateChatQueuedMessageRequest>,
+) -> Result<StatusCode, ApiError> {
+    state
+        .control
+        .chat_queued_update(&actor.who, chat, queued, request)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
