@@ -3,9 +3,10 @@
 use api_types::{ChatMessagePart, ChatStatus, DynamicTool};
 use chat::machine::{MAX_QUEUED, MachineError, Op};
 use serde_json::{Value, json};
-use store::chats::QueuedChange;
+use store::chats::{ChatQueueRow, QueuedChange};
+use uuid::Uuid;
 
-use crate::world::world;
+use crate::world::{World, world};
 
 #[tokio::test]
 async fn waiting_messages_go_one_after_the_other() {
@@ -17,14 +18,7 @@ async fn waiting_messages_go_one_after_the_other() {
     }
     let full = world.apply(chat, Op::Send(world.message("x"), false)).await;
     assert!(matches!(full, Err(MachineError::QueueFull)));
-    let queue = world
-        .db
-        .conn()
-        .await
-        .unwrap()
-        .chat_queue(chat)
-        .await
-        .unwrap();
+    let queue = queue(&world, chat).await;
     // The third is to be next; all but one more are taken out.
     for row in queue.iter().skip(3) {
         world.apply(chat, Op::DeleteQueued(row.id)).await.unwrap();
@@ -164,6 +158,12 @@ async fn a_client_that_stays_away_is_given_up() {
     assert_eq!(said.iter().filter(|s| s.ends_with("failed")).count(), 2);
 }
 
+/// What waits.
+async fn queue(world: &World, chat: Uuid) -> Vec<ChatQueueRow> {
+    let conn = world.db.conn().await.unwrap();
+    conn.chat_queue(chat).await.unwrap()
+}
+
 /// The change of a message that waits.
 fn editing(id: i64, editing: bool) -> Op {
     let change = QueuedChange {
@@ -181,37 +181,20 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     for text in ["1", "2", "3"] {
         world.send(chat, text, false).await;
     }
-    let ids =
-        |queue: Vec<store::chats::ChatQueueRow>| queue.iter().map(|q| q.id).collect::<Vec<_>>();
-    let queue = world
-        .db
-        .conn()
-        .await
-        .unwrap()
-        .chat_queue(chat)
-        .await
-        .unwrap();
-    let queue = ids(queue);
+    let waiting: Vec<i64> = queue(&world, chat).await.iter().map(|row| row.id).collect();
     let none = world.apply(chat, editing(i64::MAX, true)).await;
     assert!(matches!(none, Err(MachineError::NoQueuedMessage)));
     // What is not next holds nothing up.
-    world.apply(chat, editing(queue[1], true)).await.unwrap();
+    world.apply(chat, editing(waiting[1], true)).await.unwrap();
     asked.say("re 0");
     let asked = world.asked().await;
     assert_eq!(asked.last_text(), "1");
     asked.say("re 1");
     world.until(chat, ChatStatus::Paused).await;
-    let waits = world
-        .db
-        .conn()
-        .await
-        .unwrap()
-        .chat_queue(chat)
-        .await
-        .unwrap();
+    let waits = queue(&world, chat).await;
     assert!(waits[0].editing_since.is_some() && waits.len() == 2);
     // Another one does not begin to be changed now, but may be changed.
-    let refused = world.apply(chat, editing(queue[2], true)).await;
+    let refused = world.apply(chat, editing(waiting[2], true)).await;
     assert!(matches!(refused, Err(MachineError::NotNext)));
     for op in [Op::Interrupt, Op::FinishTurn, Op::RequestCompaction] {
         let refused = world.apply(chat, op).await;
@@ -226,7 +209,7 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
         ..QueuedChange::default()
     };
     let resumed = world
-        .apply(chat, Op::EditQueued(queue[1], change))
+        .apply(chat, Op::EditQueued(waiting[1], change))
         .await
         .unwrap();
     assert_eq!(resumed.chat.status, ChatStatus::Running);
@@ -234,7 +217,7 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     assert_eq!(asked.last_text(), "two, better");
 
     // Paused again: what is said waits; what is said at once goes first.
-    world.apply(chat, editing(queue[2], true)).await.unwrap();
+    world.apply(chat, editing(waiting[2], true)).await.unwrap();
     asked.say("re 2");
     world.until(chat, ChatStatus::Paused).await;
     world.send(chat, "4", false).await;
@@ -245,19 +228,14 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     asked.say("re now");
     world.until(chat, ChatStatus::Paused).await;
     // Without the message that was waited for, it goes on.
-    world.apply(chat, Op::DeleteQueued(queue[2])).await.unwrap();
+    world
+        .apply(chat, Op::DeleteQueued(waiting[2]))
+        .await
+        .unwrap();
     let asked = world.asked().await;
     assert_eq!(asked.last_text(), "4");
     world.send(chat, "5", false).await;
-    let last = world
-        .db
-        .conn()
-        .await
-        .unwrap()
-        .chat_queue(chat)
-        .await
-        .unwrap();
-    let last = ids(last)[0];
+    let last = queue(&world, chat).await[0].id;
     world.apply(chat, editing(last, true)).await.unwrap();
     asked.say("re 4");
     world.until(chat, ChatStatus::Paused).await;
@@ -267,15 +245,7 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     world.send(chat, "6", false).await;
     let asked = world.asked().await;
     world.send(chat, "7", false).await;
-    let last = world
-        .db
-        .conn()
-        .await
-        .unwrap()
-        .chat_queue(chat)
-        .await
-        .unwrap();
-    let last = ids(last)[0];
+    let last = queue(&world, chat).await[0].id;
     world.apply(chat, editing(last, true)).await.unwrap();
     asked.say("re 6");
     world.until(chat, ChatStatus::Paused).await;

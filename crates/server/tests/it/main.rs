@@ -10,6 +10,7 @@ mod chat_context;
 mod chat_debug;
 mod chat_faults;
 mod chat_place;
+mod chat_queue;
 mod chat_replicas;
 mod chat_workspace;
 mod chats;

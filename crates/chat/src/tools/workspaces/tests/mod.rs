@@ -1,7 +1,7 @@
 //! Workspaces of chats, case by case. The numbers are those of the table of cases that people were
 //! promised; 1 to 29 are beside `agent::connect`, 30 to 32 and 41 where the rules are.
 
-mod create;
+mod making;
 mod rows;
 mod running;
 mod templates;
