@@ -43,12 +43,7 @@ async fn advice_is_asked_for_streamed_and_counted() {
     let mut viewer = view(&world, chat, None).await;
     let question = json!({ "question": "left or right?" });
     let asked = world.asked().await;
-    let told: String = asked
-        .request
-        .messages
-        .iter()
-        .flat_map(llm::Message::texts)
-        .collect();
+    let told = asked.told();
     assert!(
         told.contains("second opinion"),
         "the model is told when to ask"

@@ -33,11 +33,7 @@ fn done(house: &House) -> Vec<Value> {
 async fn a_helper_works_on_the_screen_and_is_filmed() {
     let mut house = house().await;
     choose(&house, "openai").await;
-    let made = testkit::workspace(&house.world.db, house.world.owner.id, "dev").await;
-    let chat = house
-        .world
-        .create_with("look at the page", |new| new.workspace_id = Some(made.id))
-        .await;
+    let chat = house.create_in_workspace("look at the page").await;
     let asked = house.asked(chat).await;
     let spawn = asked
         .request
@@ -65,12 +61,7 @@ async fn a_helper_works_on_the_screen_and_is_filmed() {
     // An ordinary call, and what it shows.
     let asked = house.asked(helper).await;
     assert!(asked.tool_names().contains(&"computer".to_owned()));
-    let told: String = asked
-        .request
-        .messages
-        .iter()
-        .flat_map(llm::Message::texts)
-        .collect();
+    let told = asked.told();
     assert!(told.contains("computer tool"), "{told}");
     let wait = json!({ "chat_id": helper, "timeout_seconds": 60 });
     next.tools(&[("w", "wait_agent", wait)]);
@@ -150,20 +141,9 @@ async fn a_helper_works_on_the_screen_and_is_filmed() {
             .unwrap_or_else(|| panic!("{key}: {report}"))
             .parse()
             .unwrap();
-        let sql = "SELECT f.data FROM chat_files f JOIN chat_file_links l ON l.file_id = f.id \
-                   WHERE f.id = $1 AND l.chat_id = $2";
-        let row = house.world.db.query_one(sql, &[&id, &chat]).await.unwrap();
-        assert_eq!(row.get::<_, Vec<u8>>(0), data.as_bytes());
+        assert_eq!(house.files(chat).await[&id], data.as_bytes());
     }
-    let sql = "SELECT count(*) FROM chat_file_links WHERE file_id = $1 AND chat_id = $2";
-    let linked: i64 = house
-        .world
-        .db
-        .query_one(sql, &[&file, &helper])
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(linked, 1);
+    assert!(house.files(helper).await.contains_key(&file));
     // Once it is kept, it is not kept again.
     house.world.send(chat, "and again", false).await;
     house

@@ -72,17 +72,8 @@ async fn in_plan_mode_the_plan_is_all_that_can_be_written() {
         (&answer["kind"], &answer["media_type"]),
         (&json!("plan"), &json!("text/markdown"))
     );
-    let sql = "SELECT f.data FROM chat_files f JOIN chat_file_links l ON l.file_id = f.id \
-               WHERE l.chat_id = $1 AND f.id = $2 AND f.owner_id = $3";
     let id: uuid::Uuid = answer["file_id"].as_str().unwrap().parse().unwrap();
-    let owner = house.world.owner.id;
-    let row = house
-        .world
-        .db
-        .query_one(sql, &[&chat, &id, &owner])
-        .await
-        .unwrap();
-    assert_eq!(row.get::<_, Vec<u8>>(0), b"# The plan");
+    assert_eq!(house.files(chat).await[&id], b"# The plan");
     // A link in its place leads nowhere.
     let file = house.agent.home().join(&plan);
     std::fs::remove_file(&file).unwrap();
@@ -138,15 +129,7 @@ async fn files_are_attached_if_they_can_be_shown() {
         let answer = house.result(chat, id).await;
         assert!(answer["error"].is_string(), "{id}: {answer}");
     }
-    let sql = "SELECT count(*) FROM chat_file_links WHERE chat_id = $1";
-    let links: i64 = house
-        .world
-        .db
-        .query_one(sql, &[&chat])
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(links, 1);
+    assert_eq!(house.files(chat).await.len(), 1);
 }
 
 #[tokio::test]
@@ -169,12 +152,7 @@ async fn skills_of_the_user_and_of_the_workspace() {
     std::os::unix::fs::symlink(house.agent.home().join("secret"), link).unwrap();
     let chat = house.world.create("use it").await;
     let asked = house.asked(chat).await;
-    let told: String = asked
-        .request
-        .messages
-        .iter()
-        .flat_map(llm::Message::texts)
-        .collect();
+    let told = asked.told();
     assert!(told.contains("- mine: when needed"), "{told}");
     let file = |path: &str| json!({ "name": "workspace/both", "path": path });
     asked.tools(&[

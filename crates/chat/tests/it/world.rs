@@ -1,6 +1,6 @@
 //! A database, workers, and a model whose every word the test says.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +90,12 @@ impl Asked {
             .iter()
             .map(|tool| tool.name.clone())
             .collect()
+    }
+
+    /// All that the model was told, as text.
+    pub fn told(&self) -> String {
+        let messages = self.request.messages.iter();
+        messages.flat_map(llm::Message::texts).collect()
     }
 
     /// The last thing the model was told, as text.
@@ -419,6 +425,24 @@ impl House {
             }
             self.others.push_back(asked);
         }
+    }
+
+    /// A chat and a workspace of its owner's.
+    pub async fn create_in_workspace(&self, text: &str) -> Uuid {
+        let world = &self.world;
+        let made = testkit::workspace(&world.db, world.owner.id, "dev").await;
+        world
+            .create_with(text, |new| new.workspace_id = Some(made.id))
+            .await
+    }
+
+    /// Files of a chat that belong to the owner, by their ids.
+    pub async fn files(&self, chat: Uuid) -> HashMap<Uuid, Vec<u8>> {
+        let sql = "SELECT f.id, f.data FROM chat_files f JOIN chat_file_links l ON l.file_id = f.id \
+                   WHERE l.chat_id = $1 AND f.owner_id = $2";
+        let (db, owner) = (&self.world.db, self.world.owner.id);
+        let rows = db.query(sql, &[&chat, &owner]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
     /// The committed result of a call.

@@ -320,7 +320,8 @@ async fn files_are_sent_to_a_chats_workspace_and_spoken_of() {
         },
     ] {
         let refused = client.chat_send(chat.id, &say(wrong)).await.unwrap_err();
-        assert!(refused.to_string().contains("workspace"), "{refused}");
+        let detail = &refused.api().unwrap().detail;
+        assert!(detail.contains("workspace"), "{refused}: {detail}");
     }
     let archive = UpdateChatRequest {
         archived: Some(true),

@@ -41,7 +41,7 @@ async fn a_message_that_waits_is_changed_before_it_is_said() {
     ] {
         assert_eq!(change(&path, &wrong).await, Err(status), "{wrong}");
     }
-    let other = format!("/api/v2/chats/{}/queue/1", chat.id);
+    let other = format!("/api/v2/chats/{}/queue/{}", chat.id, queued.id + 1);
     assert_eq!(change(&other, &json!({ "editing": true })).await, Err(404));
     change(&path, &json!({ "editing": true })).await.unwrap();
     let messages = format!("/api/v2/chats/{}/messages", chat.id);

@@ -25,6 +25,8 @@ const NEWER: &[[&str; 4]] = &[
     ["*", "/api/v2/organizations/{organization}/members/{user}/chats/model-overrides/**", "is not in the document", "models belong to organizations"],
     ["GET", "/api/v2/organizations/{organization}/mcp-servers/{server}/acl/available", "is not in the document", "new with the promotion"],
     ["*", "/api/v2/users/{user}/ai-provider-keys/**", "is not in the document", "promoted later"],
+    ["*", "/api/experimental/chats/**", ".type: \"workspace-file-reference\"", "came later"],
+    ["*", "/api/experimental/chats/**", ".workspace_file_", "came later"],
     ["*", "/api/experimental/chats/**", ".editing_since is not in the definition", "came later"],
     ["*", "/api/experimental/chats/**", "status: \"paused\"", "came later"],
     ["GET", "/api/experimental/chats/{chat}", ".inline_mcp_servers is not in the definition", "servers that one chat brings along"],
