@@ -89,9 +89,9 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../migrations/0018_chat_inline_mcp_servers.sql"),
     ),
     (
-        17,
+        19,
         "chat_queue_edits",
-        include_str!("../migrations/0017_chat_queue_edits.sql"),
+        include_str!("../migrations/0019_chat_queue_edits.sql"),
     ),
 ];
 
