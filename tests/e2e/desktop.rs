@@ -136,6 +136,9 @@ pub fn used_by_a_helper() -> Result<()> {
         status == "waiting" && said.contains("It has arrived."),
         "{messages:#?}"
     );
+    if is_there("ffmpeg") {
+        ensure!(said.contains("recording_file_id"), "no film of it: {said}");
+    }
     let typed = server
         .cli(["ssh", "desk", "--", "cat typed"])
         .run()?

@@ -221,7 +221,15 @@ impl Call<'_> {
                 if let Some(name) = user_agent.as_deref().and_then(|n| n.parse().ok()) {
                     all.insert(USER_AGENT, name);
                 }
-                dialed(dial, self.method, &url, all, body.unwrap_or_default()).await?
+                // Boxed: every request of every command would carry its size.
+                Box::pin(dialed(
+                    dial,
+                    self.method,
+                    &url,
+                    all,
+                    body.unwrap_or_default(),
+                ))
+                .await?
             }
         };
         if let Some(version) = answer

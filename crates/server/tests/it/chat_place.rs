@@ -73,14 +73,11 @@ async fn screen(upgrade: WebSocketUpgrade) -> axum::response::Response {
         let greeting = Message::Binary(bytes::Bytes::from_static(b"RFB 003.008\n"));
         socket.send(greeting).await.unwrap();
         while let Some(Ok(message)) = socket.recv().await {
-            match message {
-                Message::Binary(bytes) if bytes.is_empty() => break,
-                Message::Binary(bytes) => {
-                    if socket.send(Message::Binary(bytes)).await.is_err() {
-                        return;
-                    }
-                }
-                _ => {}
+            let Message::Binary(bytes) = message else {
+                continue;
+            };
+            if bytes.is_empty() || socket.send(Message::Binary(bytes)).await.is_err() {
+                break;
             }
         }
         let _ = socket.send(Message::Close(None)).await;
