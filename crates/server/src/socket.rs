@@ -18,6 +18,8 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(15);
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest message of a peer on a one-way stream, where it has nothing to say.
 const MAX_MESSAGE: usize = 4 << 10;
+/// Bytes that are read at once on such a stream. All of it is held for as long as the socket lives.
+const READ: usize = 4 << 10;
 
 /// Closing codes of RFC 6455.
 const NORMAL: u16 = 1000;
@@ -41,12 +43,16 @@ impl FromRequestParts<AppState> for Socket {
                 )
                 .with_detail(error.body_text())
             })?;
-        Ok(Socket(upgrade.max_message_size(MAX_MESSAGE)))
+        Ok(Socket(
+            upgrade.read_buffer_size(READ).max_message_size(MAX_MESSAGE),
+        ))
     }
 }
 
 /// Largest message of a peer that speaks in bytes: its frames are at most a window long.
 const MAX_BYTES: usize = 1 << 20;
+/// What is read of it at once: many sockets are quiet for most of the time.
+const READ_BYTES: usize = 16 << 10;
 
 impl Socket {
     /// Accepts, for a stream of bytes both ways.
@@ -56,6 +62,7 @@ impl Socket {
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.0
+            .read_buffer_size(READ_BYTES)
             .max_message_size(MAX_BYTES)
             .max_frame_size(MAX_BYTES)
             .on_upgrade(serve)

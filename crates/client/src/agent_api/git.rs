@@ -23,6 +23,8 @@ use crate::Error;
 
 /// The largest message: a diff of three megabytes in JSON.
 const MAX_MESSAGE: usize = 8 << 20;
+/// What is read at once, and held for as long as changes are followed.
+const READ: usize = 16 << 10;
 
 /// A socket that carries JSON, or bytes.
 pub(super) struct Socket {
@@ -40,6 +42,7 @@ impl Socket {
             .await
             .map_err(|e| Error::transport(&answer.url, &e))?;
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let upgraded = TokioIo::new(upgraded);

@@ -20,6 +20,8 @@ const PORT: u16 = 4;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest answer taken: an agent is not trusted to be brief.
 const MAX_ANSWER: usize = 8 << 20;
+/// What is read of a stream at once, and held for as long as it is followed.
+const READ: usize = 16 << 10;
 
 /// An answer of the agent.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl AgentConn {
     ) -> Result<impl Stream<Item = Result<String, ApiError>> + Send + use<>, ApiCallError> {
         let stream = self.dial_tcp(PORT).await?;
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ)
             .max_message_size(Some(MAX_ANSWER))
             .max_frame_size(Some(MAX_ANSWER));
         let url = format!("ws://agent{path}");

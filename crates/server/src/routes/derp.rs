@@ -22,6 +22,8 @@ const DERP_PUBLIC_KEY: HeaderName = HeaderName::from_static("derp-public-key");
 const FAST_START: HeaderName = HeaderName::from_static("derp-fast-start");
 /// Largest WebSocket message of a client: a few packets.
 const MAX_MESSAGE: usize = 1 << 20;
+/// What is read at once, held for as long as the client is connected.
+const READ: usize = 16 << 10;
 
 /// The routes, at the root.
 pub(crate) fn router() -> Router<AppState> {
@@ -90,6 +92,7 @@ async fn websocket(state: &AppState, relay: Relay, request: Request) -> Result<R
         })?;
     Ok(upgrade
         .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
         .on_upgrade(|socket| async move { serve(relay, derp_socket(socket)).await }))

@@ -16,6 +16,8 @@ use super::{DIAL_TIMEOUT, Relays, http, proxy, tls};
 
 /// Largest WebSocket message from a relay: generous for one frame.
 const MAX_MESSAGE: usize = 2 * derp::MAX_FRAME_LEN;
+/// What is read of a WebSocket at once; all of it is held while the relay is connected.
+const READ: usize = 16 << 10;
 
 /// A way to a relay that carries bytes.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -166,6 +168,7 @@ async fn websocket(relays: &Relays, node: &DerpNode) -> io::Result<impl Io + 'st
     );
     headers.extend(relays.headers.clone());
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
     let (socket, _) = tokio_tungstenite::client_async_with_config(request, io, Some(config))
