@@ -27,8 +27,8 @@ const KEEP_ALIVE_JITTER_MS: u64 = 5000;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes written at once.
 const BATCH: usize = 64 * 1024;
-/// First size of the read buffer; it grows to the largest frame when needed.
-const READ_BUFFER: usize = 16 * 1024;
+/// First size of the read buffer, and that of a quiet client; it grows to the largest frame when needed.
+const READ_BUFFER: usize = 4 * 1024;
 /// Room for one read of a client that sends bundles.
 const READ_BUNDLE: usize = 128 * 1024;
 /// "Not here" answers at once, and time until one more: they only help path discovery.
