@@ -66,6 +66,42 @@ async fn a_refused_upgrade_leads_to_websocket() {
     within(carry(&tunnel.client, &tunnel.agent, 3 << 20)).await;
 }
 
+/// Whoever stands before a relay may want to see a header: it is there whichever way is taken.
+#[tokio::test]
+async fn extra_headers_reach_the_relay() {
+    let relay = Relay::start().await;
+    for force in [false, true] {
+        let gate = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = config(&relay, false);
+        config.derp_force_websockets = force;
+        config
+            .headers
+            .insert("x-pass", "let me in".parse().unwrap());
+        for node in config
+            .derp_map
+            .regions
+            .values_mut()
+            .flat_map(|r| &mut r.nodes)
+        {
+            node.derp_port = i32::from(gate.local_addr().unwrap().port());
+        }
+        let conn = Conn::new(config);
+        let head = within(async {
+            loop {
+                let (mut io, _) = gate.accept().await.unwrap();
+                let head = support::read_head(&mut io).await.unwrap();
+                if head.starts_with("GET /derp HTTP") {
+                    return head.to_lowercase();
+                }
+            }
+        });
+        let head = head.await;
+        assert!(head.contains("\r\nx-pass: let me in\r\n"), "{head}");
+        assert_eq!(head.contains("websocket"), force, "{head}");
+        conn.close().await;
+    }
+}
+
 #[tokio::test]
 async fn websocket_can_be_forced() {
     let relay = Relay::start_as(Form::WebSocketOnly).await;

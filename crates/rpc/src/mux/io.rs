@@ -43,8 +43,11 @@ where
     let _ = tokio::time::timeout(LINGER, farewell).await;
 }
 
+/// What is read at once, held for as long as the connection lives. Larger frames are read past it.
+const READ: usize = 4 * 1024;
+
 async fn read<IO: AsyncRead>(io: ReadHalf<IO>, shared: &Shared) -> MuxError {
-    let mut io = BufReader::with_capacity(16 * 1024, io);
+    let mut io = BufReader::with_capacity(READ, io);
     loop {
         match read_frame(&mut io).await {
             Ok(Some((header, data))) => {

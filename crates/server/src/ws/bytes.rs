@@ -4,6 +4,7 @@
 //! boundaries mean nothing. It also pings, where the socket's life is to be watched.
 
 use axum::extract::ws::{Message, WebSocket};
+use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -14,6 +15,8 @@ use super::{CLOSE_TIMEOUT, PING_INTERVAL, close_frame, code};
 const PIPE: usize = 128 * 1024;
 /// Largest message that we send.
 const MAX_MESSAGE: usize = 64 * 1024;
+/// Room for the next message of a socket that is quiet for most of the time.
+const QUIET_ROOM: usize = 4 * 1024;
 
 /// The bytes of a socket. Dropping the stream closes the socket normally.
 pub(crate) struct ByteSocket {
@@ -87,11 +90,16 @@ async fn run(
     mut closing: oneshot::Receiver<(u16, String)>,
     watched: bool,
 ) -> End {
-    let mut buffer = vec![0; MAX_MESSAGE];
+    let (mut buffer, mut room) = (BytesMut::new(), QUIET_ROOM);
     let mut next_ping = Instant::now() + PING_INTERVAL;
     let mut heard = true;
     let mut closer_alive = true;
     loop {
+        if buffer.capacity() > 2 * room {
+            buffer = BytesMut::new();
+        }
+        buffer.reserve(room);
+        let mut next = (&mut buffer).limit(room);
         tokio::select! {
             biased;
             reason = &mut closing, if closer_alive => match reason {
@@ -108,10 +116,12 @@ async fn run(
                     return End::Gone;
                 }
             }
-            read = from_us.read(&mut buffer) => match read {
+            read = from_us.read_buf(&mut next) => match read {
                 Ok(0) | Err(_) => return End::Close(code::NORMAL, String::new()),
                 Ok(size) => {
-                    let message = bytes::Bytes::copy_from_slice(&buffer[..size]);
+                    let message = buffer.split().freeze();
+                    // What fills its room is followed by more.
+                    room = if size == room { MAX_MESSAGE } else { QUIET_ROOM };
                     if socket.send(Message::Binary(message)).await.is_err() {
                         return End::Gone;
                     }

@@ -130,7 +130,7 @@ impl Relay {
     }
 }
 
-async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
+pub async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(io.read_u8().await?);
