@@ -2,12 +2,13 @@
 //! that signals reach it and all that it started.
 
 use std::collections::HashSet;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::ExitStatus;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -23,18 +24,40 @@ const PUMP_LEAST: usize = 4 * 1024;
 /// Code of a process that a signal ended.
 pub const KILLED: i32 = 255;
 
+/// Signals that whoever started the agent may have had ignored: a shell does so with what it runs beside
+/// itself, `nohup` with the hang-up. Those that the agent does not listen to itself would stay ignored in
+/// every session below, and a shell script cannot undo that.
+const IGNORED: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGTSTP,
+];
+
+/// Gives a process that is about to become another program the session, signals and limits of a fresh
+/// one. Only system calls: this runs between fork and exec.
+pub fn renew() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    for signal in IGNORED {
+        #[expect(unsafe_code, reason = "the only way to set what a signal does")]
+        // SAFETY: signal(2) is async-signal-safe, and the default runs no code of ours.
+        unsafe {
+            nix::sys::signal::signal(signal, SigHandler::SigDfl)?;
+        }
+    }
+    limits::restore()
+}
+
 /// Makes `command` the leader of a session of its own when it starts.
 pub fn detach(command: &mut std::process::Command) {
     #[expect(
         unsafe_code,
         reason = "the only way to call setsid between fork and exec"
     )]
-    // SAFETY: setsid(2) and setrlimit(2) are async-signal-safe and touch no memory of the parent.
+    // SAFETY: `renew` makes system calls only, which are async-signal-safe, and touches no memory of
+    // the parent.
     unsafe {
-        command.pre_exec(|| {
-            nix::unistd::setsid()?;
-            limits::restore()
-        });
+        command.pre_exec(renew);
     }
 }
 
@@ -144,6 +167,22 @@ mod tests {
         assert_eq!(exit_code(status), KILLED);
         assert_eq!(exit_signal(status), Some(("KILL", false)));
         assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
+    }
+
+    #[test]
+    fn what_the_agent_had_to_ignore_ends_what_it_starts() {
+        let quit = |handler| {
+            #[expect(unsafe_code, reason = "the only way to set what a signal does")]
+            // SAFETY: no handler of ours is set, and nothing else here is sent this signal.
+            unsafe { nix::sys::signal::signal(Signal::SIGQUIT, handler) }.unwrap()
+        };
+        let before = quit(SigHandler::SigIgn);
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -c 0; kill -QUIT $$; echo lived"]);
+        detach(&mut command);
+        let output = command.output().unwrap();
+        quit(before);
+        assert_eq!(exit_signal(output.status), Some(("QUIT", false)));
     }
 
     #[tokio::test]

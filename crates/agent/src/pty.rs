@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, Command};
 
-use crate::limits;
+use crate::process;
 
 /// Size of a terminal in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,15 +93,14 @@ impl Pty {
             unsafe_code,
             reason = "a controlling terminal is set between fork and exec"
         )]
-        // SAFETY: setsid(2), ioctl(2) and setrlimit(2) are async-signal-safe and touch no memory of
-        // the parent.
+        // SAFETY: system calls only, which are async-signal-safe and touch no memory of the parent.
         unsafe {
             command.pre_exec(|| {
-                nix::unistd::setsid()?;
+                process::renew()?;
                 if libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
                     return Err(io::Error::last_os_error());
                 }
-                limits::restore()
+                Ok(())
             });
         }
         let child = Command::from(command).spawn()?;
