@@ -1,6 +1,6 @@
 //! Who is told that a budget is nearly used up, and that it is: the person whose it is, and those who
-//! can raise it. Told once a month for each, by the call that crossed the line, with the same commit
-//! that records what it cost.
+//! can raise it. Told by the call that crossed the line, with the same commit that records what it
+//! cost; again only if the limit was raised and the new line is crossed, or in another month.
 
 use api_types::{
     AI_BUDGET_REACHED, AI_BUDGET_REACHED_ADMIN, AI_BUDGET_WARNING, AI_BUDGET_WARNING_ADMIN,

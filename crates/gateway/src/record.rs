@@ -185,7 +185,11 @@ async fn write(gateway: Gateway, facts: Facts, error: Option<(String, String)>) 
         let told = match (facts.limited_in, cost) {
             (Some(organization), Some(cost @ 1..)) => {
                 let (user, group) = (facts.initiator, facts.group);
-                notices::tell(&tx, &inner.who, user, organization, group, cost).await?
+                match notices::tell(&tx, &inner.who, user, organization, group, cost).await {
+                    // Who was to be told, or the group, went in mid-call: what it cost is kept.
+                    Err(store::StoreError::NotFound) => Vec::new(),
+                    told => told?,
+                }
             }
             _ => Vec::new(),
         };
