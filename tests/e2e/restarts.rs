@@ -191,7 +191,13 @@ pub fn postgres_killed() -> Result<()> {
         .into_iter()
         .find(|p| e2e::processes::name(*p) == "postgres")
         .with_context(|| format!("no postgres among the children: {children}"))?;
+    let backends = e2e::processes::descendants(postgres);
     kill(nix::unistd::Pid::from_raw(postgres), Signal::SIGKILL)?;
+    // They outlive it by a moment, in which they answer still.
+    eventually("its backends end", Duration::from_secs(10), || {
+        let runs = |pid: &i32| e2e::processes::name(*pid) == "postgres";
+        Ok((!backends.iter().any(runs)).then_some(()))
+    })?;
     eventually("the database is back", Duration::from_secs(30), || {
         // Not users/me, whose session the server may remember.
         let answer = server.api("GET", "/api/v2/workspaces", "")?;

@@ -4,19 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authz::Param;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::checkout::{CONNECT_TIMEOUT, Checkout};
 use crate::listen::{Hub, Listener};
 use crate::row::FromRow;
 use crate::{Result, StoreError, Tx};
-
-/// How long a caller waits for a connection before it is told that the
-/// database is overloaded; longer than any sane burst, shorter than clients wait.
-const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a new connection may take to come up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How connections run our queries. They are few and prepared, so that planning one anew
 /// for its parameters costs far more than it gains (milliseconds for the largest, which then
@@ -29,7 +24,7 @@ pub type SqlParam<'a> = &'a (dyn ToSql + Sync);
 /// The database. Cheap to clone; all clones share the pool.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
+    pool: Arc<Checkout>,
     hub: Arc<Hub>,
 }
 
@@ -50,27 +45,14 @@ impl Store {
         if config.get_options().is_none() {
             config.options(SESSION_OPTIONS);
         }
-        let manager = Manager::from_config(
-            config.clone(),
-            tls.clone(),
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(pool_size.max(2))
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(CHECKOUT_TIMEOUT))
-            .create_timeout(Some(CONNECT_TIMEOUT))
-            .build()
-            .map_err(|error| StoreError::Internal(error.to_string()))?;
         Ok(Store {
-            pool,
+            pool: Arc::new(Checkout::new(config.clone(), tls.clone(), pool_size)?),
             hub: Hub::new(config, tls),
         })
     }
 
-    /// Lends a connection. Hold it no longer than the queries take, and never
+    /// Lends a connection. A database that was there before and is away is waited for,
+    /// a few seconds: a restart of it is no error to anyone who comes meanwhile. Hold it no longer than the queries take, and never
     /// two at once in one task: with all lent, each would wait for the other.
     ///
     /// # Errors
@@ -150,14 +132,14 @@ impl Store {
         self.conn().await?.execute(sql, params).await
     }
 
-    /// Round trip time of an empty query.
+    /// Round trip time of an empty query; a database that is away is not waited for.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn ping(&self) -> Result<Duration> {
-        let conn = self.conn().await?;
+        let conn = self.pool.get_now().await?;
         let start = std::time::Instant::now();
-        conn.0.simple_query("").await?;
+        conn.simple_query("").await?;
         Ok(start.elapsed())
     }
 

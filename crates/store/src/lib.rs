@@ -15,6 +15,7 @@
 //! the plainest example to copy.
 
 mod audit;
+mod checkout;
 mod cols;
 mod conn;
 mod error;

@@ -45,15 +45,17 @@ async fn data_survives_stops_and_kills() {
         .await
         .unwrap();
 
-    // It dies: it comes back by itself.
+    // It dies: it comes back by itself, and who asks meanwhile waits for it.
     let first = server.pid().unwrap();
+    let backends = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
     kill(first, "-KILL");
-    while server.pid().is_none_or(|pid| pid == first) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let gone = |pid: &str| !Path::new("/proc").join(pid).exists();
+    while server.pid() == Some(first) || !backends.split_whitespace().all(gone) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    while store.query_one("SELECT 1", &[]).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    assert!(store.ping().await.is_err(), "is back before it was asked");
+    store.query_one("SELECT 1", &[]).await.unwrap();
+    assert_ne!(server.pid(), Some(first));
     assert_eq!(count(server.url()).await, 1);
     store.close();
 
@@ -112,5 +114,60 @@ async fn a_half_made_cluster_is_made_again() {
     std::fs::create_dir_all(dir.path().join("data/base")).unwrap();
     let server = start(dir.path()).await.unwrap();
     assert_eq!(url_of(dir.path()).unwrap(), server.url());
+    server.stop().await;
+}
+
+/// Stands before the socket of a database; connections it has can be struck dumb.
+struct Between {
+    dumb: tokio::sync::watch::Sender<u32>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Between {
+    fn start(own: &Path, theirs: std::path::PathBuf) -> Self {
+        let listener = tokio::net::UnixListener::bind(own).unwrap();
+        let (dumb, heard) = tokio::sync::watch::channel(0);
+        let task = tokio::spawn(async move {
+            loop {
+                let (mut ours, _) = listener.accept().await.unwrap();
+                let mut behind = tokio::net::UnixStream::connect(&theirs).await.unwrap();
+                let mut heard = heard.clone();
+                heard.mark_unchanged();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut ours, &mut behind) => return,
+                        changed = heard.changed() => changed.unwrap(),
+                    }
+                    // Neither closed nor read from: as a machine that lost its power.
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        Between { dumb, task }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_died_unheard_is_replaced_before_it_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir.path().join("db")).await.unwrap();
+    let sockets = dir.path().join("between");
+    std::fs::create_dir(&sockets).unwrap();
+    let name = ".s.PGSQL.5432";
+    let between = Between::start(&sockets.join(name), dir.path().join("db/run").join(name));
+    let run = |path: &Path| path.display().to_string().replace('/', "%2F");
+    let url = server
+        .url()
+        .replace(&run(&dir.path().join("db/run")), &run(&sockets));
+    assert_ne!(url, server.url());
+    let store = Store::connect(&url, 2).unwrap();
+    store.query_one("SELECT 1", &[]).await.unwrap();
+
+    between.dumb.send_modify(|n| *n += 1);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    store.query_one("SELECT 1", &[]).await.unwrap();
+
+    store.close();
+    between.task.abort();
     server.stop().await;
 }
