@@ -23,6 +23,8 @@ from bench import Deployment, Postgres, free_port, rss_mib
 
 COPY = 256 << 20
 KEYS = 1000
+# Of two programs between a key and its echo: on the way there and on the way back.
+WAKEUPS = 4
 # What one more of them costs is told from the last three quarters: the first find memory that is free already.
 IDLE_STREAMS, IDLE_SESSIONS = 200, 200
 # Programs of many sessions must not need more than so much of what is free.
@@ -259,20 +261,26 @@ class Bench:
                 time.sleep(0.5)
 
     @contextlib.contextmanager
-    def over_tcp(self):
-        """`cat` at the end of a TCP connection of the kernel: what nothing between could add to."""
+    def over_tcp(self, programs=1):
+        """`cat` at the end of a TCP connection of the kernel: what nothing between could add to. With more of them
+        in a row, every further one is a wakeup without work."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             near = socket.create_connection(listener.getsockname())
             far, _ = listener.accept()
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        p = subprocess.Popen(["cat"], stdin=far, stdout=far)
+        row, source = [], far
+        for left in reversed(range(programs)):
+            row.append(subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE if left else far))
+            source.close()
+            source = row[-1].stdout
         far.close()
         try:
             yield near.fileno(), near.fileno()
         finally:
-            p.kill()
-            p.wait()
+            for p in row:
+                p.kill()
+                p.wait()
             near.close()
 
     @contextlib.contextmanager
@@ -286,9 +294,12 @@ class Bench:
             p.wait()
 
     def keys(self, beside):
-        """Round trips of single bytes through both by turns, so that what else happens meets both alike."""
-        with self.over_tcp() as plain, self.over_ssh() as ours:
-            samples = {plain: [], ours: []}
+        """Round trips of single bytes through all ways by turns, so that what else happens meets them alike.
+
+        A tunnel of two programs wakes each of them twice for a key, whatever they do then: what four programs more
+        that do nothing add is the least that any tunnel can add on this machine."""
+        with self.over_tcp() as plain, self.over_tcp(1 + WAKEUPS) as least, self.over_ssh() as ours:
+            samples = {plain: [], least: [], ours: []}
             for key in range(KEYS + 50):
                 for way, times in samples.items():
                     began = time.perf_counter()
@@ -299,7 +310,9 @@ class Bench:
                         times.append((time.perf_counter() - began) * 1000)
                     time.sleep(0.004)
             base = self.note(f"key echo over the kernel's TCP, {beside}, ms", samples[plain])
+            floor = self.note(f"key echo, {WAKEUPS} more wakeups, {beside}, ms", samples[least])
             own = self.note(f"key echo over ssh, {beside}, ms", samples[ours])
+            self.put(f"least that wakeups add, {beside}, ms", floor[0] - base[0], floor[1] - base[1], KEYS)
             self.put(f"key echo added, {beside}, ms", own[0] - base[0], own[1] - base[1], KEYS)
 
     def echo(self):

@@ -52,16 +52,19 @@ fn starters(templates: &Path, out: &Path) {
 /// says what it lacks.
 fn bundles(vendor: &Path, out: &Path) {
     let mut text = String::new();
+    let full = std::env::var_os("CARGO_FEATURE_FULL").is_some();
     for (name, file) in [
         ("POSTGRES", "postgres.tar.zst"),
         ("TOFU", "tofu.zst"),
         ("SLIM", "coder-slim.zst"),
     ] {
         let path = vendor.join(file);
-        println!("cargo::rerun-if-changed={}", path.display());
+        // The slim program is packed after it was built: it must not wait for itself.
+        if full {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
         // Development builds hand out the slim binary beside them: a packed one is of an earlier day.
         let stale = name == "SLIM" && env("PROFILE") == "debug";
-        let full = std::env::var_os("CARGO_FEATURE_FULL").is_some();
         let value = if path.is_file() && full && !stale {
             format!("Some(include_bytes!({:?}))", path.display().to_string())
         } else {

@@ -172,6 +172,10 @@ fn write_compressed(out: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>)
     encoder.include_checksum(true)?;
     fill(&mut encoder)?;
     encoder.finish()?.sync_all()?;
+    // What is there already keeps its time: a later one would have the program built again.
+    if fs::read(out).is_ok_and(|old| fs::read(&partial).is_ok_and(|new| new == old)) {
+        return Ok(fs::remove_file(&partial)?);
+    }
     fs::rename(&partial, out)?;
     Ok(())
 }

@@ -52,7 +52,7 @@ impl FromRequestParts<AppState> for Socket {
 /// Largest message of a peer that speaks in bytes: its frames are at most a window long.
 const MAX_BYTES: usize = 1 << 20;
 /// What is read of it at once: many sockets are quiet for most of the time.
-const READ_BYTES: usize = 8 << 10;
+const READ_BYTES: usize = 4 << 10;
 
 impl Socket {
     /// Accepts, for a stream of bytes both ways.

@@ -15,13 +15,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// A call's byte stream.
 pub(super) type BoxIo = Box<dyn Io>;
 
-/// Bytes asked from the stream at once.
-const READ_SIZE: usize = 4096;
+/// Room for the next bytes of a stream that is quiet, which most are for most of their life.
+const READ_QUIET: usize = 512;
+/// Room for them where they come in quantity.
+const READ_BUSY: usize = 8 * 1024;
 
 /// Reads packets.
 pub(super) struct PacketReader<R> {
     io: R,
     buffer: BytesMut,
+    /// Room for the next read.
+    room: usize,
     assembler: Assembler,
 }
 
@@ -30,6 +34,7 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
         Self {
             io,
             buffer: BytesMut::new(),
+            room: READ_QUIET,
             assembler: Assembler::default(),
         }
     }
@@ -45,13 +50,23 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
             {
                 return Ok(Some(packet));
             }
-            self.buffer.reserve(READ_SIZE);
-            if self.io.read_buf(&mut self.buffer).await? == 0 {
+            if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.room {
+                // The room of a busy moment.
+                self.buffer = BytesMut::new();
+            }
+            self.buffer.reserve(self.room);
+            let read = self.io.read_buf(&mut self.buffer).await?;
+            if read == 0 {
                 if !self.buffer.is_empty() {
                     return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                 }
                 return Ok(None);
             }
+            self.room = if read >= READ_QUIET {
+                READ_BUSY
+            } else {
+                READ_QUIET
+            };
         }
     }
 }

@@ -44,7 +44,7 @@ where
 }
 
 /// What is read at once, held for as long as the connection lives. Larger frames are read past it.
-const READ: usize = 4 * 1024;
+const READ: usize = 1024;
 
 async fn read<IO: AsyncRead>(io: ReadHalf<IO>, shared: &Shared) -> MuxError {
     let mut io = BufReader::with_capacity(READ, io);

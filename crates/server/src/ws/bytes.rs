@@ -16,7 +16,7 @@ const PIPE: usize = 128 * 1024;
 /// Largest message that we send.
 const MAX_MESSAGE: usize = 64 * 1024;
 /// Room for the next message of a socket that is quiet for most of the time.
-const QUIET_ROOM: usize = 4 * 1024;
+const QUIET_ROOM: usize = 1024;
 
 /// The bytes of a socket. Dropping the stream closes the socket normally.
 pub(crate) struct ByteSocket {

@@ -36,8 +36,10 @@ const OUTGOING_QUEUE: usize = 8;
 const OUTPUT_HIGH: usize = 128 * 1024;
 /// Nothing more is read from a client that leaves this many answers unread.
 const OUTPUT_HARD: usize = 1024 * 1024;
-/// Bytes read from the stream at once.
-const READ_SIZE: usize = 32 * 1024;
+/// Room for the next bytes of a client that types, or is silent.
+const READ_QUIET: usize = 2 * 1024;
+/// Bytes read at once of one that sends much.
+const READ_BUSY: usize = 32 * 1024;
 /// Unanswered keepalives after which the client counts as gone.
 const KEEPALIVE_TRIES: u32 = 3;
 /// How long the last bytes may take on a connection that is being closed.
@@ -189,7 +191,7 @@ where
         unwritten: Vec::new(),
     };
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut input = BytesMut::new();
+    let (mut input, mut room) = (BytesMut::new(), READ_QUIET);
     let period = if settings.keepalive.is_zero() {
         Duration::from_hours(24)
     } else {
@@ -201,10 +203,11 @@ where
     let result = loop {
         let waiting = connection.transport.output().len();
         tokio::select! {
-            read = read_some(&mut reader, &mut input), if waiting < OUTPUT_HARD => match read {
+            read = read_some(&mut reader, &mut input, room), if waiting < OUTPUT_HARD => match read {
                 Ok(0) => break Ok(()),
-                Ok(_) => {
+                Ok(read) => {
                     silent = 0;
+                    room = if read >= READ_QUIET { READ_BUSY } else { READ_QUIET };
                     match connection.receive(&mut input) {
                         Ok(true) => {}
                         Ok(false) => break Ok(()),
@@ -277,10 +280,15 @@ where
 async fn read_some(
     reader: &mut (impl AsyncRead + Unpin),
     input: &mut BytesMut,
+    room: usize,
 ) -> std::io::Result<usize> {
-    if input.is_empty() && input.capacity() < READ_SIZE {
+    if input.is_empty() && input.capacity() > 4 * room {
+        // The room of a busy moment.
+        *input = BytesMut::new();
+    }
+    if input.capacity() - input.len() < room / 2 {
         // The packets cut from the buffer before are gone by now: this reclaims it.
-        input.reserve(READ_SIZE);
+        input.reserve(room);
     }
     reader.read_buf(input).await
 }
