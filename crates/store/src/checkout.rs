@@ -1,11 +1,15 @@
 //! How a connection is got from the pool: one that works, and, while a database
 //! that was there before starts again, a little patience.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, TimeoutType,
+};
 use deadpool_postgres::{RecyclingMethod, Runtime};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::tls::Tls;
@@ -28,6 +32,8 @@ const AWAY: Duration = Duration::from_secs(5);
 /// First and longest pause between attempts meanwhile.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
+const SILENT: &str = "the database does not answer";
+
 /// The pool.
 pub(crate) struct Checkout {
     pool: Pool,
@@ -45,20 +51,31 @@ impl Checkout {
                 recycling_method: RecyclingMethod::Fast,
             },
         );
+        let silent = Arc::new(Mutex::new(None));
         let pool = Pool::builder(manager)
             .max_size(size.max(2))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))
-            .post_recycle(Hook::async_fn(|client, metrics| {
+            .post_recycle(Hook::async_fn(move |client, metrics| {
                 let rested = metrics.last_used() > RESTED;
+                let used = metrics.recycled.unwrap_or(metrics.created);
+                let silent = silent.clone();
                 Box::pin(async move {
                     if !rested {
                         return Ok(());
                     }
+                    // One that fell silent speaks for all that are as old: each is not asked in turn.
+                    if silent.lock().is_some_and(|since| used < since) {
+                        return Err(HookError::message(SILENT));
+                    }
+                    let asked = std::time::Instant::now();
                     match tokio::time::timeout(ANSWER, client.simple_query("")).await {
                         Ok(answer) => answer.map(drop).map_err(HookError::Backend),
-                        Err(_) => Err(HookError::message("it does not answer")),
+                        Err(_) => {
+                            *silent.lock() = Some(asked);
+                            Err(HookError::message(SILENT))
+                        }
                     }
                 })
             }))
@@ -82,7 +99,10 @@ impl Checkout {
 
     /// A connection, or at once why there is none.
     pub(crate) async fn get_now(&self) -> Result<Object, PoolError> {
-        let object = self.pool.get().await?;
+        // Its own limits are for each of its steps.
+        let object = tokio::time::timeout(TIMEOUT, self.pool.get())
+            .await
+            .unwrap_or(Err(PoolError::Timeout(TimeoutType::Wait)))?;
         if !self.reached.load(Ordering::Relaxed) {
             self.reached.store(true, Ordering::Relaxed);
         }
@@ -94,11 +114,12 @@ impl Checkout {
         let mut pause = PAUSES.0;
         loop {
             tokio::time::sleep(pause).await;
-            match self.get_now().await {
-                Err(error) if passes(&error) && Instant::now() + pause < deadline => {
+            match tokio::time::timeout_at(deadline, self.get_now()).await {
+                Ok(Err(error)) if passes(&error) && Instant::now() + pause < deadline => {
                     pause = (pause * 2).min(PAUSES.1);
                 }
-                other => return Ok(other?),
+                Ok(other) => return Ok(other?),
+                Err(_) => return Err(StoreError::Unavailable(SILENT.to_owned())),
             }
         }
     }

@@ -38,7 +38,8 @@ const REQUESTS: usize = 64;
 
 /// A subscription to one channel.
 pub struct Listener {
-    receiver: broadcast::Receiver<String>,
+    /// Taken only by `drop`.
+    receiver: Option<broadcast::Receiver<String>>,
     hub: Weak<Hub>,
     channel: String,
 }
@@ -47,7 +48,10 @@ impl Listener {
     /// The next payload. An empty one means that notifications may have been
     /// missed: look at the rows again. Pends for ever once the store is closed.
     pub async fn recv(&mut self) -> String {
-        match self.receiver.recv().await {
+        let Some(receiver) = &mut self.receiver else {
+            return std::future::pending().await;
+        };
+        match receiver.recv().await {
             Ok(payload) => payload,
             Err(broadcast::error::RecvError::Lagged(_)) => String::new(),
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
@@ -58,7 +62,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(hub) = self.hub.upgrade() {
-            hub.leave(&self.channel);
+            hub.leave(&self.channel, self.receiver.take());
         }
     }
 }
@@ -101,7 +105,7 @@ impl Hub {
             .or_insert_with(|| broadcast::channel(BACKLOG).0)
             .subscribe();
         let listener = Listener {
-            receiver,
+            receiver: Some(receiver),
             hub: Arc::downgrade(self),
             channel: channel.to_owned(),
         };
@@ -145,12 +149,13 @@ impl Hub {
         sender
     }
 
-    fn leave(&self, channel: &str) {
+    fn leave(&self, channel: &str, receiver: Option<broadcast::Receiver<String>>) {
         let mut channels = self.channels.lock();
-        // The leaving receiver still counts.
+        // Under the lock: of two that leave at once, the second must see itself alone.
+        drop(receiver);
         if channels
             .get(channel)
-            .is_some_and(|sender| sender.receiver_count() <= 1)
+            .is_some_and(|sender| sender.receiver_count() == 0)
         {
             channels.remove(channel);
             drop(channels);
@@ -206,7 +211,7 @@ async fn session(
     requests: &mut mpsc::Receiver<Request>,
     first: bool,
 ) -> Result<()> {
-    let (client, mut connection) = config.connect(tls.clone()).await?;
+    let (client, mut connection) = answered(config.connect(tls.clone())).await?;
     let (sender, mut messages) = stream::unbounded();
     let driver = tokio::spawn(async move {
         let mut incoming = futures::stream::poll_fn(|cx| connection.poll_message(cx));
@@ -238,8 +243,7 @@ async fn session(
     loop {
         tokio::select! {
             _ = probe.tick() => {
-                let answer = tokio::time::timeout(PROBE_TIMEOUT, client.batch_execute("")).await;
-                answer.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
+                answered(client.batch_execute("")).await?;
             }
             message = messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(note))) => {
@@ -270,9 +274,15 @@ async fn session(
 
 async fn command(client: &Client, verb: &str, channel: &str) -> Result<()> {
     // Names with quotes were refused; an identifier cannot be a parameter.
-    Ok(client
-        .batch_execute(&format!("{verb} \"{channel}\""))
-        .await?)
+    answered(client.batch_execute(&format!("{verb} \"{channel}\""))).await
+}
+
+/// What the database answers, unless it stays silent: then a connection is of no use to anyone.
+async fn answered<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::Unavailable("it does not answer".to_owned())),
+    }
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
