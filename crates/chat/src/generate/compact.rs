@@ -24,6 +24,8 @@ pub(super) fn says_too_long(error: &Error) -> bool {
         "maximum context",
         "too many tokens",
         "input is too long",
+        "exceed context limit",
+        "input token count",
     ]
     .iter()
     .any(|words| text.contains(words))
@@ -32,7 +34,7 @@ pub(super) fn says_too_long(error: &Error) -> bool {
 impl Runner {
     pub(super) async fn compact(&mut self, turn: &Turn) -> Step {
         let manual = self.lease.chat.compaction_requested_at.is_some();
-        if !manual && self.since_summary.is_some_and(|answers| answers <= 1) {
+        if !manual && !self.may_summarize() {
             // The summary itself fills the model: another one would not help.
             return self
                 .give_up(
@@ -110,6 +112,11 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether a summary may help: there was none, or more was said since than one answer.
+    pub(super) fn may_summarize(&self) -> bool {
+        self.since_summary.is_none_or(|answers| answers > 1)
+    }
+
     /// The turn with the model that summaries are made with, if the organization chose one.
     async fn summarizer(&self, turn: &Turn) -> Turn {
         let models = &self.lease.shared.parts.models;
@@ -147,6 +154,14 @@ mod tests {
         assert!(says(
             ErrorKind::Config,
             "prompt is too long: 210000 tokens > 200000 maximum"
+        ));
+        assert!(says(
+            ErrorKind::Config,
+            "input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000"
+        ));
+        assert!(says(
+            ErrorKind::Config,
+            "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
         ));
         assert!(!says(ErrorKind::Config, "unknown model"));
         assert!(!says(ErrorKind::RateLimit, "too many tokens per minute"));

@@ -248,7 +248,7 @@ impl Runner {
         }
         self.begun = false;
         let n = self.lease.chat.generation_attempt;
-        if compact::says_too_long(&error) && !self.too_long && self.since_summary.is_none() {
+        if compact::says_too_long(&error) && !self.too_long && self.may_summarize() {
             self.too_long = true;
             return Ok(());
         }

@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 use api_types::{ChatMessagePart, ChatMessageRole};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use store::chats::NewChatMessage;
 
@@ -23,6 +23,8 @@ use crate::tools::{Tool, ToolAnswer, ToolContext, result_part};
 const TEXT_CAP: usize = 64 << 10;
 /// Least bytes of one text, however small the context.
 const MIN_CAP: usize = 16 << 10;
+/// Bytes that may stand around a text of full length: names of fields, an exit code, a short remark.
+const AROUND: usize = 4 << 10;
 /// Pieces of results that wait to be shown; a tool that is faster waits itself.
 const PIECES: usize = 64;
 
@@ -110,7 +112,7 @@ impl Runner {
                     () = tokio::time::sleep_until(flush), if due.is_some() => episode.flush(),
                     done = running.next() => {
                         let Some((at, mut answer)) = done else { break false };
-                        cap_texts(&mut answer.value, cap);
+                        bound(&mut answer, cap);
                         let part = result_part(&calls[at], answer);
                         episode.push(ChatMessageRole::Tool, part.clone());
                         if !running.is_empty() {
@@ -242,17 +244,42 @@ fn text_cap(context_limit: i64) -> usize {
     }
 }
 
+/// Cuts what is too long for the model: each text, and what is still too large as a whole.
+fn bound(answer: &mut ToolAnswer, cap: usize) {
+    if answer.is_media {
+        // Pictures are of no use in part; who made them bounded them.
+        let fields = answer.value.as_object_mut().into_iter().flatten();
+        for (_, item) in fields.filter(|(key, _)| *key != "data") {
+            cap_texts(item, cap);
+        }
+        return;
+    }
+    cap_texts(&mut answer.value, cap);
+    if size(&answer.value) > cap.saturating_add(AROUND) {
+        let key = if answer.is_error { "error" } else { "output" };
+        answer.value = json!({ key: cut_middle(&answer.value.to_string(), cap) });
+    }
+}
+
+/// Bytes of all that a value holds, as text.
+fn size(value: &Value) -> usize {
+    // Quotes and what stands between.
+    const SIGNS: usize = 4;
+    SIGNS
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(size).sum(),
+            Value::Object(map) => map.iter().map(|(key, item)| key.len() + size(item)).sum(),
+            other => other.to_string().len(),
+        }
+}
+
 /// Cuts long texts in the middle: how they begin and end tells most.
 fn cap_texts(value: &mut Value, cap: usize) {
     match value {
         Value::String(text) if text.len() > cap => *text = cut_middle(text, cap),
         Value::Array(items) => items.iter_mut().for_each(|item| cap_texts(item, cap)),
-        Value::Object(map) => {
-            // Pictures are of no use in part.
-            for (_, item) in map.iter_mut().filter(|(key, _)| *key != "data") {
-                cap_texts(item, cap);
-            }
-        }
+        Value::Object(map) => map.values_mut().for_each(|item| cap_texts(item, cap)),
         _ => {}
     }
 }
@@ -278,18 +305,52 @@ fn cut_middle(text: &str, cap: usize) -> String {
 mod tests {
     use super::*;
 
+    fn bounded(value: Value, is_media: bool) -> Value {
+        let mut answer = ToolAnswer::ok(value);
+        answer.is_media = is_media;
+        bound(&mut answer, MIN_CAP);
+        answer.value
+    }
+
     #[test]
     fn long_texts_keep_their_ends() {
-        let mut value =
-            serde_json::json!({ "output": "é".repeat(50_000), "data": "x".repeat(100_000) });
-        cap_texts(&mut value, MIN_CAP);
+        let value = bounded(
+            json!({ "output": "é".repeat(50_000), "exit_code": 1 }),
+            false,
+        );
         let output = value["output"].as_str().unwrap();
         assert!(output.len() < MIN_CAP + 100 && output.contains("left out"));
         assert!(output.starts_with('é') && output.ends_with('é'));
-        assert_eq!(value["data"].as_str().unwrap().len(), 100_000);
+        assert_eq!(value["exit_code"], 1, "what is around it stays");
         assert_eq!(text_cap(0), TEXT_CAP);
         assert_eq!(text_cap(1000), MIN_CAP);
         assert_eq!(text_cap(200_000), 400_000);
+    }
+
+    #[test]
+    fn only_pictures_are_kept_whole() {
+        let data = "x".repeat(100_000);
+        let value = json!({ "data": data, "mime_type": "image/png", "text": data });
+        let shown = bounded(value.clone(), true);
+        assert_eq!(shown["data"].as_str().unwrap().len(), 100_000);
+        assert!(shown["text"].as_str().unwrap().len() < MIN_CAP + 100);
+        let whole = bounded(value, false).to_string();
+        assert!(whole.len() < 2 * MIN_CAP, "{}", whole.len());
+        let deep = bounded(json!({ "rows": [{ "data": data }] }), false).to_string();
+        assert!(deep.len() < MIN_CAP + AROUND, "{}", deep.len());
+    }
+
+    #[test]
+    fn many_small_values_are_bounded_together() {
+        let rows: Vec<Value> = (0..10_000)
+            .map(|i| json!({ "id": i, "ok": true }))
+            .collect();
+        let value = bounded(Value::from(rows), false);
+        let output = value["output"].as_str().unwrap();
+        assert!(output.len() < MIN_CAP + 100 && output.contains("left out"));
+        assert!(output.starts_with("[{") && output.ends_with("}]"));
+        let few = json!([{ "id": 1 }, null, "x"]);
+        assert_eq!(bounded(few.clone(), false), few);
     }
 
     #[test]

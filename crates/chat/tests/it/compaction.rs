@@ -78,6 +78,30 @@ async fn a_full_context_is_summarized_before_the_next_call() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_grew_too_long_is_rescued_as_often_as_it_grows() {
+    let mut world = without_worker(0).await;
+    world.start_worker().await;
+    world.summary("we did x");
+    let chat = world.create("hi").await;
+    let too_long = || {
+        llm::Error::new(llm::ErrorKind::Config, "no")
+            .detail("input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000")
+    };
+    for rescued in 1..=2 {
+        for call in ["a", "b"] {
+            let id = format!("{call}{rescued}");
+            let asked = world.asked().await;
+            asked.tools(&[(&id, "no_such_tool", json!({}))]);
+        }
+        world.asked().await.fail(too_long());
+    }
+    // A summary that does not fit itself is told of.
+    world.asked().await.fail(too_long());
+    world.until(chat, ChatStatus::Error).await;
+    assert_eq!(world.summarized().len(), 2);
+}
+
+#[tokio::test]
 async fn a_summary_on_demand_asks_the_model_nothing_more() {
     let mut world = without_worker(1000).await;
     world.start_worker().await;
