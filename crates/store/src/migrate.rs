@@ -93,6 +93,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "chat_queue_edits",
         include_str!("../migrations/0019_chat_queue_edits.sql"),
     ),
+    (
+        20,
+        "chat_worker_process",
+        include_str!("../migrations/0020_chat_worker_process.sql"),
+    ),
 ];
 
 /// Tells schemas apart: tests name their template databases by it.

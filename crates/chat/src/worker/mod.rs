@@ -2,10 +2,12 @@
 //!
 //! A replica's lease is its heartbeat, one row whatever the number of its chats. A run is
 //! fenced by its runner id: every write of it checks that the chat is still its own, so that a
-//! replica that was thought dead does no harm. Word of work comes by notification; a search
+//! replica that was thought dead does no harm. One that died on this machine is known to have
+//! died ([`process`]), and its chats are free at once. Word of work comes by notification; a search
 //! runs beside it as a net.
 
 mod lease;
+mod process;
 mod side;
 
 pub(crate) use lease::Lease;
@@ -66,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) id: Uuid,
     /// In whose name rows are written.
     pub(crate) who: Subject,
+    /// The process that it is.
+    process: String,
     runners: Mutex<HashMap<Uuid, Handle>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -101,6 +105,7 @@ pub async fn run(parts: Parts, neighbours: Neighbours, cancel: CancellationToken
         parts,
         id: Uuid::new_v4(),
         who: Subject::system(System::Chats),
+        process: process::own(),
         runners: Mutex::default(),
         tasks: TaskTracker::new(),
         cancel: cancel.clone(),
@@ -157,7 +162,13 @@ impl Shared {
                 if neighbours == Neighbours::None {
                     conn.chat_worker_leave(&self.who, None, 0.0).await?;
                 }
-                conn.chat_worker_beat(&self.who, self.id, &self.parts.url)
+                for (worker, process) in conn.chat_worker_processes(&self.who).await? {
+                    if process::has_ended(&process) {
+                        conn.chat_worker_leave(&self.who, Some(worker), FORGET_SECONDS)
+                            .await?;
+                    }
+                }
+                conn.chat_worker_beat(&self.who, self.id, &self.parts.url, &self.process)
                     .await
             };
             match joined.await {
@@ -179,7 +190,7 @@ impl Shared {
             tick.tick().await;
             let beaten = async {
                 let conn = self.parts.machine.store().conn().await?;
-                conn.chat_worker_beat(&self.who, self.id, &self.parts.url)
+                conn.chat_worker_beat(&self.who, self.id, &self.parts.url, &self.process)
                     .await?;
                 if beats.is_multiple_of(100) {
                     conn.chat_worker_leave(&self.who, None, FORGET_SECONDS)

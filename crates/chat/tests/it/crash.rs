@@ -39,6 +39,21 @@ async fn a_worker_that_dies_anywhere_loses_and_doubles_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_died_here_is_not_waited_for() {
+    let mut world = without_worker(100_000).await;
+    let mut first = world.start_replica(Neighbours::Possible);
+    let chat = world.create("hi").await;
+    die_at(&mut world, chat, At::Streaming, &mut first).await;
+    // A lease that never ends, of a process whose id is another one's by now.
+    let sql =
+        "UPDATE chat_workers SET heartbeat_at = now() + interval '1 day', process = process || '1'";
+    assert_eq!(world.db.execute(sql, &[]).await.unwrap(), 1);
+    let _second = world.start_replica(Neighbours::Possible);
+    go_on(&mut world, At::Streaming).await;
+    world.until(chat, ChatStatus::Waiting).await;
+}
+
 /// Brings a turn to a point and kills its worker; what must have been said in the end.
 async fn die_at(
     world: &mut World,

@@ -33,13 +33,31 @@ fn any_chat() -> Object {
 }
 
 impl Conn {
-    /// Says that a replica lives, and at which URL others reach it; empty: at none.
-    pub async fn chat_worker_beat(&self, who: &Subject, worker: Uuid, url: &str) -> Result<()> {
+    /// Says that a replica lives, at which URL others reach it (empty: at none), and which
+    /// process it is (empty: unknown).
+    pub async fn chat_worker_beat(
+        &self,
+        who: &Subject,
+        worker: Uuid,
+        url: &str,
+        process: &str,
+    ) -> Result<()> {
         authorize(who, Action::Update, &any_chat())?;
-        let sql = "INSERT INTO chat_workers (id, heartbeat_at, url) VALUES ($1, now(), $2) \
-                   ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), url = $2";
-        self.execute(sql, &[&worker, &url]).await?;
+        let sql = "INSERT INTO chat_workers (id, heartbeat_at, url, process) \
+                   VALUES ($1, now(), $2, $3) \
+                   ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), url = $2, process = $3";
+        self.execute(sql, &[&worker, &url, &process]).await?;
         Ok(())
+    }
+
+    /// The replicas that said which process they are, and which.
+    pub async fn chat_worker_processes(&self, who: &Subject) -> Result<Vec<(Uuid, String)>> {
+        authorize(who, Action::Update, &any_chat())?;
+        let sql = "SELECT id, process FROM chat_workers WHERE process <> ''";
+        let rows = self.query(sql, &[]).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
     }
 
     /// Where a replica is reached; none if it is gone, or gave no URL.
