@@ -31,7 +31,6 @@ const CONFIG_WORDS: &[&str] = &[
     "exceed context limit",
     "maximum context",
     "prompt is too long",
-    "too many tokens",
     "input token count",
     "invalid model",
     "unknown model",
@@ -48,6 +47,9 @@ const CONFIG_WORDS: &[&str] = &[
     "validationexception",
     "request_too_large",
 ];
+/// Of a conversation that does not fit, or of too many within a minute (AWS): what stands beside it
+/// tells.
+const TOO_MANY_TOKENS: &str = "too many tokens";
 /// Words that say that a conversation is replayed wrongly.
 const REPLAY_WORDS: &[&str] = &[
     "no tool output found for",
@@ -96,7 +98,10 @@ pub(crate) fn classify(signal: &Signal<'_>, secrets: &[Secret<String>]) -> Error
     let words = format!("{} {}", signal.code, signal.message).to_lowercase();
     let says = |list: &[&str]| list.iter().any(|word| words.contains(word));
     let status = signal.status;
-    let config = says(CONFIG_WORDS);
+    let too_many = words.contains(TOO_MANY_TOKENS);
+    let throttled =
+        status == 429 || says(RATE_WORDS) || (too_many && words.contains("please wait"));
+    let config = says(CONFIG_WORDS) || (too_many && !throttled);
     // (kind, retryable)
     let (kind, retryable) = if says(REPLAY_WORDS) {
         (ErrorKind::Generic, false)
@@ -115,7 +120,7 @@ pub(crate) fn classify(signal: &Signal<'_>, secrets: &[Secret<String>]) -> Error
             && !config)
     {
         (ErrorKind::Auth, false)
-    } else if (status == 429 || says(RATE_WORDS)) && !config {
+    } else if throttled && !config {
         (ErrorKind::RateLimit, true)
     } else if words.contains("provider_disabled") {
         (ErrorKind::ProviderDisabled, false)
@@ -351,6 +356,41 @@ mod tests {
                 "Too many requests",
                 RateLimit,
                 true,
+            ),
+            (
+                429,
+                "",
+                "Too many tokens, please wait before trying again.",
+                RateLimit,
+                true,
+            ),
+            (
+                429,
+                "",
+                "Too many tokens per day, please wait before trying again.",
+                RateLimit,
+                true,
+            ),
+            (
+                0,
+                "throttlingException",
+                "Too many tokens, please wait before trying again.",
+                RateLimit,
+                true,
+            ),
+            (
+                400,
+                "",
+                "Too many tokens, please wait before trying again.",
+                RateLimit,
+                true,
+            ),
+            (
+                400,
+                "",
+                "too many tokens: 9000 of at most 8192",
+                Config,
+                false,
             ),
             (503, "", "provider_disabled: x", ProviderDisabled, false),
             (408, "", "", Timeout, true),
