@@ -35,7 +35,12 @@ impl Sse {
     pub(crate) fn push(&mut self, piece: &[u8], events: &mut Vec<SseEvent>) -> Result<(), TooLong> {
         self.buffer.extend_from_slice(piece);
         let mut start = 0;
-        while let Some(end) = self.line_end() {
+        loop {
+            let Some(end) = self.line_end() else {
+                // The next piece goes on from here: a long line is searched once.
+                self.searched = self.buffer.len();
+                break;
+            };
             let line = String::from_utf8_lossy(&self.buffer[start..end]).into_owned();
             let mut next = end + 1;
             if self.buffer[end] == b'\r' {
@@ -145,6 +150,23 @@ mod tests {
         }
         let single: Vec<&[u8]> = body.chunks(1).collect();
         assert_eq!(read(&single), expected);
+    }
+
+    #[test]
+    fn a_long_line_in_pieces_is_searched_once() {
+        let mut sse = Sse::default();
+        let mut events = Vec::new();
+        sse.push(b"data: 1\ndata: ", &mut events).unwrap();
+        for _ in 0..100 {
+            sse.push(b"x", &mut events).unwrap();
+            assert_eq!(sse.searched, sse.buffer.len());
+        }
+        // All but what may be half of an end of line.
+        sse.push(b"\r", &mut events).unwrap();
+        assert_eq!(sse.searched, sse.buffer.len() - 1);
+        sse.push(b"\n\r\n", &mut events).unwrap();
+        assert_eq!((sse.searched, sse.buffer.len()), (0, 0));
+        assert_eq!(events, [event("", &format!("1\n{}", "x".repeat(100)))]);
     }
 
     #[test]
