@@ -136,7 +136,7 @@ async fn world(variables: &[(&str, String)]) -> World {
         found.map(|(_, value)| value.clone())
     });
     let options = Options {
-        aws: aws.unwrap(),
+        aws,
         ..Options::default()
     };
     let world = World::with(&[], "bedrock", options).await;

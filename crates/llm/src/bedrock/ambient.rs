@@ -49,14 +49,14 @@ pub enum AwsSource {
         /// The service's address.
         service: Url,
     },
+    /// A variable names a place in a way that cannot be used: whoever needs it is told so. A server
+    /// may have it set for something else and never call AWS.
+    Unusable(Error),
 }
 
 impl AwsSource {
     /// The places that variables name, in the order in which they are asked; the machine is the last.
-    ///
-    /// # Errors
-    /// `config` when a variable holds what makes no sense.
-    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Self>, Error> {
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Vec<Self> {
         let get = |name: &str| variable(name).filter(|value| !value.is_empty());
         let mut all = Vec::new();
         if let Some(token) = get("AWS_BEARER_TOKEN_BEDROCK") {
@@ -72,39 +72,40 @@ impl AwsSource {
         if let (Some(arn), Some(token_file)) =
             (get("AWS_ROLE_ARN"), get("AWS_WEB_IDENTITY_TOKEN_FILE"))
         {
-            let service = get("AWS_ENDPOINT_URL_STS");
-            all.push(Self::WebIdentity {
-                arn,
-                session: get("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| sts::SESSION.to_owned()),
-                token_file,
-                service: service
-                    .map(|url| address("AWS_ENDPOINT_URL_STS", &url))
-                    .transpose()?,
-            });
+            let name = "AWS_ENDPOINT_URL_STS";
+            let service = get(name).map(|url| address(name, &url)).transpose();
+            all.push(
+                service.map_or_else(Self::Unusable, |service| Self::WebIdentity {
+                    arn,
+                    session: get("AWS_ROLE_SESSION_NAME")
+                        .unwrap_or_else(|| sts::SESSION.to_owned()),
+                    token_file,
+                    service,
+                }),
+            );
         }
-        if let Some(url) = container(&get)? {
-            all.push(Self::Container {
+        if let Some(url) = container(&get).transpose() {
+            all.push(url.map_or_else(Self::Unusable, |url| Self::Container {
                 url,
                 token: get("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Secret::new),
                 token_file: get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            });
+            }));
         }
         let off = get("AWS_EC2_METADATA_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         if !off {
             let name = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
             let url = get(name).unwrap_or_else(|| MACHINE.to_owned());
-            all.push(Self::Machine {
-                service: address(name, &url)?,
-            });
+            let service = address(name, &url);
+            all.push(service.map_or_else(Self::Unusable, |service| Self::Machine { service }));
         }
-        Ok(all)
+        all
     }
 
     /// What the place gives, with its end if it has one; `None` if it gives nothing: the next may.
     ///
     /// # Errors
-    /// `auth` when it refuses, `config` when what it names is not there, and what keeps it from being
-    /// reached.
+    /// `auth` when it refuses, `config` when what it names is not there or makes no sense, and what
+    /// keeps it from being reached.
     pub async fn keys(
         &self,
         http: &Http,
@@ -142,6 +143,7 @@ impl AwsSource {
                     .await
                     .map(ending)
             }
+            Self::Unusable(error) => Err(error.clone()),
             Self::Machine { service } => Ok(metadata::of_machine(service).await?.and_then(ending)),
         }
     }
@@ -168,7 +170,8 @@ fn container(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Url>, Error
         Some(Host::Ipv6(ip)) => {
             ip.is_loopback() || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23]
         }
-        _ => false,
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     };
     if url.scheme() != "https" && !near {
         return Err(wrong(
@@ -224,7 +227,7 @@ async fn read(file: &str) -> Result<Secret<String>, Error> {
 mod tests {
     use super::*;
 
-    fn of(variables: &[(&str, &str)]) -> Result<Vec<AwsSource>, Error> {
+    fn of(variables: &[(&str, &str)]) -> Vec<AwsSource> {
         AwsSource::of(|name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -247,8 +250,7 @@ mod tests {
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN",
                 "sssh-shown-to-the-agent",
             ),
-        ])
-        .unwrap();
+        ]);
         assert!(matches!(
             &all[..],
             [
@@ -268,7 +270,7 @@ mod tests {
             ("AWS_WEB_IDENTITY_TOKEN_FILE", ""),
             ("AWS_EC2_METADATA_DISABLED", "TRUE"),
         ]);
-        assert!(all.unwrap().is_empty());
+        assert!(all.is_empty());
     }
 
     #[test]
@@ -278,24 +280,42 @@ mod tests {
             ("http://169.254.170.23/v1/credentials", true),
             ("http://[fd00:ec2::23]/v1/credentials", true),
             ("http://127.0.0.1:8080/", true),
+            ("http://LOCALHOST:8080/v1", true),
+            ("http://localhost.example.com/", false),
             ("https://agent.example.com/", true),
             ("http://agent.example.com/", false),
             ("http://169.254.169.254/", false),
             ("ftp://127.0.0.1/", false),
             ("credentials", false),
         ] {
-            let read = of(&[(full, url)]);
-            assert_eq!(read.is_ok(), fine, "{url}");
-            if let Err(error) = read {
-                assert!(error.message.contains(full), "{error}");
+            match &of(&[(full, url)])[..] {
+                [AwsSource::Container { .. }, AwsSource::Machine { .. }] => assert!(fine, "{url}"),
+                [AwsSource::Unusable(error), AwsSource::Machine { .. }] => {
+                    assert!(!fine && error.message.contains(full), "{url}: {error}");
+                }
+                other => panic!("{url}: {other:?}"),
             }
         }
-        assert!(
-            of(&[(
-                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                "@evil.example.com/"
-            )])
-            .is_err()
-        );
+        let evil = of(&[(
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "@evil.example.com/",
+        )]);
+        assert!(matches!(evil[0], AwsSource::Unusable(_)), "{evil:?}");
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_told_to_who_needs_it() {
+        let http = Http::new("test").unwrap();
+        for name in [
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ] {
+            let error = of(&[(name, "no address")])[0]
+                .keys(&http, "eu-west-1")
+                .await;
+            let error = error.err().unwrap();
+            assert_eq!(error.kind, ErrorKind::Config);
+            assert!(error.message.contains(name), "{error}");
+        }
     }
 }

@@ -157,8 +157,7 @@ pub async fn run(
             role_service: std::env::var("AWS_ENDPOINT_URL_STS")
                 .ok()
                 .and_then(|url| Url::parse(&url).ok()),
-            aws: llm::AwsSource::of(|name| std::env::var(name).ok())
-                .map_err(|error| control::Error::invalid(error.message))?,
+            aws: llm::AwsSource::of(|name| std::env::var(name).ok()),
         },
     );
     tasks.spawn({
