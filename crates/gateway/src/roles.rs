@@ -2,6 +2,8 @@
 //! if the provider names one. What ends is kept until shortly before.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Duration, Utc};
 use llm::{AwsKeys, AwsRole, AwsRoleKeys, Credential, Error, Http};
@@ -20,15 +22,54 @@ const MAX_ROLES: usize = 256;
 /// new ones five minutes before the old end.
 const PLACE_SPARE_MINUTES: i64 = 5;
 /// A place is not asked more often than this, whatever it said: neither one that gave nothing nor one
-/// whose credentials are about to end. That many seconds is a call at most held up by what was mended.
+/// whose credentials are about to end; nor is a role whose keys still hold asked for. That many seconds is a call at most held up by what was mended.
 const PLACE_PAUSE_SECONDS: i64 = 15;
 
 /// Roles that were taken on, with whose keys; and what the place gave.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
-    held: Mutex<HashMap<(AwsRole, String), AwsRoleKeys>>,
+    held: Mutex<HashMap<(AwsRole, String), Slot>>,
     /// One asks, the others wait for what it hears. By region, as tokens are shown to its service.
     given: tokio::sync::Mutex<HashMap<String, Given>>,
+}
+
+/// Where the keys of one role are kept, and its askers wait for each other.
+type Slot = Arc<tokio::sync::Mutex<Held>>;
+
+/// Keys of a role. One asks for them, the others wait for what it hears.
+#[derive(Debug, Default)]
+struct Held {
+    keys: Option<AwsRoleKeys>,
+    asked: Option<DateTime<Utc>>,
+    /// When the last question ended without keys, and why.
+    failed: Option<(Instant, Error)>,
+}
+
+impl Held {
+    /// The keys, if they last for as long as `spare`.
+    fn lasting(&self, now: DateTime<Utc>, spare: Duration) -> Option<&AwsKeys> {
+        let held = self.keys.as_ref()?;
+        (held.until - now > spare).then_some(&held.keys)
+    }
+
+    /// The keys, if they need not be asked for anew.
+    fn holds(&self, now: DateTime<Utc>) -> Option<&AwsKeys> {
+        let just = self
+            .asked
+            .is_some_and(|asked| (now - asked).abs() < Duration::seconds(PLACE_PAUSE_SECONDS));
+        let spare = if just {
+            Duration::zero()
+        } else {
+            Duration::minutes(SPARE_MINUTES)
+        };
+        self.lasting(now, spare)
+    }
+
+    /// Why there are none, for whoever waited since `came` while another asked.
+    fn failed_since(&self, came: Instant) -> Option<&Error> {
+        let (at, error) = self.failed.as_ref()?;
+        (*at >= came).then_some(error)
+    }
 }
 
 /// What the place of the server gave, or why it did not.
@@ -73,18 +114,37 @@ impl Roles {
             region: settings.region.clone(),
             service: service.cloned(),
         };
-        let held = (role, own.access_key.expose().clone());
-        if let Some(keys) = self.held(&held, Utc::now()) {
-            return Ok(Credential::Aws(keys));
+        let came = Instant::now();
+        let held = self.held(&role, own);
+        let mut held = held.lock().await;
+        let now = Utc::now();
+        if let Some(keys) = held.holds(now) {
+            return Ok(Credential::Aws(keys.clone()));
         }
-        let taken = llm::assume_role(http, own, &held.0).await?;
-        let keys = taken.keys.clone();
-        let mut all = self.held.lock();
-        if all.len() >= MAX_ROLES {
-            all.clear();
+        if let Some(error) = held.failed_since(came) {
+            return Err(error.clone());
         }
-        all.insert(held, taken);
-        Ok(Credential::Aws(keys))
+        match llm::assume_role(http, own, &role).await {
+            Ok(taken) => {
+                let keys = taken.keys.clone();
+                *held = Held {
+                    keys: Some(taken),
+                    asked: Some(now),
+                    failed: None,
+                };
+                Ok(Credential::Aws(keys))
+            }
+            Err(error) => {
+                held.asked = Some(Utc::now());
+                // A service that is away for a moment takes nothing back that still holds.
+                if let Some(keys) = held.lasting(Utc::now(), Duration::zero()) {
+                    tracing::warn!(%error, role = %role.arn, "keys of a role could not be renewed yet");
+                    return Ok(Credential::Aws(keys.clone()));
+                }
+                held.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     /// With what AWS is called for `settings`, before any role; `None` if there is nothing.
@@ -134,10 +194,14 @@ impl Roles {
         new.credential
     }
 
-    fn held(&self, role: &(AwsRole, String), now: DateTime<Utc>) -> Option<AwsKeys> {
-        let all = self.held.lock();
-        let held = all.get(role)?;
-        (held.until - now > Duration::minutes(SPARE_MINUTES)).then(|| held.keys.clone())
+    /// Where the keys of `role` are kept that were taken on with the keys `own`.
+    fn held(&self, role: &AwsRole, own: &AwsKeys) -> Slot {
+        let whose = (role.clone(), own.access_key.expose().clone());
+        let mut all = self.held.lock();
+        if all.len() >= MAX_ROLES && !all.contains_key(&whose) {
+            all.clear();
+        }
+        all.entry(whose).or_default().clone()
     }
 }
 
@@ -149,4 +213,52 @@ fn configured(settings: Option<&BedrockSettings>) -> Option<Credential> {
         secret_key: settings.access_key_secret.clone()?,
         session_token: None,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keys_that_still_hold_outlast_a_service_that_is_away() {
+        let settings = BedrockSettings {
+            region: "eu-west-1".to_owned(),
+            role_arn: "arn:aws:iam::1:role/x".to_owned(),
+            ..BedrockSettings::default()
+        };
+        // Nobody answers there.
+        let service: Url = "http://127.0.0.1:1/".parse().unwrap();
+        let role = AwsRole {
+            arn: settings.role_arn.clone(),
+            external_id: String::new(),
+            region: settings.region.clone(),
+            service: Some(service.clone()),
+        };
+        let keys = |id: &str| AwsKeys {
+            access_key: id.to_owned().into(),
+            secret_key: "s".to_owned().into(),
+            session_token: None,
+        };
+        let own = keys("AKID");
+        for (minutes, fine) in [(10, true), (-1, false)] {
+            let roles = Roles::default();
+            *roles.held(&role, &own).lock().await = Held {
+                keys: Some(AwsRoleKeys {
+                    keys: keys("ASIA"),
+                    until: Utc::now() + Duration::minutes(minutes),
+                }),
+                ..Held::default()
+            };
+            let http = Http::new("test").unwrap();
+            let own = Credential::Aws(own.clone());
+            let taken = roles.taken(&http, own, Some(&settings), Some(&service));
+            match taken.await {
+                Ok(Credential::Aws(taken)) => assert!(fine && taken.access_key.expose() == "ASIA"),
+                other => assert!(!fine && other.is_err()),
+            }
+            let held = roles.held(&role, &keys("AKID"));
+            // Not asked again at once, if there is something to use meanwhile.
+            assert_eq!(held.lock().await.holds(Utc::now()).is_some(), fine);
+        }
+    }
 }

@@ -17,6 +17,8 @@ struct Sts {
     url: Url,
     asked: Arc<Mutex<Vec<String>>>,
     allows: Arc<AtomicUsize>,
+    /// When its first keys end, if not at once.
+    first: Arc<Mutex<Option<String>>>,
 }
 
 impl Sts {
@@ -26,6 +28,8 @@ impl Sts {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let allows = Arc::new(AtomicUsize::new(1));
         let (kept, allowed) = (asked.clone(), allows.clone());
+        let first = Arc::new(Mutex::new(None::<String>));
+        let ends = first.clone();
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut request = Vec::new();
@@ -45,17 +49,19 @@ impl Sts {
                                 authorized with secret-of-the-server</Message></Error></ErrorResponse>";
                     ("403 Forbidden", body.to_owned())
                 } else {
+                    // The first end at once.
+                    let end = match n {
+                        1 => ends
+                            .lock()
+                            .clone()
+                            .unwrap_or("2000-01-01T00:00:00Z".to_owned()),
+                        _ => "2999-01-01T00:00:00Z".to_owned(),
+                    };
                     let body = format!(
                         "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIATEMP{n}\
                          </AccessKeyId><SecretAccessKey>temporary</SecretAccessKey><SessionToken>\
-                         token-{n}</SessionToken><Expiration>{}</Expiration></Credentials>\
-                         </AssumeRoleResult></AssumeRoleResponse>",
-                        // The first end at once.
-                        if n == 1 {
-                            "2000-01-01T00:00:00Z"
-                        } else {
-                            "2999-01-01T00:00:00Z"
-                        }
+                         token-{n}</SessionToken><Expiration>{end}</Expiration></Credentials>\
+                         </AssumeRoleResult></AssumeRoleResponse>"
                     );
                     ("200 OK", body)
                 };
@@ -70,6 +76,7 @@ impl Sts {
             url: url.parse().unwrap(),
             asked,
             allows,
+            first,
         }
     }
 }
@@ -153,4 +160,14 @@ async fn a_refused_role_is_told_without_secrets() {
     // Allowed now: nothing of the refusal stays.
     sts.allows.store(1, Ordering::Relaxed);
     assert_eq!(world.ask().await.1, None);
+}
+
+#[tokio::test]
+async fn many_at_once_ask_once() {
+    let sts = Sts::start().await;
+    *sts.first.lock() = Some("2999-01-01T00:00:00Z".to_owned());
+    let world = world(&sts).await;
+    let asked = futures::future::join_all((0..8).map(|_| world.ask())).await;
+    assert!(asked.iter().all(|(_, error)| error.is_none()));
+    assert_eq!(sts.asked.lock().len(), 1);
 }

@@ -89,21 +89,7 @@ async fn taken(
         .await?;
     let text = String::from_utf8_lossy(&answer.body);
     if !(200..300).contains(&answer.status) {
-        let code = tag(&text, "Code").unwrap_or_default();
-        let message = tag(&text, "Message").unwrap_or_default();
-        let kind = match answer.status {
-            400 | 401 | 403 => ErrorKind::Auth,
-            429 => ErrorKind::RateLimit,
-            _ => ErrorKind::Overloaded,
-        };
-        return Err(Error::new(
-            kind,
-            "AWS did not let the server take on the role of this provider. An administrator can check \
-             the role, its trust policy and external id.",
-        )
-        .detail(&crate::wire::redact::redact(&format!("{code}: {message}"), secrets))
-        .status(answer.status)
-        .provider("bedrock"));
+        return Err(refused(answer.status, &text, secrets));
     }
     parse(&text).ok_or_else(|| {
         Error::new(
@@ -112,6 +98,33 @@ async fn taken(
         )
         .provider("bedrock")
     })
+}
+
+/// What a refusal means. The code says more than the status: 400 may ask for patience too.
+fn refused(status: u16, text: &str, secrets: &[Secret<String>]) -> Error {
+    let code = tag(text, "Code").unwrap_or_default();
+    let message = tag(text, "Message").unwrap_or_default();
+    let kind = match (code, status) {
+        ("RequestLimitExceeded" | "TooManyRequestsException", _) | (_, 429) => ErrorKind::RateLimit,
+        (code, _) if code.starts_with("Throttl") => ErrorKind::RateLimit,
+        // The cluster that vouches for the token did not answer AWS.
+        ("IDPCommunicationError", _) => ErrorKind::Overloaded,
+        (_, 400 | 401 | 403) => ErrorKind::Auth,
+        _ => ErrorKind::Overloaded,
+    };
+    let said = if kind == ErrorKind::Auth {
+        "AWS did not let the server take on the role of this provider. An administrator can check \
+         the role, its trust policy and external id."
+    } else {
+        "AWS cannot give keys of the role of this provider at the moment. Try again in a while."
+    };
+    Error::new(kind, said)
+        .detail(&crate::wire::redact::redact(
+            &format!("{code}: {message}"),
+            secrets,
+        ))
+        .status(status)
+        .provider("bedrock")
 }
 
 fn request(own: &AwsKeys, role: &AwsRole, now: DateTime<Utc>) -> Result<Outgoing, Error> {
@@ -227,6 +240,25 @@ mod tests {
             };
             let refused = request(&own(), &role, Utc::now());
             assert_eq!(refused.err().unwrap().kind, ErrorKind::Config, "{region}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_wish_for_patience() {
+        for (status, code, kind, retryable) in [
+            (400, "Throttling", ErrorKind::RateLimit, true),
+            (400, "ThrottlingException", ErrorKind::RateLimit, true),
+            (503, "RequestLimitExceeded", ErrorKind::RateLimit, true),
+            (400, "IDPCommunicationError", ErrorKind::Overloaded, true),
+            (429, "", ErrorKind::RateLimit, true),
+            (500, "InternalFailure", ErrorKind::Overloaded, true),
+            (403, "AccessDenied", ErrorKind::Auth, false),
+            (400, "ExpiredTokenException", ErrorKind::Auth, false),
+        ] {
+            let text = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+            let error = refused(status, &text, &[]);
+            assert_eq!((error.kind, error.retryable), (kind, retryable), "{code}");
+            assert_eq!(error.message.contains("trust policy"), !retryable, "{code}");
         }
     }
 
