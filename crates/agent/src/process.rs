@@ -18,8 +18,8 @@ use crate::limits;
 
 /// Bytes that a pump reads at once: what a pipe holds.
 const PUMP_BUFFER: usize = 64 * 1024;
-/// … at first, and again when little comes: most streams never fill more than a page.
-const PUMP_LEAST: usize = 4 * 1024;
+/// … at first, and again when little comes: most streams are silent for most of the time.
+const PUMP_LEAST: usize = 1024;
 
 /// Code of a process that a signal ended.
 pub const KILLED: i32 = 255;

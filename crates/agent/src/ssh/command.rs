@@ -75,7 +75,7 @@ pub async fn run(
     }
     match setup.pty {
         Some(pty) => on_terminal(script.is_empty(), line, pty, channel, workspace).await,
-        None => on_pipes(&line, channel, workspace).await,
+        None => on_pipes(line, channel, workspace).await,
     }
 }
 
@@ -101,7 +101,7 @@ fn could_not_start(line: &CommandLine, error: &std::io::Error) -> String {
     )
 }
 
-async fn on_pipes(line: &CommandLine, channel: Channel, workspace: &Workspace) -> Ended {
+async fn on_pipes(line: CommandLine, channel: Channel, workspace: &Workspace) -> Ended {
     let Channel {
         reader,
         handle,
@@ -115,8 +115,10 @@ async fn on_pipes(line: &CommandLine, channel: Channel, workspace: &Workspace) -
         .stderr(Stdio::piped());
     let mut child = match Command::from(command).spawn() {
         Ok(child) => child,
-        Err(error) => return Ended::failure(&handle, could_not_start(line, &error)).await,
+        Err(error) => return Ended::failure(&handle, could_not_start(&line, &error)).await,
     };
+    // An environment is larger than all else of an idle session.
+    drop(line);
     let group = workspace.groups.add(&child);
     let stdin = child.stdin.take();
     let input = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -187,6 +189,7 @@ async fn on_terminal(
         Ok(started) => started,
         Err(error) => return Ended::failure(&handle, could_not_start(&line, &error)).await,
     };
+    drop(line);
     let group = workspace.groups.add(&child);
     let input = spawn_input(reader, controller.clone());
     let exited = CancellationToken::new();

@@ -153,16 +153,17 @@ fn serve(
     access: Access,
     user: Option<Subject>,
 ) -> Response {
+    // No more than is needed: what the task of a socket holds, each session pays for.
+    let service = Arc::new(ClientTailnet {
+        tailnet: state.tailnet,
+        peer,
+        access,
+        user: user.map(|who| (state.control, who)),
+    });
     socket.bytes(move |socket| async move {
         let ByteSocket { io, close: _close } = byte_socket(socket, true);
         let session = Session::new(io, Role::Server, Config::default());
-        let service = ClientTailnet {
-            tailnet: state.tailnet.clone(),
-            peer,
-            access,
-            user: user.map(|who| (state.control.clone(), who)),
-        };
-        let router = drpc::Router::new().with(TailnetServer(Arc::new(service)));
+        let router = drpc::Router::new().with(TailnetServer(service));
         let reason = drpc::serve(session, router).await;
         tracing::debug!(%peer, %reason, "client's coordination ended");
     })

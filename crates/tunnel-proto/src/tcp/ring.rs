@@ -1,7 +1,7 @@
 //! A byte ring that grows when it must and gives memory back when it is empty.
 
 /// First size. Grown by doubling.
-const MIN_CAPACITY: usize = 4 << 10;
+const MIN_CAPACITY: usize = 1 << 10;
 
 /// Bytes at offsets from a moving front. Which offsets hold data is the owner's knowledge.
 #[derive(Default)]
