@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use api_types::{Chat, ChatStatus, ChatStreamEventType as Event};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
 use super::find::short;
@@ -21,6 +21,8 @@ const INTERRUPTED: u8 = 130;
 const RECONNECT: Duration = Duration::from_secs(1);
 /// After so many attempts without an answer the server counts as gone.
 const ATTEMPTS: u32 = 60;
+/// How long the status that a tool of another program is awaited may come before what is awaited.
+const ACTION_GRACE: Duration = Duration::from_secs(2);
 
 /// How a chat is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,51 @@ pub struct Rest {
     pub chat: Chat,
     /// Whether ctrl-C stopped the agent.
     pub stopped: bool,
+}
+
+impl Rest {
+    /// Whether the turn is not through: it failed, or another program has to do something for it.
+    pub fn is_unfinished(&self) -> bool {
+        match self.chat.status {
+            ChatStatus::Error => true,
+            ChatStatus::RequiresAction => !self.stopped,
+            _ => false,
+        }
+    }
+}
+
+/// What comes after an event of a chat.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// More.
+    More,
+    /// The end, and before it why.
+    Reason,
+    /// Nothing.
+    End,
+}
+
+/// What comes after an event that left the chat with `status`.
+fn next(event: &Event, status: Option<&ChatStatus>) -> Next {
+    match (status, event) {
+        (Some(ChatStatus::Waiting | ChatStatus::Paused), Event::Status) => Next::End,
+        (Some(ChatStatus::RequiresAction), Event::Status) => Next::Reason,
+        (Some(ChatStatus::RequiresAction), Event::ActionRequired) => Next::End,
+        // The reason of a failure comes right after the status.
+        (Some(ChatStatus::Waiting | ChatStatus::Paused | ChatStatus::Error), Event::Error) => {
+            Next::End
+        }
+        _ => Next::More,
+    }
+}
+
+/// Waits for `call`, and ends the command when ctrl-C comes first. Whoever followed an agent must
+/// wait like this: the listener for ctrl-C takes from it that it ends the program by itself.
+pub async fn unless_interrupted<T>(call: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        done = call => Ok(done),
+        _ = tokio::signal::ctrl_c() => Err(Exit(INTERRUPTED).into()),
+    }
 }
 
 /// Shows what happens in a chat until its agent is done, and gives the chat then.
@@ -57,7 +104,9 @@ pub async fn until_idle(
     let mut waiting = Waiting::new(session.style_err, form == Form::Text);
     let mut pictures = tokio::time::interval(PICTURE);
     pictures.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
+    'follow: loop {
+        // Until when the reason of an end that is known already is waited for.
+        let mut reason_until: Option<Instant> = None;
         let after = Some(transcript.last()).filter(|l| *l > 0);
         let opened = tokio::select! {
             opened = client.chat_events(chat, after) => opened,
@@ -82,6 +131,7 @@ pub async fn until_idle(
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
+                () = until(reason_until) => break 'follow,
                 _ = pictures.tick(), if waiting.on() => {
                     if let Some(what) = transcript.waits_for() {
                         waiting.draw(&what);
@@ -121,26 +171,12 @@ pub async fn until_idle(
                 Form::Json => emit(&format!("{}\n", serde_json::to_string(&event)?))?,
                 Form::Text => {}
             }
-            let done = matches!(
-                transcript.status(),
-                Some(
-                    ChatStatus::Waiting
-                        | ChatStatus::Error
-                        | ChatStatus::RequiresAction
-                        | ChatStatus::Paused
-                )
-            );
-            // The reason of a failure comes right after the status.
-            let failed = transcript.status() == Some(&ChatStatus::Error);
-            if done && (event.kind == Event::Status && !failed || event.kind == Event::Error) {
-                end_line(transcript, form)?;
-                if stopping && form == Form::Text {
-                    session.note("Stopped.");
-                }
-                return Ok(Rest {
-                    chat: client.chat(chat).await?,
-                    stopped: stopping,
-                });
+            match next(&event.kind, transcript.status()) {
+                Next::End => break 'follow,
+                Next::Reason => reason_until = Some(Instant::now() + ACTION_GRACE),
+                // It goes on after all.
+                Next::More if event.kind == Event::Status => reason_until = None,
+                Next::More => {}
             }
         }
         waiting.clear();
@@ -152,6 +188,27 @@ pub async fn until_idle(
             () = tokio::time::sleep(RECONNECT) => {}
             _ = interrupts.recv() => return Err(left(session, chat)),
         }
+    }
+    waiting.clear();
+    end_line(transcript, form)?;
+    if stopping && form == Form::Text {
+        session.note("Stopped.");
+    }
+    let chat = tokio::select! {
+        chat = client.chat(chat) => chat?,
+        _ = interrupts.recv() => return Err(Exit(INTERRUPTED).into()),
+    };
+    Ok(Rest {
+        chat,
+        stopped: stopping,
+    })
+}
+
+/// Waits until then; for ever if there is no such time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -183,10 +240,21 @@ fn left(session: &Session, chat: Uuid) -> anyhow::Error {
     Exit(INTERRUPTED).into()
 }
 
-/// How the command ends after a turn: one that failed fails it, one that was stopped ends it as
-/// ctrl-C does.
+/// How the command ends after a turn: one that failed, or that another program must do something for,
+/// fails it, one that was stopped ends it as ctrl-C does.
 pub fn verdict(rest: &Rest) -> Result<()> {
     let chat = &rest.chat;
+    if chat.status == ChatStatus::RequiresAction && !rest.stopped {
+        return Err(Advice::error(
+            "the turn is not through: the agent waits for the answer of a tool that another program \
+             offers",
+            format!(
+                "When it has answered, 'coder chat attach {0}' goes on; 'coder chat interrupt {0}' gives \
+                 the turn up.",
+                short(chat.id)
+            ),
+        ));
+    }
     if chat.status != ChatStatus::Error {
         return if rest.stopped {
             Err(Exit(INTERRUPTED).into())
@@ -217,7 +285,51 @@ fn reason(message: &str, detail: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::reason;
+    use super::*;
+
+    #[test]
+    fn the_end_is_told_with_its_reason() {
+        let after = |status: ChatStatus, event: Event| next(&event, Some(&status));
+        assert_eq!(next(&Event::Status, None), Next::More);
+        assert_eq!(after(ChatStatus::Running, Event::Status), Next::More);
+        assert_eq!(after(ChatStatus::Waiting, Event::Status), Next::End);
+        assert_eq!(after(ChatStatus::Waiting, Event::Message), Next::More);
+        assert_eq!(after(ChatStatus::Error, Event::Status), Next::More);
+        assert_eq!(after(ChatStatus::Error, Event::Error), Next::End);
+        let action = ChatStatus::RequiresAction;
+        assert_eq!(after(action.clone(), Event::Status), Next::Reason);
+        assert_eq!(after(action.clone(), Event::PreviewReset), Next::More);
+        assert_eq!(after(action, Event::ActionRequired), Next::End);
+    }
+
+    #[test]
+    fn a_turn_that_waits_for_another_program_fails_the_command() {
+        let rest = |status, stopped| Rest {
+            chat: Chat {
+                status,
+                ..Chat::default()
+            },
+            stopped,
+        };
+        let waits = rest(ChatStatus::RequiresAction, false);
+        assert!(waits.is_unfinished());
+        let error = verdict(&waits).unwrap_err();
+        assert!(error.to_string().contains("another program"), "{error}");
+        let stopped = verdict(&rest(ChatStatus::RequiresAction, true)).unwrap_err();
+        assert_eq!(stopped.downcast_ref(), Some(&Exit(INTERRUPTED)));
+        assert!(verdict(&rest(ChatStatus::Waiting, false)).is_ok());
+    }
+
+    #[tokio::test]
+    async fn ctrl_c_ends_what_is_waited_for() {
+        assert_eq!(unless_interrupted(async { 1 }).await.unwrap(), 1);
+        // Listened to for the whole process before it is sent, so that it does not end the tests; sent
+        // once this task waits.
+        let _heard = signal(SignalKind::interrupt()).unwrap();
+        tokio::spawn(async { nix::sys::signal::raise(nix::sys::signal::Signal::SIGINT).unwrap() });
+        let ended = unless_interrupted(std::future::pending::<()>()).await;
+        assert_eq!(ended.unwrap_err().downcast_ref(), Some(&Exit(INTERRUPTED)));
+    }
 
     #[test]
     fn reasons_are_sentences() {

@@ -2,15 +2,14 @@
 
 use anyhow::Result;
 use api_types::{
-    ChatBusyBehavior, ChatInputPart, ChatStatus, CreateChatMessageRequest,
-    CreateChatMessageResponse,
+    ChatBusyBehavior, ChatInputPart, CreateChatMessageRequest, CreateChatMessageResponse,
 };
 use clap::Args as ClapArgs;
 use uuid::Uuid;
 
 use super::budget;
 use super::find::{self, short};
-use super::follow::{Form, Rest, until_idle, verdict};
+use super::follow::{Form, Rest, unless_interrupted, until_idle, verdict};
 use super::start::Output;
 use super::transcript::Transcript;
 use super::typed;
@@ -87,8 +86,8 @@ pub async fn send(args: SendArgs, session: &Session) -> Result<()> {
     let form = args.output.form();
     let rest = until_idle(session, chat.id, &mut transcript, form).await?;
     // A failure says itself why.
-    if form == Form::Text && rest.chat.status != ChatStatus::Error {
-        budget::tell(session).await;
+    if form == Form::Text && !rest.is_unfinished() {
+        unless_interrupted(budget::tell(session)).await?;
     }
     verdict(&rest)
 }
@@ -128,8 +127,8 @@ pub async fn converse(session: &Session, mut rest: Rest, mut transcript: Transcr
     let client = session.client()?;
     let chat = rest.chat.id;
     loop {
-        if rest.chat.status != ChatStatus::Error {
-            budget::tell(session).await;
+        if !rest.is_unfinished() {
+            unless_interrupted(budget::tell(session)).await?;
         } else if let Err(error) = verdict(&rest) {
             session.note(&session.style_err.error(&error.to_string()));
         }
@@ -140,7 +139,7 @@ pub async fn converse(session: &Session, mut rest: Rest, mut transcript: Transcr
             content: vec![ChatInputPart::text(text)],
             ..CreateChatMessageRequest::default()
         };
-        let answer = client.chat_send(chat, &request).await?;
+        let answer = unless_interrupted(client.chat_send(chat, &request)).await??;
         tell(session, &answer);
         // What was typed stands on the terminal already.
         let mut next = Transcript::new(session.style, false, transcript.last());

@@ -1,12 +1,12 @@
 //! `coder chat start`.
 
 use anyhow::Result;
-use api_types::{ChatClientType, ChatInputPart, ChatPlanMode, ChatStatus, CreateChatRequest};
+use api_types::{ChatClientType, ChatInputPart, ChatPlanMode, CreateChatRequest};
 use clap::Args as ClapArgs;
 
 use super::budget;
 use super::find::{self, short};
-use super::follow::{Form, until_idle, verdict};
+use super::follow::{Form, unless_interrupted, until_idle, verdict};
 use super::say::converse;
 use super::transcript::Transcript;
 use crate::commands::lookup;
@@ -141,8 +141,8 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         return converse(session, rest, transcript).await;
     }
     // A failure says itself why, and how to go on.
-    if form == Form::Text && rest.chat.status != ChatStatus::Error {
-        budget::tell(session).await;
+    if form == Form::Text && !rest.is_unfinished() {
+        unless_interrupted(budget::tell(session)).await?;
         session.note(&session.style_err.dim(&format!(
             "\nGo on with 'coder chat send {}' or 'coder chat attach {0}'.",
             short(chat.id)
