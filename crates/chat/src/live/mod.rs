@@ -228,8 +228,8 @@ impl Hub {
                     room.stale();
                 }
                 let attempt = (row.history_version, row.generation_attempt);
-                room.tell(None, row.snapshot_version, attempt, || {
-                    events::frames(&sync_events(&row, at, &messages, &queue))
+                room.tell(None, row.snapshot_version, attempt, |another| {
+                    events::frames(&sync_events(&row, at, another, &messages, &queue))
                 });
             }
             Ok(None) => {}
@@ -257,7 +257,7 @@ impl Hub {
             Some(committed.before.snapshot),
             row.snapshot_version,
             attempt,
-            || events::frames(&committed_events(committed)),
+            |_| events::frames(&committed_events(committed)),
         );
         if !told {
             self.sync_soon(chat, room, Duration::ZERO);
@@ -292,10 +292,12 @@ impl Hub {
     }
 }
 
-/// Events that lead a viewer from snapshot `at` to a row.
+/// Events that lead a viewer from snapshot `at` to a row, whose attempt may be `another` than the one
+/// whose parts it shows: those of the same one stand, as nothing sends them again.
 fn sync_events(
     row: &ChatRow,
     at: i64,
+    another: bool,
     messages: &[ChatMessageRow],
     queue: &[ChatQueueRow],
 ) -> Vec<ChatStreamEvent> {
@@ -315,7 +317,7 @@ fn sync_events(
     if row.retry_state_version > at {
         out.extend(events::retry(row));
     }
-    if row.history_version > at || row.generation_attempt > 0 {
+    if another {
         out.push(events::preview_reset(row.id));
     }
     out

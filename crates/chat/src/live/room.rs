@@ -43,8 +43,8 @@ pub(super) enum Frame {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Up to which snapshot viewers were told; none while nobody watches.
-    at: Option<i64>,
+    /// Up to which snapshot viewers were told, and of which attempt; none while nobody watches.
+    at: Option<(i64, Attempt)>,
     episode: Option<Episode>,
     open: bool,
 }
@@ -81,14 +81,14 @@ impl Room {
 
     /// Up to which snapshot viewers were told.
     pub(super) fn at(&self) -> Option<i64> {
-        self.state.lock().at
+        self.state.lock().at.map(|(snapshot, _)| snapshot)
     }
 
     /// A first viewer read the rows up to here.
-    pub(super) fn begin_at(&self, snapshot: i64) {
+    pub(super) fn begin_at(&self, snapshot: i64, attempt: Attempt) {
         let mut state = self.state.lock();
         if state.at.is_none() {
-            state.at = Some(snapshot);
+            state.at = Some((snapshot, attempt));
         }
     }
 
@@ -106,24 +106,25 @@ impl Room {
         change(&mut self.relay.lock());
     }
 
-    /// Tells viewers of rows, if `from` is what they know already; whether it was.
+    /// Tells viewers of rows, if `from` is what they know already; whether it was. What is told is
+    /// made of whether the attempt is another than the one that they know.
     pub(super) fn tell(
         &self,
         from: Option<i64>,
         snapshot: i64,
         attempt: Attempt,
-        bodies: impl FnOnce() -> Vec<Bytes>,
+        bodies: impl FnOnce(bool) -> Vec<Bytes>,
     ) -> bool {
         let mut state = self.state.lock();
         match (state.at, from) {
             (None, _) if self.frames.receiver_count() == 0 => return true,
             // Old news.
-            (Some(at), _) if at >= snapshot => return true,
-            (Some(at), Some(from)) if at != from => return false,
+            (Some((at, _)), _) if at >= snapshot => return true,
+            (Some((at, _)), Some(from)) if at != from => return false,
             _ => {}
         }
-        state.at = Some(snapshot);
-        let bodies = bodies();
+        let known = state.at.replace((snapshot, attempt));
+        let bodies = bodies(known.is_none_or(|(_, known)| known != attempt));
         if bodies.is_empty() {
             // The attempt may have changed nevertheless.
             let _ = self.frames.send(Frame::Rows {

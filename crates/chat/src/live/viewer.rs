@@ -172,7 +172,7 @@ impl Viewer {
             self.attempt = attempt;
             self.seq = 0;
         }
-        self.room.begin_at(row.snapshot_version);
+        self.room.begin_at(row.snapshot_version, attempt);
         self.hub.follow(&row, &self.room);
         if self.room.at().is_some_and(|at| at < row.snapshot_version) {
             let hub = self.hub.clone();

@@ -234,9 +234,8 @@ impl Peers for Line {
     }
 }
 
-#[tokio::test]
-async fn a_viewer_at_another_replica_sees_every_delta_live() {
-    let mut world = world().await;
+/// The hub of another replica than that of a world, until it is stopped; what cuts the line between.
+fn elsewhere(world: &World) -> (Hub, CancellationToken, std::sync::Arc<tokio::sync::Notify>) {
     let (stop, cut) = (CancellationToken::new(), std::sync::Arc::default());
     let hub = Hub::new(world.db.store.clone());
     hub.peers_set(std::sync::Arc::new(Line {
@@ -248,6 +247,33 @@ async fn a_viewer_at_another_replica_sees_every_delta_live() {
         let (hub, stop) = (hub.clone(), stop.clone());
         async move { hub.run(stop).await }
     });
+    (hub, stop, cut)
+}
+
+#[tokio::test]
+async fn a_message_queued_at_one_replica_takes_no_preview_back_at_another() {
+    let mut world = world().await;
+    let (hub, stop, _) = elsewhere(&world);
+    let chat = world.create("hi").await;
+    let mut viewer = hub.view(&world.owner.who, chat, None).await.unwrap();
+    let mut client = Client::default();
+    let asked = world.asked().await;
+    asked.text("Half an ");
+    client.until(&mut viewer, |c| c.preview == "Half an ").await;
+    world.send(chat, "more", false).await;
+    client.until(&mut viewer, |c| c.queue == 1).await;
+    assert_eq!(client.preview, "Half an ");
+    asked.text("answer.");
+    client
+        .until(&mut viewer, |c| c.preview == "Half an answer.")
+        .await;
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_viewer_at_another_replica_sees_every_delta_live() {
+    let mut world = world().await;
+    let (hub, stop, cut) = elsewhere(&world);
     let chat = world.create("hi").await;
     let mut viewer = hub.view(&world.owner.who, chat, None).await.unwrap();
     let mut client = Client::default();
