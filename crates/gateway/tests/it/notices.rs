@@ -173,3 +173,27 @@ async fn an_inbox_is_its_owners_and_bounded() {
     let kept: i64 = world.one(kept).await;
     assert_eq!(kept, 1000 - 4);
 }
+
+#[tokio::test]
+async fn what_a_call_of_someone_who_went_cost_is_recorded() {
+    let world = world(COST).await;
+    // The person goes while the model answers.
+    let conn = world.db.store.conn().await.unwrap();
+    for sql in [
+        "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         UPDATE users SET deleted = true WHERE id = NEW.initiator_id; RETURN NULL; END $$",
+        "CREATE TRIGGER gone AFTER UPDATE OF ended_at ON aibridge_interceptions FOR EACH ROW \
+         EXECUTE FUNCTION gone()",
+    ] {
+        conn.execute(sql, &[]).await.unwrap();
+    }
+    drop(conn);
+    spend(&world).await;
+    assert!(told(&world, &world.owner).await.is_empty());
+    let spent = "SELECT sum(spend_micros)::bigint FROM ai_user_daily_spend";
+    assert_eq!(world.one::<i64>(spent).await, COST);
+    let open = "SELECT count(*) FROM aibridge_interceptions WHERE ended_at IS NULL";
+    assert_eq!(world.one::<i64>(open).await, 0);
+    let reserved = "SELECT count(*) FROM ai_budget_reservations";
+    assert_eq!(world.one::<i64>(reserved).await, 0);
+}
