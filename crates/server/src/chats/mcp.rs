@@ -39,37 +39,52 @@ struct Key {
     chat: Option<(Uuid, Option<Uuid>)>,
 }
 
-/// A connection, with the tools behind it.
+/// A connection, with the tools behind it. It ends when nobody uses it any more, and not when others
+/// are to use another one: calls may be under way.
 struct Session {
-    remote: Remote,
+    remote: Arc<Remote>,
     tools: Vec<Tool>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let remote = self.remote.clone();
+        // Without a runtime the process ends, and its connections with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let goodbye = tokio::time::timeout(CONNECT, remote.close());
+                if goodbye.await.is_err() {
+                    tracing::debug!("an MCP server took too long to hear goodbye");
+                }
+            });
+        }
+    }
+}
+
+type Sessions = Cache<Key, Arc<Session>>;
+
+/// Connections to be used again.
+fn kept() -> Sessions {
+    Cache::builder()
+        .max_capacity(MAX_SESSIONS)
+        .time_to_idle(IDLE)
+        .time_to_live(LIVES)
+        .build()
 }
 
 /// The connections of this process. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct McpServers {
     control: Control,
-    sessions: Cache<Key, Arc<Session>>,
+    sessions: Sessions,
     failed: Cache<Key, ()>,
 }
 
 impl McpServers {
     pub(super) fn new(control: Control) -> Self {
-        let sessions = Cache::builder()
-            .max_capacity(MAX_SESSIONS)
-            .time_to_idle(IDLE)
-            .time_to_live(LIVES)
-            .eviction_listener(|_, session: Arc<Session>, _| {
-                tokio::spawn(async move {
-                    let goodbye = tokio::time::timeout(CONNECT, session.remote.close());
-                    if goodbye.await.is_err() {
-                        tracing::debug!("an MCP server took too long to hear goodbye");
-                    }
-                });
-            });
         McpServers {
             control,
-            sessions: sessions.build(),
+            sessions: kept(),
             failed: Cache::builder()
                 .max_capacity(MAX_SESSIONS)
                 .time_to_live(RETRY)
@@ -196,6 +211,7 @@ impl Way {
                 let remote = remote.await.map_err(|error| error.to_string())?;
                 let tools = mcp::open(&remote, "coder").await;
                 let tools = tools.map_err(|error| error.to_string())?;
+                let remote = Arc::new(remote);
                 Ok::<_, String>(Arc::new(Session { remote, tools }))
             });
             connected
@@ -205,8 +221,13 @@ impl Way {
         made.await.map_err(|error: Arc<String>| error.to_string())
     }
 
-    async fn forget(&self) {
-        self.servers.sessions.invalidate(&self.key()).await;
+    /// Whoever calls next makes another connection, unless somebody did already.
+    async fn forget(&self, session: &Arc<Session>) {
+        let key = self.key();
+        let kept = self.servers.sessions.get(&key).await;
+        if kept.is_some_and(|kept| Arc::ptr_eq(&kept, session)) {
+            self.servers.sessions.invalidate(&key).await;
+        }
     }
 }
 
@@ -218,21 +239,97 @@ impl RemoteServer for Way {
     ) -> BoxFuture<'a, Result<Called, String>> {
         Box::pin(async move {
             let session = self.session().await?;
-            match channel::call(&session.remote, tool, arguments).await {
+            match channel::call(&*session.remote, tool, arguments).await {
                 Ok(called) => Ok(called),
                 // It did not run: a new conversation, with another token, may do better.
                 Err(Error::SessionLost | Error::Unauthorized) => {
-                    self.forget().await;
+                    self.forget(&session).await;
                     let session = self.session().await?;
-                    let again = channel::call(&session.remote, tool, arguments).await;
+                    let again = channel::call(&*session.remote, tool, arguments).await;
                     again.map_err(|error| error.to_string())
                 }
                 Err(error @ Error::Refused(_)) => Err(error.to_string()),
                 Err(error) => {
-                    self.forget().await;
+                    self.forget(&session).await;
                     Err(error.to_string())
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+    use axum::extract::State;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::response::IntoResponse as _;
+    use axum::routing::post;
+    use mcp::guard::{Guard, Web};
+    use mcp::{Target, Transport};
+    use serde_json::json;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    type Goodbyes = mpsc::UnboundedSender<()>;
+
+    /// Answers what belongs to its session, until it hears goodbye.
+    async fn answer(headers: HeaderMap, Json(message): Json<Value>) -> axum::response::Response {
+        let result = match message["method"].as_str().unwrap_or_default() {
+            "initialize" => json!({ "protocolVersion": "2025-06-18" }),
+            _ if headers.get("mcp-session-id").is_none() => {
+                return StatusCode::BAD_REQUEST.into_response();
+            }
+            "tools/list" => json!({ "tools": [{ "name": "echo" }] }),
+            _ => json!({ "content": [{ "type": "text", "text": "still here" }] }),
+        };
+        let answer = Json(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }));
+        ([("mcp-session-id", "one")], answer).into_response()
+    }
+
+    async fn goodbye(State(heard): State<Goodbyes>) {
+        let _ = heard.send(());
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_with_its_last_user() {
+        let (heard, mut goodbyes) = mpsc::unbounded_channel();
+        let router = axum::Router::new()
+            .route("/", post(answer).delete(goodbye))
+            .with_state(heard);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let here = Guard::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        let web = Web::new(here, client::system_tls().unwrap()).unwrap();
+        let target = Target {
+            transport: Transport::StreamableHttp,
+            url: url.parse().unwrap(),
+            headers: HeaderMap::new(),
+        };
+        let remote = Arc::new(web.remote(target).await.unwrap());
+        let tools = mcp::open(&*remote, "coder").await.unwrap();
+        let session = Arc::new(Session { remote, tools });
+        let kept = kept();
+        let key = Key {
+            server: Uuid::nil(),
+            version: 1,
+            owner: Uuid::nil(),
+            access: 0,
+            chat: None,
+        };
+        kept.insert(key, session.clone()).await;
+        // Another call of it failed.
+        kept.invalidate(&key).await;
+        kept.run_pending_tasks().await;
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let called = channel::call(&*session.remote, "echo", &Map::new()).await;
+        assert_eq!(called.unwrap().content[0].text, "still here");
+        assert!(goodbyes.try_recv().is_err(), "it was closed while in use");
+        drop(session);
+        goodbyes.recv().await.unwrap();
     }
 }
