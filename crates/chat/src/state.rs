@@ -42,13 +42,15 @@ pub enum State {
         /// Messages wait in the queue.
         queued: bool,
     },
+    /// XP1: archived while the head of the queue was being changed.
+    ArchivedPaused,
     /// What no transition leads to: only reconciliation leads out of it.
     Invalid,
 }
 
 impl State {
     /// All states, in the order of the documentation.
-    pub const ALL: [State; 15] = [
+    pub const ALL: [State; 16] = [
         State::Absent,
         State::Waiting,
         State::Error { queued: false },
@@ -63,6 +65,7 @@ impl State {
         State::ArchivedWaiting,
         State::ArchivedError { queued: false },
         State::ArchivedError { queued: true },
+        State::ArchivedPaused,
         State::Invalid,
     ];
 
@@ -77,6 +80,7 @@ impl State {
             (ChatStatus::Interrupting, false) => State::Interrupting { queued },
             (ChatStatus::RequiresAction, false) => State::Action { queued },
             (ChatStatus::Paused, false) if queued => State::Paused,
+            (ChatStatus::Paused, true) if queued => State::ArchivedPaused,
             _ => State::Invalid,
         }
     }
@@ -90,7 +94,7 @@ impl State {
             State::Running { .. } => Some(ChatStatus::Running),
             State::Interrupting { .. } => Some(ChatStatus::Interrupting),
             State::Action { .. } => Some(ChatStatus::RequiresAction),
-            State::Paused => Some(ChatStatus::Paused),
+            State::Paused | State::ArchivedPaused => Some(ChatStatus::Paused),
         }
     }
 
@@ -119,6 +123,7 @@ impl State {
             State::ArchivedWaiting => "XW",
             State::ArchivedError { queued: false } => "XE0",
             State::ArchivedError { queued: true } => "XE1",
+            State::ArchivedPaused => "XP1",
             State::Invalid => "Invalid",
         }
     }
@@ -218,8 +223,8 @@ pub struct NotAllowed {
 /// it depends on whether the queue is empty afterwards (that state comes first).
 pub fn targets(from: State, transition: Transition) -> &'static [State] {
     use State::{
-        Absent, Action, ArchivedError, ArchivedWaiting, Error, Interrupting, Invalid, Paused,
-        Running, Waiting,
+        Absent, Action, ArchivedError, ArchivedPaused, ArchivedWaiting, Error, Interrupting,
+        Invalid, Paused, Running, Waiting,
     };
     use Transition as T;
     const W: &[State] = &[Waiting];
@@ -306,9 +311,11 @@ pub fn targets(from: State, transition: Transition) -> &'static [State] {
         (Waiting, T::Archive) => &[ArchivedWaiting],
         (Error { queued: false }, T::Archive) => &[ArchivedError { queued: false }],
         (Error { queued: true }, T::Archive) => &[ArchivedError { queued: true }],
+        (Paused, T::Archive) => &[ArchivedPaused],
         (ArchivedWaiting, T::Unarchive) => W,
         (ArchivedError { queued: false }, T::Unarchive) => E0,
         (ArchivedError { queued: true }, T::Unarchive) => E1,
+        (ArchivedPaused, T::Unarchive) => P,
 
         (Invalid, T::ReconcileInvalid) => E,
         _ => NONE,

@@ -51,11 +51,12 @@ const EXPECTED: &[(&str, &str)] = &[
     (
         "P1",
         "Send>P1 SendInterrupt>R1 Edit>R0 DeleteQueued>W/P1 Promote>R0/R1 EditQueued>P1 \
-         Resume>R0/R1",
+         Resume>R0/R1 Archive>XP1",
     ),
     ("XW", "Unarchive>W"),
     ("XE0", "Unarchive>E0"),
     ("XE1", "Unarchive>E1"),
+    ("XP1", "Unarchive>P1"),
     ("Invalid", "ReconcileInvalid>E0/E1"),
 ];
 
@@ -102,7 +103,7 @@ fn rows_are_told_apart_and_nothing_leads_to_nowhere() {
     assert_eq!(State::of(&ChatStatus::Running, true, false), State::Invalid);
     assert_eq!(State::of(&ChatStatus::Unset, false, false), State::Invalid);
     assert_eq!(State::of(&ChatStatus::Paused, false, false), State::Invalid);
-    assert_eq!(State::of(&ChatStatus::Paused, true, true), State::Invalid);
+    assert_eq!(State::of(&ChatStatus::Paused, true, false), State::Invalid);
     let legacy = ChatStatus::from("completed");
     assert_eq!(State::of(&legacy, false, false), State::Invalid);
 }

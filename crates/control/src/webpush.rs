@@ -9,7 +9,7 @@ use api_types::{
 };
 use authz::{Subject, System};
 use futures::future::BoxFuture;
-use store::chats::ChatChange;
+use store::chats::{ChatChange, ChatRow};
 use store::webpush::WebpushRow;
 use store::{StoreError, UserRef};
 use tokio::sync::broadcast::error::RecvError;
@@ -225,13 +225,8 @@ impl Control {
         if chat.parent_chat_id.is_some() {
             return;
         }
-        let body = match (&chat.status, &chat.last_error) {
-            (ChatStatus::Error, Some(error)) => error.message.clone(),
-            (ChatStatus::Waiting | ChatStatus::Error, _) => {
-                chat.last_turn_summary.clone().unwrap_or_default()
-            }
-            // It goes on already.
-            _ => return,
+        let Some(body) = news(&chat) else {
+            return;
         };
         let message = WebpushMessage {
             title: chat.title,
@@ -275,6 +270,17 @@ impl Control {
             };
             self.push_user(one.owner, message).await;
         }
+    }
+}
+
+/// What is to be told of a chat that came to rest; nothing if it goes on already.
+fn news(chat: &ChatRow) -> Option<String> {
+    match (&chat.status, &chat.last_error) {
+        (ChatStatus::Error, Some(error)) => Some(error.message.clone()),
+        (ChatStatus::Waiting | ChatStatus::Error | ChatStatus::Paused, _) => {
+            Some(chat.last_turn_summary.clone().unwrap_or_default())
+        }
+        _ => None,
     }
 }
 

@@ -255,3 +255,55 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     asked.say("re 7");
     world.until(chat, ChatStatus::Waiting).await;
 }
+
+#[tokio::test]
+async fn a_chat_that_waits_for_a_change_can_be_put_away() {
+    let mut world = world().await;
+    let chat = world.create("0").await;
+    let asked = world.asked().await;
+    world.send(chat, "1", false).await;
+    let waiting = queue(&world, chat).await[0].id;
+    world.apply(chat, editing(waiting, true)).await.unwrap();
+    asked.say("re 0");
+    world.until(chat, ChatStatus::Paused).await;
+    let who = world.owner.who.clone();
+    let away = world.machine.archive(&who, chat, true).await.unwrap();
+    assert!(away.archived && away.queued == 1);
+    let refused = world.apply(chat, editing(waiting, false)).await;
+    assert!(matches!(refused, Err(MachineError::NotAllowed(_))));
+    let back = world.machine.archive(&who, chat, false).await.unwrap();
+    assert_eq!(back.status, ChatStatus::Paused);
+    world.apply(chat, editing(waiting, false)).await.unwrap();
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "1");
+    asked.say("re 1");
+    world.until(chat, ChatStatus::Waiting).await;
+}
+
+#[tokio::test]
+async fn what_is_said_at_once_does_not_wait_for_a_change() {
+    let mut world = world().await;
+    let chat = world.create("0").await;
+    let asked = world.asked().await;
+    world.send(chat, "1", false).await;
+    let waiting = queue(&world, chat).await[0].id;
+    world.apply(chat, editing(waiting, true)).await.unwrap();
+    asked.text("half");
+    // While something runs.
+    world.send(chat, "now", true).await;
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "now");
+    // After a failure: what does not hurry waits, too.
+    asked.fail(llm::Error::new(llm::ErrorKind::Auth, "no"));
+    world.until(chat, ChatStatus::Error).await;
+    let said = Op::Send(world.message("at once"), true);
+    let outcome = world.apply(chat, said).await.unwrap();
+    assert!(outcome.queued.is_none(), "it was begun");
+    let asked = world.asked().await;
+    assert_eq!(asked.last_text(), "at once");
+    asked.fail(llm::Error::new(llm::ErrorKind::Auth, "no"));
+    world.until(chat, ChatStatus::Error).await;
+    world.send(chat, "2", false).await;
+    world.until(chat, ChatStatus::Paused).await;
+    assert_eq!(queue(&world, chat).await[0].id, waiting);
+}

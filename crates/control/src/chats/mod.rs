@@ -129,7 +129,9 @@ fn refused(error: MachineError, archived: &str) -> Error {
         MachineError::Store(StoreError::Forbidden(_)) => Error::not_found(),
         MachineError::Store(error) => error.into(),
         MachineError::NotAllowed(no) => match no.from {
-            State::ArchivedWaiting | State::ArchivedError { .. } => Error::invalid(archived),
+            State::ArchivedWaiting | State::ArchivedError { .. } | State::ArchivedPaused => {
+                Error::invalid(archived)
+            }
             State::Invalid => Error::conflict("Chat is in an invalid state.")
                 .with_detail("Reconcile it first: POST …/reconcile-invalid."),
             from => Error::conflict("This is not possible in the chat's current state.")

@@ -276,6 +276,14 @@ async fn owners_are_told_by_push_and_browsers_that_are_gone_are_forgotten() {
     });
     let chat = world.chat("2026-03-01T00:00:00Z").await;
     let failed = world.chat("2026-03-01T00:00:00Z").await;
+    let paused = world.chat("2026-03-01T00:00:00Z").await;
+    world
+        .run(
+            "UPDATE chats SET status = 'paused', last_turn_summary = 'Wrote the tests' \
+             WHERE id = $1",
+            paused,
+        )
+        .await;
     world
         .run(
             "UPDATE chats SET last_turn_summary = 'Fixed the build' WHERE id = $1",
@@ -296,7 +304,7 @@ async fn owners_are_told_by_push_and_browsers_that_are_gone_are_forgotten() {
         async move { hub.run(cancel).await }
     });
     // Announced until it is heard: the listeners may still be on their way.
-    for id in [chat, failed] {
+    for id in [chat, failed, paused] {
         let word = format!("/agents/{id}");
         let is_told = || {
             kept.0
@@ -330,7 +338,7 @@ async fn owners_are_told_by_push_and_browsers_that_are_gone_are_forgotten() {
         .collect();
     assert_eq!(
         bodies.into_iter().collect::<Vec<_>>(),
-        ["Fixed the build", "No key is left."]
+        ["Fixed the build", "No key is left.", "Wrote the tests"]
     );
     let left = world
         .db

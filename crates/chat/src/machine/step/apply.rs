@@ -163,7 +163,7 @@ impl Step {
                 self.insert_user(&message, None).await?;
             }
             State::Error { queued: true } => {
-                self.push(&message).await?;
+                self.enqueue(&message, interrupt).await?;
                 self.answer_open(why::NEW_MESSAGE, false).await?;
                 if self.head_is_edited().await? {
                     return self.go(from, Transition::Pause);
@@ -171,21 +171,29 @@ impl Step {
                 self.start_head().await?;
             }
             State::Paused if interrupt => {
-                self.push(&message).await?;
-                if let Some(pushed) = self.pushed.take() {
-                    self.tx.chat_queue_promote(self.chat.id, pushed.id).await?;
-                }
+                self.enqueue(&message, true).await?;
                 self.start_head().await?;
             }
             State::Action { .. } => {
-                self.push(&message).await?;
+                self.enqueue(&message, interrupt).await?;
                 if interrupt {
                     self.answer_open(why::NEW_MESSAGE, true).await?;
                 }
             }
-            _ => self.push(&message).await?,
+            _ => self.enqueue(&message, interrupt).await?,
         }
         self.go(from, transition)
+    }
+
+    /// Puts a message at the end of the queue; one that is said at once goes before a head that is
+    /// being changed, or it would wait for that.
+    async fn enqueue(&mut self, message: &UserMessage, at_once: bool) -> Result<(), MachineError> {
+        let goes_first = at_once && self.head_is_edited().await?;
+        self.push(message).await?;
+        if goes_first && let Some(pushed) = &self.pushed {
+            self.tx.chat_queue_promote(self.chat.id, pushed.id).await?;
+        }
+        Ok(())
     }
 
     async fn edit(

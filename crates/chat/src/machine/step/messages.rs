@@ -35,6 +35,8 @@ impl Step {
 
     pub(super) async fn start_head(&mut self) -> Result<(), MachineError> {
         let head = self.tx.chat_queue_pop(self.chat.id).await?;
+        // What is said now waits no more.
+        self.pushed.take_if(|pushed| pushed.id == head.id);
         self.queued -= 1;
         self.queue_changed();
         let message = UserMessage {
