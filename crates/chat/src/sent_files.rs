@@ -63,7 +63,7 @@ pub async fn send(
             size.fetch_add(part.len().try_into().unwrap_or(i64::MAX), Relaxed);
         })
     };
-    api.write_file(&path, counted).await?;
+    api.relay_file(&path, counted).await?;
     Ok((path, size.load(Relaxed)))
 }
 

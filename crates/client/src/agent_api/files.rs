@@ -1,5 +1,7 @@
 //! Files of the workspace.
 
+use std::time::Duration;
+
 use api_types::{
     BundleFilesRequest, FileEditRequest, FileEditResponse, LsRequest, LsResponse,
     ReadFileLinesLimits, ReadFileLinesResponse, ResolvePathResponse, Response,
@@ -16,7 +18,10 @@ use crate::Error;
 /// The largest bundle of files; agents stop at 100 MiB.
 const MAX_BUNDLE: usize = 110 << 20;
 /// How long a bundle may take to begin, or a file to be written.
-const LONG: std::time::Duration = std::time::Duration::from_mins(5);
+const LONG: Duration = Duration::from_mins(5);
+/// How long a file may take that comes from afar: half a gigabyte on a slow line. Agents give up
+/// much sooner when nothing comes.
+const UPLOAD: Duration = Duration::from_hours(2);
 
 /// A file that is being read.
 pub struct FileBody {
@@ -126,11 +131,29 @@ impl AgentApi {
         path: &str,
         body: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
     ) -> Result<(), Error> {
+        self.written(path, body, LONG).await
+    }
+
+    /// Like [`write_file`](Self::write_file), for what is still being received from somebody.
+    pub async fn relay_file(
+        &self,
+        path: &str,
+        body: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.written(path, body, UPLOAD).await
+    }
+
+    async fn written(
+        &self,
+        path: &str,
+        body: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static,
+        patience: Duration,
+    ) -> Result<(), Error> {
         let call = self
             .post("/api/v0/write-file")
             .query("path", path)
             .stream(body);
-        call.patience(LONG).decode::<Response>().await.map(drop)
+        call.patience(patience).decode::<Response>().await.map(drop)
     }
 
     /// Edits files by search and replacement; all of them or none.

@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use testkit::model::Reply;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite;
 use tunnel::Conn;
 
@@ -104,12 +105,22 @@ async fn list(State(files): State<Files>, asked: Asked) -> Result<Json<Value>, S
     ))
 }
 
-async fn write(State(files): State<Files>, asked: Asked, body: bytes::Bytes) -> Json<Value> {
+async fn write(
+    State(files): State<Files>,
+    asked: Asked,
+    body: bytes::Bytes,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    let full = StatusCode::INSUFFICIENT_STORAGE;
+    for (name, status) in [("/forbidden", StatusCode::FORBIDDEN), ("/full", full)] {
+        if asked["path"].ends_with(name) {
+            return Err((status, Json(json!({ "message": "no, not there" }))));
+        }
+    }
     files
         .lock()
         .unwrap()
         .insert(asked["path"].clone(), body.to_vec());
-    Json(json!({ "message": "ok" }))
+    Ok(Json(json!({ "message": "ok" })))
 }
 
 /// The next news.
@@ -274,6 +285,13 @@ async fn files_are_sent_to_a_chats_workspace_and_spoken_of() {
     for bad in ["../x", ".ssh"] {
         assert_eq!(send(&token, bad, Vec::new()).await.0, 400, "{bad}");
     }
+    for (name, expected) in [("forbidden", 403), ("full", 502)] {
+        let (status, answer) = send(&token, name, b"x".to_vec()).await;
+        assert_eq!(status, expected, "{name}");
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["detail"], "no, not there", "{answer}");
+    }
+    assert_eq!(announced(&url, &token, (512 << 20) + 1).await, 413);
     let admin = testkit::user(&chats.world.db, "boss", &["owner"]).await;
     assert_eq!(send(admin.token.expose(), "x", Vec::new()).await.0, 403);
 
@@ -326,6 +344,22 @@ async fn files_are_sent_to_a_chats_workspace_and_spoken_of() {
     };
     client.chat_update(chat.id, &archive).await.unwrap();
     assert_eq!(send(&token, "x", Vec::new()).await.0, 400);
+}
+
+/// The status of a request that announces so many bytes, and sends none.
+async fn announced(url: &url::Url, token: &str, bytes: u64) -> u16 {
+    let address = url.socket_addrs(|| None).unwrap()[0];
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {address}\r\nCoder-Session-Token: {token}\r\n\
+         Content-Disposition: attachment; filename=\"large\"\r\nContent-Length: {bytes}\r\n\r\n",
+        url.path()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; "HTTP/1.1 413".len()];
+    stream.read_exact(&mut status).await.unwrap();
+    let status = std::str::from_utf8(&status).unwrap();
+    status.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 fn reqwest_client() -> reqwest::Client {

@@ -1,5 +1,7 @@
 //! A chat's workspace: its repositories as they change, and files sent to it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use api_types::{
@@ -7,7 +9,7 @@ use api_types::{
     WorkspaceAgentGitServerMessage,
 };
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::ws::{Message, Utf8Bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -111,10 +113,18 @@ async fn file_create(
     let media_type = text(headers, header::CONTENT_TYPE);
     let (chat, agent) = state.control.chat_file_agent(&actor.who, chat).await?;
     let api = api(state.tailnet.acquire(agent), &chat);
-    let sent = sent_files::send(&api, chat.id, &name, counted(request.into_body()));
-    let (path, size) = sent.await.map_err(|error| match error {
+    let body = request.into_body();
+    // Many say it beforehand.
+    if body.size_hint().lower() > MAX_FILE {
+        return Err(too_large());
+    }
+    let exceeds = Arc::new(AtomicBool::new(false));
+    let body = counted(body, MAX_FILE, exceeds.clone());
+    let sent = sent_files::send(&api, chat.id, &name, body).await;
+    let (path, size) = sent.map_err(|error| match error {
         SendError::Name(detail) => ApiError::bad_request("Invalid filename.").with_detail(detail),
-        SendError::Agent(error) => unreachable(error),
+        SendError::Agent(_) if exceeds.load(Relaxed) => too_large(),
+        SendError::Agent(error) => refused(error),
     })?;
     Ok(Json(ChatWorkspaceFile {
         path,
@@ -125,8 +135,36 @@ async fn file_create(
     }))
 }
 
-/// The bytes of a body, up to [`MAX_FILE`].
-fn counted(body: Body) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
+fn too_large() -> ApiError {
+    let text = format!("The file has more than {} MiB.", MAX_FILE >> 20);
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+/// What the agent said of a file, or that it said nothing.
+fn refused(error: client::Error) -> ApiError {
+    let Some(said) = error.api() else {
+        return unreachable(error);
+    };
+    let status = match said.status {
+        // Who asks is known here: the agent's doubts are about us.
+        StatusCode::UNAUTHORIZED => StatusCode::BAD_GATEWAY,
+        status if status.is_client_error() => status,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    let reason = if said.detail.is_empty() {
+        said.to_string()
+    } else {
+        format!("{said}: {}", said.detail)
+    };
+    ApiError::new(status, "The workspace did not take the file.").with_detail(reason)
+}
+
+/// The bytes of a body, up to `most`; notes if there are more.
+fn counted(
+    body: Body,
+    most: u64,
+    exceeds: Arc<AtomicBool>,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
     // The agent takes them at its own pace: what comes faster waits here.
     let (mut parts, taken) = futures::channel::mpsc::channel(4);
     tokio::spawn(async move {
@@ -135,9 +173,9 @@ fn counted(body: Body) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sy
         while let Some(part) = body.next().await {
             let part = part.map_err(std::io::Error::other).and_then(|part| {
                 total += part.len() as u64;
-                if total > MAX_FILE {
-                    let text = format!("the file has more than {} MiB", MAX_FILE >> 20);
-                    return Err(std::io::Error::other(text));
+                if total > most {
+                    exceeds.store(true, Relaxed);
+                    return Err(std::io::Error::other("the file is too large"));
                 }
                 Ok(part)
             });
@@ -153,6 +191,17 @@ fn counted(body: Body) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sy
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_too_large_is_known_for_that() {
+        for (most, fits) in [(4, true), (3, false)] {
+            let exceeds = Arc::new(AtomicBool::new(false));
+            let parts = counted(Body::from("abcd"), most, exceeds.clone());
+            let parts: Vec<_> = parts.collect().await;
+            assert_eq!(parts.iter().all(Result::is_ok), fits);
+            assert_eq!(exceeds.load(Relaxed), !fits);
+        }
+    }
 
     #[test]
     fn only_refresh_is_understood() {
