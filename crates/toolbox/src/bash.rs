@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use api_types::StartProcessRequest;
+use client::agent_api::AgentApi;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -53,26 +55,91 @@ async fn bash(deps: &Deps, args: Args) -> Result<Value> {
         background,
         ..StartProcessRequest::default()
     };
-    let id = api.start_process(&request).await?.id;
+    ran(&api, &request, timeout).await
+}
+
+async fn ran(api: &AgentApi, request: &StartProcessRequest, timeout: Duration) -> Result<Value> {
+    let id = api.start_process(request).await?.id;
     let ended = tokio::time::timeout(timeout, api.process_output(&id, true)).await;
     let done = match ended {
         Ok(done) => done?,
-        Err(_) => {
+        Err(_) if request.background => {
             let so_far = api.process_output(&id, false).await?;
-            if background {
-                let note = format!(
-                    "{}\n\nThe command goes on in the background as process {id}.",
-                    so_far.output
-                );
-                return Ok(json!({ "output": note, "exit_code": 0 }));
-            }
-            api.signal_process(&id, "kill").await?;
             let note = format!(
-                "{}\n\nThe command took too long and was ended.",
+                "{}\n\nThe command goes on in the background as process {id}.",
                 so_far.output
             );
-            return Ok(json!({ "output": note.trim(), "exit_code": TOOK_TOO_LONG }));
+            return Ok(json!({ "output": note, "exit_code": 0 }));
+        }
+        Err(_) => {
+            let so_far = api.process_output(&id, false).await?;
+            match api.signal_process(&id, "kill").await {
+                // It came to its end by itself meanwhile.
+                Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
+                    api.process_output(&id, false).await?
+                }
+                killed => {
+                    killed?;
+                    let note = format!(
+                        "{}\n\nThe command took too long and was ended.",
+                        so_far.output
+                    );
+                    return Ok(json!({ "output": note.trim(), "exit_code": TOOK_TOO_LONG }));
+                }
+            }
         }
     };
     Ok(json!({ "output": done.output.trim(), "exit_code": done.exit_code.unwrap_or(0) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    /// An agent whose process ends just before it is to be ended.
+    async fn agent(mut stream: DuplexStream) {
+        let mut head = Vec::new();
+        while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        let head = String::from_utf8(head).unwrap();
+        let target = head.split(' ').nth(1).unwrap();
+        let (status, body) = match target {
+            "/api/v0/processes/start" => ("200 OK", r#"{"id":"p","started":true}"#),
+            "/api/v0/processes/p/output?wait=true" => return std::future::pending().await,
+            "/api/v0/processes/p/output" => (
+                "200 OK",
+                r#"{"output":"done\n","running":false,"exit_code":3}"#,
+            ),
+            _ => (
+                "409 Conflict",
+                r#"{"message":"Process \"p\" is not running."}"#,
+            ),
+        };
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        );
+        let _ = stream.write_all(answer.as_bytes()).await;
+        // Until the other side has read it.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_ends_at_the_last_moment_is_no_failure() {
+        let api = AgentApi::new(|| async {
+            let (here, there) = duplex(64 << 10);
+            tokio::spawn(agent(there));
+            Ok::<_, std::io::Error>(here)
+        });
+        let request = StartProcessRequest::default();
+        let said = ran(&api, &request, Duration::from_millis(10)).await;
+        assert_eq!(said.unwrap(), json!({ "output": "done", "exit_code": 3 }));
+    }
 }

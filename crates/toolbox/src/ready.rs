@@ -9,6 +9,7 @@ use api_types::{
     WorkspaceAgentLifecycle, WorkspaceAgentStatus, WorkspaceTransition,
 };
 use client::Client;
+use futures::{Stream, StreamExt as _, stream};
 use http::StatusCode;
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::find;
 const MAX_BUILDS: usize = 5;
 /// How often an agent that comes up is looked at.
 const POLL: Duration = Duration::from_secs(1);
-/// How long an agent may take, with its startup scripts.
+/// How long an agent may take, with its startup scripts, and a build say nothing.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Makes a workspace run, if that is wanted; gives it as it is then.
@@ -37,12 +38,23 @@ pub(crate) async fn running(
             (To::Delete, _) => bail!("workspace {name:?} is being deleted, or has been"),
             (_, Job::Pending | Job::Running | Job::Canceling) => {
                 // Its log ends with it.
-                let mut log = client.build_logs(build.id, 0).await?;
-                while let Some(line) = log.next().await {
-                    line?;
-                }
+                let log = client.build_logs(build.id, 0).await?;
+                let lines = stream::unfold(log, async |mut log| Some((log.next().await?, log)));
+                let has_ended = to_the_end(lines).await?;
                 let starts = build.transition == To::Start;
                 let ended = client.build(build.id).await?.job;
+                let minutes = PATIENCE.as_secs() / 60;
+                match ended.status {
+                    _ if has_ended => {}
+                    Job::Pending => bail!(
+                        "no provisioner took the build of workspace {name:?} within {minutes} minutes; \
+                         is one running that may?"
+                    ),
+                    Job::Running | Job::Canceling => {
+                        bail!("the build of workspace {name:?} says nothing for {minutes} minutes")
+                    }
+                    _ => {}
+                }
                 if starts && ended.status == Job::Failed {
                     bail!("workspace {name:?} could not start: {}", ended.error);
                 }
@@ -61,6 +73,18 @@ pub(crate) async fn running(
         "workspace {:?} does not come to rest: it is built again and again",
         workspace.name
     )
+}
+
+/// Reads lines to their end; false if none came for too long.
+async fn to_the_end<T, E>(lines: impl Stream<Item = Result<T, E>>) -> Result<bool, E> {
+    let mut lines = std::pin::pin!(lines);
+    loop {
+        match tokio::time::timeout(PATIENCE, lines.next()).await {
+            Ok(Some(line)) => drop(line?),
+            Ok(None) => return Ok(true),
+            Err(_) => return Ok(false),
+        }
+    }
 }
 
 async fn build_create(
@@ -109,5 +133,24 @@ pub(crate) async fn connected(
         }
         tokio::time::sleep(POLL).await;
         workspace = client.workspace(workspace.id).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_build_that_says_nothing_is_not_awaited_for_ever() {
+        // Long ones may take their time, as long as they say something.
+        let slow = stream::iter([Ok::<_, &str>(()); 3]).then(async |line| {
+            tokio::time::sleep(PATIENCE / 2).await;
+            line
+        });
+        assert_eq!(to_the_end(slow).await, Ok(true));
+        let nothing = stream::pending::<Result<(), &str>>();
+        assert_eq!(to_the_end(nothing).await, Ok(false));
+        let lost = stream::iter([Err::<(), _>("lost")]);
+        assert_eq!(to_the_end(lost).await, Err("lost"));
     }
 }
