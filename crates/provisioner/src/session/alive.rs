@@ -1,25 +1,53 @@
 //! Runs that another process of ours started and that still go on, told by notes on the disk.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg};
 use nix::unistd::Pid;
 
 /// How notes end.
 const SUFFIX: &str = ".pid";
 
-/// Notes in `directory` that process `id` is the run called `label`.
-///
-/// # Errors
-/// When the disk is full.
-pub fn note(directory: &Path, label: &str, id: u32) -> io::Result<()> {
-    let born = born(id).unwrap_or_default();
-    fs::write(
-        directory.join(format!("{label}{SUFFIX}")),
-        format!("{id} {born}"),
-    )
+/// Lets the program of `command` note in `directory`, before it begins, that it is the run called
+/// `label`: were it done after the start, one that is killed in between would leave a run that nobody
+/// knows of. It begins with the usual meaning of an interrupt too, however this process was started:
+/// it could not be called off otherwise.
+pub fn notes_itself(command: &mut Command, directory: &Path, label: &str) {
+    // What cannot be noted can still be run.
+    let note = File::create(directory.join(format!("{label}{SUFFIX}"))).ok();
+    #[expect(
+        unsafe_code,
+        reason = "the only way to do something between fork and exec"
+    )]
+    // SAFETY: both make system calls only and allocate nothing: what is read and written lies on the
+    // stack. The default meaning of a signal runs no code of ours.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl)?;
+            let _ = note.as_ref().map(write_own);
+            Ok(())
+        });
+    }
+}
+
+/// Bytes of a `stat`, of which the name of the program may be 16.
+const STAT: usize = 1024;
+
+/// Writes the id of this process and when it was born.
+fn write_own(mut note: &File) -> io::Result<()> {
+    let mut stat = [0; STAT];
+    let length = File::open("/proc/self/stat")?.read(&mut stat)?;
+    let stat = str::from_utf8(&stat[..length]).unwrap_or_default();
+    let mut text = [0; 64];
+    let mut rest = &mut text[..];
+    let born = fields(stat).map_or("", |(_, born)| born);
+    write!(rest, "{} {born}", std::process::id())?;
+    let left = rest.len();
+    note.write_all(&text[..text.len() - left])
 }
 
 /// Whether any noted run is still going.
@@ -60,26 +88,31 @@ fn running(directory: &Path) -> Vec<(String, i32)> {
 /// `None` if there is none, or it has ended and only waits to be noticed.
 fn born(id: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (state, born) = fields(&stat)?;
+    (state != "Z").then(|| born.to_owned())
+}
+
+/// The state and the birth in a `stat`.
+fn fields(stat: &str) -> Option<(&str, &str)> {
     // The second field is the program's name in brackets and may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    let born = fields.nth(18)?.to_owned();
-    (state != "Z").then_some(born)
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    Some((fields.next()?, fields.nth(18)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
 
     #[test]
     fn only_runs_that_fit_are_signalled() {
-        use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
         let dir = tempfile::tempdir().unwrap();
         let start = |label: &str| {
-            let mut command = std::process::Command::new("sleep");
-            let child = command.arg("60").process_group(0).spawn().unwrap();
-            note(dir.path(), label, child.id()).unwrap();
-            child
+            let mut command = Command::new("sleep");
+            command.arg("60").process_group(0);
+            notes_itself(&mut command, dir.path(), label);
+            command.spawn().unwrap()
         };
         let (mut plan, mut apply) = (start("plan"), start("apply"));
         signal(dir.path(), Signal::SIGKILL, |label| label != "apply");
@@ -91,15 +124,27 @@ mod tests {
     }
 
     #[test]
+    fn a_program_finds_its_note_when_it_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        let script = r#"read -r id born < x.pid; [ "$id" = $$ ] && kill -INT $$"#;
+        command.args(["-c", script]).current_dir(dir.path());
+        notes_itself(&mut command, dir.path(), "x");
+        // It interrupts itself, which it can only where interrupts are not ignored.
+        assert_eq!(command.status().unwrap().signal(), Some(2));
+    }
+
+    #[test]
     fn tells_the_living_from_the_dead() {
         let dir = tempfile::tempdir().unwrap();
         assert!(!any(dir.path()));
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
-        note(dir.path(), "x", child.id()).unwrap();
+        let mut command = Command::new("sleep");
+        notes_itself(command.arg("60"), dir.path(), "x");
+        let mut child = command.spawn().unwrap();
         assert!(any(dir.path()));
+        let noted = fs::read_to_string(dir.path().join("x.pid")).unwrap();
+        let born = born(child.id()).unwrap();
+        assert_eq!(noted, format!("{} {born}", child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!any(dir.path()));

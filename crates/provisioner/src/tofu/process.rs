@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
+use crate::session::alive::notes_itself;
 
 /// How often a growing output file is looked at. Short against the 100 ms of a whole run.
 const POLL: Duration = Duration::from_millis(5);
@@ -117,10 +118,6 @@ pub async fn run(
     };
     let started = chrono::Utc::now();
     let mut child = Group(spawn(&run, create(&stdout)?, create(&stderr)?).await?);
-    if let Some(id) = child.0.id() {
-        // What cannot be noted can still be run.
-        let _ = crate::session::alive::note(run.output, run.label, id);
-    }
     let mut out = Follower::open(&stdout)?;
     let mut err = Follower::open(&stderr)?;
     let mut tail: Vec<u8> = Vec::new();
@@ -228,7 +225,7 @@ async fn spawn(run: &Run<'_>, stdout: File, stderr: File) -> Result<Child, RunEr
     // Another thread that forks while our program file is still open for writing makes the start
     // fail with "text file busy" for a moment.
     for attempt in 0..5 {
-        let mut command = Command::new(run.program);
+        let mut command = std::process::Command::new(run.program);
         command
             .args(&run.args)
             .env_clear()
@@ -238,7 +235,8 @@ async fn spawn(run: &Run<'_>, stdout: File, stderr: File) -> Result<Child, RunEr
             .stdout(stdout.try_clone().map_err(failed)?)
             .stderr(stderr.try_clone().map_err(failed)?)
             .process_group(0);
-        match command.spawn() {
+        notes_itself(&mut command, run.output, run.label);
+        match Command::from(command).spawn() {
             Err(e) if e.raw_os_error() == Some(libc::ETXTBSY) => {
                 tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
             }
