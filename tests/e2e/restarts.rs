@@ -195,8 +195,7 @@ pub fn postgres_killed() -> Result<()> {
     kill(nix::unistd::Pid::from_raw(postgres), Signal::SIGKILL)?;
     // They outlive it by a moment, in which they answer still.
     eventually("its backends end", Duration::from_secs(10), || {
-        let runs = |pid: &i32| e2e::processes::name(*pid) == "postgres";
-        Ok((!backends.iter().any(runs)).then_some(()))
+        Ok((!backends.iter().copied().any(e2e::processes::runs)).then_some(()))
     })?;
     eventually("the database is back", Duration::from_secs(30), || {
         // Not users/me, whose session the server may remember.

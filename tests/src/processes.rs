@@ -10,6 +10,12 @@ pub fn name(pid: i32) -> String {
         .to_owned()
 }
 
+/// Whether a process runs. One that ended and that nobody has noticed yet does not.
+pub fn runs(pid: i32) -> bool {
+    // It has no command line any more.
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
 /// All processes below `pid`, parents before children.
 pub fn descendants(pid: i32) -> Vec<i32> {
     let mut found = Vec::new();
