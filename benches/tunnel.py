@@ -272,7 +272,8 @@ class Bench:
         row, source = [], far
         for left in reversed(range(programs)):
             row.append(subprocess.Popen(["cat"], stdin=source, stdout=subprocess.PIPE if left else far))
-            source.close()
+            if source is not far:
+                source.close()
             source = row[-1].stdout
         far.close()
         try:
