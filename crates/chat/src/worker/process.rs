@@ -21,11 +21,10 @@ pub(super) fn has_ended(process: &str) -> bool {
     let Some(place) = place() else {
         return false;
     };
-    let Some(rest) = process.strip_prefix(&place) else {
-        return false;
-    };
-    let mut parts = rest.trim_start_matches('/').splitn(2, '/');
-    let (Some(Ok(id)), Some(then)) = (parts.next().map(str::parse), parts.next()) else {
+    // The whole of the place: the number of one namespace may begin as another's.
+    let named = process.strip_prefix(&place);
+    let named = named.and_then(|rest| rest.strip_prefix('/')?.split_once('/'));
+    let Some((Ok(id), then)) = named.map(|(id, then)| (id.parse(), then)) else {
         return false;
     };
     started(id).is_none_or(|now| now != then)
@@ -79,7 +78,9 @@ mod tests {
         assert!(has_ended(&named));
         child.wait().unwrap();
         assert!(has_ended(&named));
-        for unknown in ["", "elsewhere/4026531836/1/1", "garbage", &place().unwrap()] {
+        let here = place().unwrap();
+        let longer = format!("{here}7/{}/1", child.id());
+        for unknown in ["", "elsewhere/4026531836/1/1", "garbage", &here, &longer] {
             assert!(!has_ended(unknown), "{unknown}");
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::chats::{ChatQueueRow, QueuedChange};
 use uuid::Uuid;
 
-use crate::world::{World, world};
+use crate::world::{Asked, World, world};
 
 #[tokio::test]
 async fn waiting_messages_go_one_after_the_other() {
@@ -256,14 +256,20 @@ async fn a_chat_waits_for_the_message_that_is_being_changed() {
     world.until(chat, ChatStatus::Waiting).await;
 }
 
-#[tokio::test]
-async fn a_chat_that_waits_for_a_change_can_be_put_away() {
-    let mut world = world().await;
+/// A chat whose model is asked while somebody changes the message that waits: `1`.
+async fn edited_meanwhile(world: &mut World) -> (Uuid, Asked, i64) {
     let chat = world.create("0").await;
     let asked = world.asked().await;
     world.send(chat, "1", false).await;
-    let waiting = queue(&world, chat).await[0].id;
+    let waiting = queue(world, chat).await[0].id;
     world.apply(chat, editing(waiting, true)).await.unwrap();
+    (chat, asked, waiting)
+}
+
+#[tokio::test]
+async fn a_chat_that_waits_for_a_change_can_be_put_away() {
+    let mut world = world().await;
+    let (chat, asked, waiting) = edited_meanwhile(&mut world).await;
     asked.say("re 0");
     world.until(chat, ChatStatus::Paused).await;
     let who = world.owner.who.clone();
@@ -283,11 +289,7 @@ async fn a_chat_that_waits_for_a_change_can_be_put_away() {
 #[tokio::test]
 async fn what_is_said_at_once_does_not_wait_for_a_change() {
     let mut world = world().await;
-    let chat = world.create("0").await;
-    let asked = world.asked().await;
-    world.send(chat, "1", false).await;
-    let waiting = queue(&world, chat).await[0].id;
-    world.apply(chat, editing(waiting, true)).await.unwrap();
+    let (chat, asked, waiting) = edited_meanwhile(&mut world).await;
     asked.text("half");
     // While something runs.
     world.send(chat, "now", true).await;
