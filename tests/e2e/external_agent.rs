@@ -130,6 +130,7 @@ pub fn started_by_hand() -> Result<()> {
         Command::new("sh")
             .args(["-c", script])
             .env("HOME", &home)
+            .env("BINARY_DIR", &home)
             .current_dir(&home)
             .stdout(log.try_clone()?)
             .stderr(log)

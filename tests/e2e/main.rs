@@ -37,9 +37,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 type Test = fn() -> anyhow::Result<()>;
 
-fn trial(name: &str, test: Test) -> Trial {
+/// A test of this name, whose error says what failed.
+fn trial(name: &str, test: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> Trial {
     Trial::test(name, move || {
-        test().map_err(|error| Failed::from(format!("{error:#}")))
+        test().map_err(|error| {
+            // Said at once as well as at the end, which a run that is cut short does not reach.
+            eprintln!("{error:#}");
+            Failed::from(format!("{error:#}"))
+        })
     })
 }
 

@@ -46,7 +46,7 @@ resource "terraform_data" "process" {{
     token  = coder_agent.main.token
   }}
   provisioner "local-exec" {{
-    command = "d={root}/$ID; mkdir -p $d && cd $d && (HOME=$d CODER_AGENT_URL=$URL setsid {start} > agent.log 2>&1 < /dev/null & echo $! > pid)"
+    command = "d={root}/$ID; mkdir -p $d && cd $d && (HOME=$d BINARY_DIR=$d CODER_AGENT_URL=$URL setsid {start} > agent.log 2>&1 < /dev/null & echo $! > pid)"
     environment = {{
       ID                = self.input.id
       URL               = self.input.url
@@ -56,7 +56,7 @@ resource "terraform_data" "process" {{
   }}
   provisioner "local-exec" {{
     when    = destroy
-    command = "kill -TERM -$(cat {root}/${{self.input.id}}/pid) || true"
+    command = "cd {root}/${{self.input.id}} && rm -f coder && kill -TERM -$(cat pid) || true"
   }}
 }}
 "#

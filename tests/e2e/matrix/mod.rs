@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use e2e::{binaries, peers::Peers};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 
 pub use cell::noise;
 
@@ -58,9 +58,7 @@ pub fn trials() -> Vec<Trial> {
                     server.name(),
                     agent.name()
                 );
-                trials.push(Trial::test(name, move || {
-                    run(client, server, agent).map_err(|e| Failed::from(format!("{e:#}")))
-                }));
+                trials.push(crate::trial(&name, move || run(client, server, agent)));
             }
         }
     }
