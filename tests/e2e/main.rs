@@ -7,6 +7,7 @@
 mod agents;
 mod bad_input;
 mod browser;
+mod chat_cli;
 mod chat_context;
 mod chat_crash;
 mod chat_interop;
@@ -122,6 +123,7 @@ fn main() {
             "chat_context::from_the_command_line",
             chat_context::from_the_command_line,
         ),
+        ("chat_cli::each_command", chat_cli::each_command),
         ("chat_crash::at_every_commit", chat_crash::at_every_commit),
         (
             "chat_crash::what_the_user_says_then",

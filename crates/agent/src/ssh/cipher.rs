@@ -3,7 +3,7 @@
 //! direction in; both only transform bytes that they are given.
 
 use ring::aead::{self, chacha20_poly1305_openssh as chacha};
-use ring::rand::{SecureRandom, SystemRandom};
+use rand::RngCore as _;
 
 /// Longest packet that a peer may send, length field apart. RFC 4253 demands
 /// 35,000; OpenSSH takes 256 KiB; nothing of ours needs more than data packets
@@ -119,7 +119,6 @@ enum SealKey {
 pub struct Sealer {
     key: SealKey,
     sequence: u32,
-    random: SystemRandom,
 }
 
 impl Sealer {
@@ -128,7 +127,6 @@ impl Sealer {
         Self {
             key: SealKey::Clear,
             sequence: 0,
-            random: SystemRandom::new(),
         }
     }
 
@@ -168,9 +166,9 @@ impl Sealer {
         }
         let pad_at = out.len();
         out.resize(pad_at + padding, 0);
-        // Zeros are as good if the system's generator should ever fail: the padding is
-        // encrypted, and its content carries no security in these ciphers.
-        let _ = self.random.fill(&mut out[pad_at..]);
+        // Not worth a system call for each key: the padding is encrypted, and its content carries no
+        // security in these ciphers.
+        rand::rng().fill_bytes(&mut out[pad_at..]);
         let length = (content + padding) as u32;
         out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
         out[start + LENGTH] = padding as u8;

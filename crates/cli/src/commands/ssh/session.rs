@@ -18,6 +18,7 @@ use super::output::Output;
 use crate::failure::Exit;
 use crate::session::Session;
 use crate::ui::terminal::{self, InputMode};
+use tokio_util::task::AbortOnDropHandle;
 use tunnel::TcpStream;
 
 /// How OpenSSH ends when the connection breaks.
@@ -213,7 +214,10 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
     // Raw mode only now: until here, messages are for people.
     let raw = with_pty.then(InputMode::raw).flatten();
     let feeding = feed::Feed::start(writer, with_pty)?;
-    let ended = watch(reader).await;
+    // As a task: the future that the program's thread blocks on is woken by way of the system, which
+    // every echo of a key would wait for.
+    let watching = AbortOnDropHandle::new(tokio::spawn(watch(reader)));
+    let ended = watching.await.context("what the workspace says broke off")?;
     drop(feeding);
     drop(raw);
     match ended? {

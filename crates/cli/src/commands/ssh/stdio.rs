@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::task::AbortOnDropHandle;
 use tunnel::TcpStream;
 
 use super::input::Input;
@@ -16,6 +17,13 @@ const LEAST: usize = 4 << 10;
 /// Copies both ways until the agent's side ends. The end of standard input is
 /// passed on, and does not end the connection: answers may still come.
 pub async fn run(stream: TcpStream) -> Result<()> {
+    // As a task: the future that the program's thread blocks on is woken by way of the system, which
+    // every key would wait for.
+    let copying = AbortOnDropHandle::new(tokio::spawn(copy(stream)));
+    copying.await.context("the copying broke off")?
+}
+
+async fn copy(stream: TcpStream) -> Result<()> {
     let (mut from_agent, mut to_agent) = tokio::io::split(stream);
     let mut input = Input::new(PIECE)?;
     let upload = async {

@@ -61,6 +61,8 @@ async fn feed(mut input: Input, channel: ChannelWriteHalf<Msg>, with_pty: bool) 
                     if channel.data_bytes(piece).await.is_err() {
                         return;
                     }
+                    // The task that sends it comes first: looking whether there is more can wait.
+                    tokio::task::yield_now().await;
                 }
             },
             _ = resized => {
