@@ -2,8 +2,8 @@
 //! (RFC 4253 section 6). One [`Sealer`] per direction out, one [`Opener`] per
 //! direction in; both only transform bytes that they are given.
 
-use ring::aead::{self, chacha20_poly1305_openssh as chacha};
 use rand::RngCore as _;
+use ring::aead::{self, chacha20_poly1305_openssh as chacha};
 
 /// Longest packet that a peer may send, length field apart. RFC 4253 demands
 /// 35,000; OpenSSH takes 256 KiB; nothing of ours needs more than data packets

@@ -217,7 +217,9 @@ pub async fn run(session: &Session, stream: TcpStream, wanted: Wanted) -> Result
     // As a task: the future that the program's thread blocks on is woken by way of the system, which
     // every echo of a key would wait for.
     let watching = AbortOnDropHandle::new(tokio::spawn(watch(reader)));
-    let ended = watching.await.context("what the workspace says broke off")?;
+    let ended = watching
+        .await
+        .context("what the workspace says broke off")?;
     drop(feeding);
     drop(raw);
     match ended? {
