@@ -142,7 +142,7 @@ impl Inner {
         let Some(own) = own else {
             return Ok(None);
         };
-        let service = self.options.role_service.as_ref();
+        let service = self.options.role_service.as_ref().map(Option::as_ref);
         let taken = self.roles.taken(&self.http, own, bedrock, service).await?;
         Ok(Some(Candidate {
             key: None,

@@ -41,8 +41,9 @@ pub struct Options {
     pub allow_byok: bool,
     /// Model calls are possible at all.
     pub enabled: bool,
-    /// Where roles of AWS are asked for, if not at AWS's own service of their region.
-    pub role_service: Option<url::Url>,
+    /// Where roles of AWS are asked for, if not at AWS's own service of their region. What keeps it from
+    /// being known is told to whoever needs a role.
+    pub role_service: Result<Option<url::Url>, llm::Error>,
     /// Where credentials of AWS come from for providers without any, in the order in which they are
     /// asked.
     pub aws: Vec<llm::AwsSource>,
@@ -53,7 +54,7 @@ impl Default for Options {
         Self {
             allow_byok: true,
             enabled: true,
-            role_service: None,
+            role_service: Ok(None),
             aws: Vec::new(),
         }
     }

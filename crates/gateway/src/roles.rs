@@ -100,7 +100,7 @@ impl Roles {
         http: &Http,
         own: Credential,
         settings: Option<&BedrockSettings>,
-        service: Option<&Url>,
+        service: Result<Option<&Url>, &Error>,
     ) -> Result<Credential, Error> {
         let (Credential::Aws(own), Some(settings)) = (&own, settings) else {
             return Ok(own);
@@ -112,7 +112,7 @@ impl Roles {
             arn: settings.role_arn.clone(),
             external_id: settings.external_id.clone(),
             region: settings.region.clone(),
-            service: service.cloned(),
+            service: service.map_err(Clone::clone)?.cloned(),
         };
         let came = Instant::now();
         let held = self.held(&role, own);
@@ -251,7 +251,7 @@ mod tests {
             };
             let http = Http::new("test").unwrap();
             let own = Credential::Aws(own.clone());
-            let taken = roles.taken(&http, own, Some(&settings), Some(&service));
+            let taken = roles.taken(&http, own, Some(&settings), Ok(Some(&service)));
             match taken.await {
                 Ok(Credential::Aws(taken)) => assert!(fine && taken.access_key.expose() == "ASIA"),
                 other => assert!(!fine && other.is_err()),

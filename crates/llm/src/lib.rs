@@ -27,7 +27,7 @@ mod provider;
 mod request;
 mod wire;
 
-pub use bedrock::{AwsRole, AwsRoleKeys, AwsSource, assume_role};
+pub use bedrock::{AwsRole, AwsRoleKeys, AwsSource, assume_role, role_service};
 pub use endpoint::{AwsKeys, Credential, Endpoint, ProviderType, connect, is_allowed};
 pub use error::{Error, ErrorKind, MAX_DETAIL_CHARS};
 pub use event::{Event, FinishReason, Usage};

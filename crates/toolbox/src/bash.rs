@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api_types::StartProcessRequest;
+use api_types::{ProcessOutputResponse, StartProcessRequest};
 use client::agent_api::AgentApi;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use crate::{Deps, Kind, Offer};
 const USUAL: u64 = 60_000;
 /// …and at most, in milliseconds.
 const LONGEST: u64 = 300_000;
+/// An agent ends a wait of its own accord after some minutes; then it is asked again, not at once.
+const AGAIN: Duration = Duration::from_millis(100);
 /// What shells answer for a command that took too long.
 const TOOK_TOO_LONG: i32 = 124;
 
@@ -60,7 +62,7 @@ async fn bash(deps: &Deps, args: Args) -> Result<Value> {
 
 async fn ran(api: &AgentApi, request: &StartProcessRequest, timeout: Duration) -> Result<Value> {
     let id = api.start_process(request).await?.id;
-    let ended = tokio::time::timeout(timeout, api.process_output(&id, true)).await;
+    let ended = tokio::time::timeout(timeout, until_end(api, &id)).await;
     let done = match ended {
         Ok(done) => done?,
         Err(_) if request.background => {
@@ -92,14 +94,31 @@ async fn ran(api: &AgentApi, request: &StartProcessRequest, timeout: Duration) -
     Ok(json!({ "output": done.output.trim(), "exit_code": done.exit_code.unwrap_or(0) }))
 }
 
+/// What a process wrote until its end.
+async fn until_end(api: &AgentApi, id: &str) -> Result<ProcessOutputResponse> {
+    loop {
+        let output = api.process_output(id, true).await?;
+        if !output.running {
+            return Ok(output);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
 
-    /// An agent whose process ends just before it is to be ended.
-    async fn agent(mut stream: DuplexStream) {
+    const ENDED: &str = r#"{"output":"done\n","running":false,"exit_code":3}"#;
+
+    /// An agent whose process ends just before it is to be ended. Whoever waits for that waits for ever,
+    /// or is told at first that it still runs, and then that it has ended.
+    async fn agent(mut stream: DuplexStream, waits: Option<Arc<AtomicBool>>) {
         let mut head = Vec::new();
         while !head.windows(4).any(|four| four == b"\r\n\r\n") {
             match stream.read_u8().await {
@@ -111,11 +130,14 @@ mod tests {
         let target = head.split(' ').nth(1).unwrap();
         let (status, body) = match target {
             "/api/v0/processes/start" => ("200 OK", r#"{"id":"p","started":true}"#),
-            "/api/v0/processes/p/output?wait=true" => return std::future::pending().await,
-            "/api/v0/processes/p/output" => (
-                "200 OK",
-                r#"{"output":"done\n","running":false,"exit_code":3}"#,
-            ),
+            "/api/v0/processes/p/output?wait=true" => match waits {
+                None => return std::future::pending().await,
+                Some(asked) if !asked.swap(true, Ordering::Relaxed) => {
+                    ("200 OK", r#"{"output":"so far\n","running":true}"#)
+                }
+                Some(_) => ("200 OK", ENDED),
+            },
+            "/api/v0/processes/p/output" => ("200 OK", ENDED),
             _ => (
                 "409 Conflict",
                 r#"{"message":"Process \"p\" is not running."}"#,
@@ -131,15 +153,29 @@ mod tests {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     }
 
+    fn api(waits: Option<Arc<AtomicBool>>) -> AgentApi {
+        AgentApi::new(move || {
+            let waits = waits.clone();
+            async {
+                let (here, there) = duplex(64 << 10);
+                tokio::spawn(agent(there, waits));
+                Ok::<_, std::io::Error>(here)
+            }
+        })
+    }
+
     #[tokio::test]
     async fn a_command_that_ends_at_the_last_moment_is_no_failure() {
-        let api = AgentApi::new(|| async {
-            let (here, there) = duplex(64 << 10);
-            tokio::spawn(agent(there));
-            Ok::<_, std::io::Error>(here)
-        });
         let request = StartProcessRequest::default();
-        let said = ran(&api, &request, Duration::from_millis(10)).await;
+        let said = ran(&api(None), &request, Duration::from_millis(10)).await;
+        assert_eq!(said.unwrap(), json!({ "output": "done", "exit_code": 3 }));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_outlives_a_wait_of_the_agent_has_not_succeeded() {
+        let request = StartProcessRequest::default();
+        let waits = Some(Arc::default());
+        let said = ran(&api(waits), &request, Duration::from_mins(1)).await;
         assert_eq!(said.unwrap(), json!({ "output": "done", "exit_code": 3 }));
     }
 }

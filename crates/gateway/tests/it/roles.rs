@@ -82,8 +82,12 @@ impl Sts {
 }
 
 async fn world(sts: &Sts) -> World {
+    world_of(Ok(Some(sts.url.clone()))).await
+}
+
+async fn world_of(role_service: Result<Option<Url>, llm::Error>) -> World {
     let options = Options {
-        role_service: Some(sts.url.clone()),
+        role_service,
         ..Options::default()
     };
     let world = World::with(&[], "bedrock", options).await;
@@ -160,6 +164,16 @@ async fn a_refused_role_is_told_without_secrets() {
     // Allowed now: nothing of the refusal stays.
     sts.allows.store(1, Ordering::Relaxed);
     assert_eq!(world.ask().await.1, None);
+}
+
+#[tokio::test]
+async fn a_service_that_is_named_wrongly_is_told_and_no_other_is_asked() {
+    let named = llm::role_service(|_| Some("sts.internal".to_owned()));
+    let world = world_of(named).await;
+    let error = world.ask().await.1.unwrap();
+    assert_eq!(error.kind, ErrorKind::Config);
+    assert!(error.message.contains("AWS_ENDPOINT_URL_STS"), "{error}");
+    assert!(world.model_server.asked().is_empty());
 }
 
 #[tokio::test]

@@ -72,10 +72,8 @@ impl AwsSource {
         if let (Some(arn), Some(token_file)) =
             (get("AWS_ROLE_ARN"), get("AWS_WEB_IDENTITY_TOKEN_FILE"))
         {
-            let name = "AWS_ENDPOINT_URL_STS";
-            let service = get(name).map(|url| address(name, &url)).transpose();
             all.push(
-                service.map_or_else(Self::Unusable, |service| Self::WebIdentity {
+                role_service(get).map_or_else(Self::Unusable, |service| Self::WebIdentity {
                     arn,
                     session: get("AWS_ROLE_SESSION_NAME")
                         .unwrap_or_else(|| sts::SESSION.to_owned()),
@@ -180,6 +178,17 @@ fn container(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Url>, Error
         ));
     }
     Ok(Some(url))
+}
+
+/// Where roles are asked for, if the variable that all programs which speak to AWS know names another
+/// place than AWS's own service.
+///
+/// # Errors
+/// `config` when it names none.
+pub fn role_service(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Url>, Error> {
+    let name = "AWS_ENDPOINT_URL_STS";
+    let named = variable(name).filter(|value| !value.is_empty());
+    named.map(|url| address(name, &url)).transpose()
 }
 
 fn address(name: &str, text: &str) -> Result<Url, Error> {

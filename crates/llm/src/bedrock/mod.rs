@@ -7,7 +7,7 @@ mod metadata;
 mod sigv4;
 mod sts;
 
-pub use ambient::AwsSource;
+pub use ambient::{AwsSource, role_service};
 pub use sts::{AwsRole, AwsRoleKeys, assume_role};
 
 use api_types::Secret;

@@ -29,7 +29,6 @@ use std::time::Duration;
 use control::Control;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
 use uuid::Uuid;
 
 pub use admin::{Admin, serve_database};
@@ -153,10 +152,7 @@ pub async fn run(
         gateway::Options {
             allow_byok: control.settings().allow_byok,
             enabled: options.on("ai-gateway-enabled"),
-            // As all programs that speak to AWS know it.
-            role_service: std::env::var("AWS_ENDPOINT_URL_STS")
-                .ok()
-                .and_then(|url| Url::parse(&url).ok()),
+            role_service: llm::role_service(|name| std::env::var(name).ok()),
             aws: llm::AwsSource::of(|name| std::env::var(name).ok()),
         },
     );
