@@ -11,6 +11,7 @@ use rpc::proto::agent::{AppHealth, BatchUpdateAppHealthRequest};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::loopback;
 use crate::manifest::App;
 use crate::workspace::Workspace;
 
@@ -57,8 +58,10 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
     if watched.is_empty() {
         return Ok(());
     }
-    let http = match http_client(workspace) {
-        Ok(http) => http,
+    let clients = http_client(workspace, true)
+        .and_then(|outside| Ok((outside, http_client(workspace, false)?)));
+    let (outside, here) = match clients {
+        Ok(clients) => clients,
         Err(error) => {
             tracing::error!(%error, "the health of apps cannot be watched");
             return Ok(());
@@ -70,7 +73,14 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
         .collect::<BTreeMap<Uuid, AppHealth>>();
     let (all, changed) = (Mutex::new(all), Notify::new());
     let watching = join_all(watched.iter().map(|app| {
-        watch_one(app, &http, |health| {
+        let url = reqwest::Url::parse(&app.url).ok();
+        let is_here = url.and_then(|url| url.host_str().map(loopback::is_here));
+        let http = if is_here == Some(true) {
+            &here
+        } else {
+            &outside
+        };
+        watch_one(app, http, |health| {
             tracing::info!(app = app.slug, ?health, "an app's health changed");
             all.lock().insert(app.id, health);
             changed.notify_one();
@@ -99,13 +109,13 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
     }
 }
 
-/// Trusts what the agent itself trusts.
-fn http_client(workspace: &Workspace) -> reqwest::Result<reqwest::Client> {
+/// Trusts what the agent itself trusts. No proxy leads to this machine, whatever the environment says.
+fn http_client(workspace: &Workspace, proxies: bool) -> reqwest::Result<reqwest::Client> {
     let tls = rustls::ClientConfig::clone(workspace.config.client().tls_config());
-    reqwest::Client::builder()
+    let http = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .http1_only()
-        .build()
+        .http1_only();
+    if proxies { http } else { http.no_proxy() }.build()
 }
 
 async fn watch_one(app: &App, http: &reqwest::Client, changed: impl Fn(AppHealth)) {

@@ -23,6 +23,7 @@ mod lifecycle;
 mod limits;
 mod listening;
 mod logs;
+mod loopback;
 pub mod manifest;
 mod mcp;
 mod metadata;

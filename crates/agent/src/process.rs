@@ -154,6 +154,26 @@ pub async fn pump(
     }
 }
 
+/// The first `limit` bytes of what a child says; who says more gets a broken pipe.
+pub async fn first(from: impl AsyncRead + Unpin, limit: usize) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    from.take(limit as u64).read_to_end(&mut said).await?;
+    // The pipe is closed here: one that stays open unread would stop the child for ever.
+    Ok(said)
+}
+
+/// The first `limit` bytes of what a child says; what more it says is read and forgotten, so that it goes
+/// on.
+pub async fn first_of_all(mut from: impl AsyncRead + Unpin, limit: usize) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    (&mut from)
+        .take(limit as u64)
+        .read_to_end(&mut said)
+        .await?;
+    tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    Ok(said)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

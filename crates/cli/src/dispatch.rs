@@ -117,6 +117,7 @@ fn logging(root: &Root) {
     }
     let filter = Targets::new().with_target("client", LevelFilter::DEBUG);
     let log = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_filter(filter);
     let _ = tracing_subscriber::registry().with(log).try_init();

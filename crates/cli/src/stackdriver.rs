@@ -20,6 +20,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     tracing_subscriber::fmt::layer()
+        // As in other forms: no log is worth the process.
+        .log_internal_errors(false)
         .event_format(Format)
         .with_writer(writer)
         .boxed()

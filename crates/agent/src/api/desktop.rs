@@ -43,12 +43,23 @@ fn refused(error: DesktopError) -> Failure {
     }
 }
 
+/// Does it to its end even if whoever asked for it is gone: a key that is held would stay so, and a
+/// screen that is half begun would not be ended.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::spawn(work).await;
+    done.map_err(|error| Failure::system("The desktop failed.").because(error))
+}
+
 /// The screen in the remote framebuffer protocol.
 pub async fn vnc(
     State(state): State<Arc<super::State>>,
     upgrade: WebSocketUpgrade,
 ) -> Result<axum::response::Response, Failure> {
-    let screen = state.desktop.connect().await.map_err(refused)?;
+    let desktop = state.desktop.clone();
+    let screen = whole(async move { desktop.connect().await }).await?;
+    let screen = screen.map_err(refused)?;
     let shutdown = state.workspace.shutdown.clone();
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
@@ -99,8 +110,9 @@ pub async fn action(
     request: Body,
 ) -> Result<Json<DesktopActionResponse>, Failure> {
     let action: DesktopAction = body::json(request).await?;
-    let done = state.desktop.act(&action).await.map_err(refused)?;
-    Ok(Json(done))
+    let desktop = state.desktop.clone();
+    let done = whole(async move { desktop.act(&action).await }).await?;
+    Ok(Json(done.map_err(refused)?))
 }
 
 async fn recording_id(request: Body) -> Result<Uuid, Failure> {
@@ -137,7 +149,8 @@ pub async fn record(
     request: Body,
 ) -> Result<Json<Response>, Failure> {
     let id = recording_id(request).await?;
-    let begun = state.desktop.record(id).await;
+    let desktop = state.desktop.clone();
+    let begun = whole(async move { desktop.record(id).await }).await?;
     begun.map_err(|error| not_recorded(error, "Failed to start recording."))?;
     Ok(message("Recording started."))
 }
@@ -149,7 +162,8 @@ pub async fn recorded(
 ) -> Result<axum::response::Response, Failure> {
     const WHAT: &str = "Failed to stop recording.";
     let id = recording_id(request).await?;
-    let recorded = state.desktop.recorded(id).await;
+    let desktop = state.desktop.clone();
+    let recorded = whole(async move { desktop.recorded(id).await }).await?;
     let Recorded { video, picture } = recorded.map_err(|error| not_recorded(error, WHAT))?;
     let failed = |error: io::Error| Failure::system(WHAT).because(error);
     let (video, size) = open(&video).await.map_err(failed)?;

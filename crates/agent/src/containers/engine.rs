@@ -5,10 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use api_types::WorkspaceAgentContainer;
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use super::inspect;
+use crate::process;
 
 /// Programs that are looked for, in this order.
 const PROGRAMS: [&str; 2] = ["docker", "podman"];
@@ -16,6 +16,8 @@ const PROGRAMS: [&str; 2] = ["docker", "podman"];
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer: about ten kilobytes a container.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// … and of complaints.
+const MAX_COMPLAINT: usize = 64 * 1024;
 /// Bytes of the reason of a failure: a message, and not a file that happens to be there.
 const MAX_REASON: usize = 1000;
 /// Containers that are looked at.
@@ -121,15 +123,12 @@ impl Engine {
             return Err(failed(std::io::Error::other("no pipes")));
         };
         let run = async {
-            let mut answer = Answer::default();
-            let mut out = out.take(MAX_ANSWER as u64);
-            let mut errors = errors.take(64 * 1024);
-            tokio::try_join!(
-                out.read_to_end(&mut answer.out),
-                errors.read_to_end(&mut answer.errors)
+            let (out, errors) = tokio::try_join!(
+                process::first(out, MAX_ANSWER),
+                process::first_of_all(errors, MAX_COMPLAINT)
             )?;
             let status = child.wait().await?;
-            Ok((answer, status.success()))
+            Ok((Answer { out, errors }, status.success()))
         };
         tokio::time::timeout(TIMEOUT, run)
             .await

@@ -43,8 +43,7 @@ const MAX_COMPLAINT: u64 = 8 << 10;
 
 /// A screen whose program runs.
 pub(super) struct Running {
-    child: Child,
-    group: Group,
+    program: Program,
     place: Place,
     window_manager: Option<Child>,
     _directory: Option<Directory>,
@@ -65,7 +64,19 @@ struct Up {
     vnc_port: u16,
 }
 
-impl Drop for Running {
+/// A program that is ended with what it started when it is let go, ready or not.
+struct Program {
+    child: Child,
+    group: Group,
+}
+
+impl Program {
+    fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Program {
     fn drop(&mut self) {
         if self.is_alive() {
             self.group.signal(Signal::SIGTERM);
@@ -76,7 +87,7 @@ impl Drop for Running {
 impl Running {
     /// Whether its program still runs.
     pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.program.is_alive()
     }
 
     /// A connection to it.
@@ -187,22 +198,27 @@ async fn complaint(err: impl AsyncRead + Unpin) -> String {
     last.unwrap_or("it said nothing").trim().to_owned()
 }
 
+/// A program whose output is read.
+fn started(workspace: &Workspace, command: std::process::Command) -> Result<Program, DesktopError> {
+    let child = spawn(command, Stdio::piped(), Stdio::piped()).map_err(failed)?;
+    let group = workspace.groups.add(&child);
+    Ok(Program { child, group })
+}
+
 async fn portable(
     workspace: &Workspace,
     mut command: std::process::Command,
 ) -> Result<Running, DesktopError> {
     command.args(["up", "--json", "--geometry", &format!("{WIDTH}x{HEIGHT}")]);
-    let mut child = spawn(command, Stdio::piped(), Stdio::piped()).map_err(failed)?;
-    let group = workspace.groups.add(&child);
-    let line = first_line(&mut child).await?;
+    let mut program = started(workspace, command)?;
+    let line = first_line(&mut program.child).await?;
     let up: Up = serde_json::from_str(&line)
         .map_err(|error| failed(format!("{PORTABLE} up did not say its port: {error}")))?;
     if up.vnc_port == 0 {
         return Err(failed(format!("{PORTABLE} up has no port")));
     }
     Ok(Running {
-        child,
-        group,
+        program,
         place: Place::Port(up.vnc_port),
         window_manager: None,
         _directory: None,
@@ -226,16 +242,14 @@ async fn server(
         .arg(&socket)
         .arg("-auth")
         .arg(&cookies);
-    let mut child = spawn(command, Stdio::piped(), Stdio::piped()).map_err(failed)?;
-    let group = workspace.groups.add(&child);
-    let line = first_line(&mut child).await?;
+    let mut program = started(workspace, command)?;
+    let line = first_line(&mut program.child).await?;
     let number: u16 = line
         .trim()
         .parse()
         .map_err(|_| failed(format!("the X server has the display {:?}", line.trim())))?;
     Ok(Running {
-        child,
-        group,
+        program,
         place: Place::Socket(socket),
         window_manager: None,
         _directory: Some(directory),

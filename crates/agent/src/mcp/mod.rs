@@ -14,12 +14,14 @@ pub use ::mcp::Tool;
 use ::mcp::names::SEPARATOR;
 use ::mcp::{Channel, Error, Remote, Target, channel};
 use api_types::{CallMcpToolRequest, CallMcpToolResponse};
+use futures::future::join_all;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use config::check;
 use config::{ServerConfig, Transport};
 
+use crate::loopback;
 use crate::workspace::Workspace;
 
 /// How we introduce ourselves to servers.
@@ -102,6 +104,9 @@ pub struct Listed {
 pub struct Tools {
     workspace: Arc<Workspace>,
     known: Mutex<BTreeMap<String, Known>>,
+    /// Held while servers are started, so that none is started twice. Those that run can be called
+    /// meanwhile.
+    starting: Mutex<()>,
 }
 
 impl Tools {
@@ -110,24 +115,32 @@ impl Tools {
         Self {
             workspace,
             known: Mutex::default(),
+            starting: Mutex::default(),
         }
     }
 
     /// Every server that these files configure; those that do not run are started.
     pub async fn list(&self, files: &[PathBuf]) -> Vec<Listed> {
-        let configured = config::read_all(files);
-        let mut known = self.known.lock().await;
-        known.retain(|name, known| configured.get(name) == Some(&known.config));
-        for (name, config) in configured {
-            let current = known.get(&name).is_some_and(|known| match &known.server {
-                Ok(_) => true,
-                Err((at, _)) => at.elapsed() < RETRY,
+        let _starting = self.starting.lock().await;
+        let mut configured = config::read_all(files);
+        {
+            let mut known = self.known.lock().await;
+            known.retain(|name, known| configured.get(name) == Some(&known.config));
+            configured.retain(|name, _| {
+                !known.get(name).is_some_and(|known| match &known.server {
+                    Ok(_) => true,
+                    Err((at, _)) => at.elapsed() < RETRY,
+                })
             });
-            if !current {
-                let server = self.start(&config).await;
-                known.insert(name, Known { config, server });
-            }
         }
+        // At once: one that hangs keeps no other waiting.
+        let started = configured.into_iter().map(|(name, config)| async {
+            let server = self.start(&config).await;
+            (name, Known { config, server })
+        });
+        let started = join_all(started).await;
+        let mut known = self.known.lock().await;
+        known.extend(started);
         let listed = |(name, known): (&String, &Known)| Listed {
             name: name.clone(),
             tools: match &known.server {
@@ -159,10 +172,16 @@ impl Tools {
                 let client = self.workspace.config.client();
                 let tls = rustls::ClientConfig::clone(client.tls_config());
                 let http = reqwest::Client::builder().tls_backend_preconfigured(tls);
+                let url: reqwest::Url = url.parse().map_err(std::io::Error::other)?;
+                // No proxy leads to this machine, whatever the environment says.
+                let http = match url.host_str() {
+                    Some(host) if loopback::is_here(host) => http.no_proxy(),
+                    _ => http,
+                };
                 let http = http.build().map_err(Error::from)?;
                 let target = Target {
                     transport: *kind,
-                    url: url.parse().map_err(std::io::Error::other)?,
+                    url,
                     headers: header_map(headers)?,
                 };
                 Connection::Remote(Box::new(Remote::connect(http, target).await?))

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+
+use crate::process;
 
 /// How long git may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer complaints are of no use, in bytes.
+const MAX_COMPLAINT: usize = 4096;
 
 /// Why git gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +50,9 @@ pub async fn ask(directory: &Path, arguments: &[&str], limit: usize) -> Result<V
         return Err(std::io::Error::other("no pipes").into());
     };
     let answer = async {
-        let (mut out, mut errors) = (Vec::new(), Vec::new());
-        let mut stdout = stdout.take(limit as u64 + 1);
-        // Longer complaints are of no use; what goes beyond ends git with a broken pipe.
-        let mut stderr = stderr.take(4096);
-        tokio::try_join!(
-            stdout.read_to_end(&mut out),
-            stderr.read_to_end(&mut errors)
+        let (out, errors) = tokio::try_join!(
+            process::first(stdout, limit + 1),
+            process::first_of_all(stderr, MAX_COMPLAINT)
         )?;
         if out.len() > limit {
             return Err(GitError::TooLarge(limit));
@@ -69,9 +68,17 @@ pub async fn ask(directory: &Path, arguments: &[&str], limit: usize) -> Result<V
         .map_err(|_| GitError::Timeout)?
 }
 
-/// The root of the working tree that holds `path`, if there is one.
-pub async fn root(path: &Path) -> Option<PathBuf> {
-    let directory = if path.is_dir() { path } else { path.parent()? };
+/// The directory that `path` is, or is in.
+pub fn directory(path: &Path) -> Option<&Path> {
+    if path.is_dir() {
+        Some(path)
+    } else {
+        path.parent()
+    }
+}
+
+/// The root of the working tree that holds a directory, if there is one.
+pub async fn root(directory: &Path) -> Option<PathBuf> {
     let said = ask(directory, &["rev-parse", "--show-toplevel"], 64 * 1024)
         .await
         .ok()?;

@@ -1,7 +1,8 @@
 //! One watcher: which working trees it looks at, and what it has been told of each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use api_types::{
     WorkspaceAgentGitServerMessage, WorkspaceAgentGitServerMessageType, WorkspaceAgentRepoChanges,
@@ -12,28 +13,53 @@ use super::{git, scan};
 
 /// Working trees that one watcher looks at: each look starts processes.
 const MAX_ROOTS: usize = 64;
+/// A directory without a repository is asked about again after so long.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// The state of a watcher.
 #[derive(Debug, Default)]
 pub struct Watch {
     roots: BTreeMap<PathBuf, Option<WorkspaceAgentRepoChanges>>,
-    seen: HashSet<String>,
+    /// Paths, and the working tree that each is in.
+    seen: HashMap<String, PathBuf>,
+    /// Directories in none, and when that was asked.
+    outside: HashMap<PathBuf, Instant>,
 }
 
 impl Watch {
     /// Watches the working trees that hold these paths.
     pub async fn add(&mut self, paths: Vec<String>) {
+        // Many paths are in one directory: each question starts a process.
+        let mut asked: HashMap<PathBuf, Option<PathBuf>> = HashMap::new();
+        self.outside.retain(|_, at| at.elapsed() < AGAIN);
         for path in paths {
-            let known = self.seen.contains(&path);
+            let known = self.seen.contains_key(&path);
             if known || self.roots.len() >= MAX_ROOTS || !Path::new(&path).is_absolute() {
                 continue;
             }
-            let root = git::root(Path::new(&path)).await;
-            // A path without a repository may get one later.
-            if let Some(root) = root
-                && self.seen.insert(path)
-            {
-                self.roots.entry(root).or_default();
+            let Some(directory) = git::directory(Path::new(&path)).map(Path::to_owned) else {
+                continue;
+            };
+            if self.outside.contains_key(&directory) {
+                continue;
+            }
+            let root = match asked.get(&directory) {
+                Some(root) => root.clone(),
+                None => {
+                    let root = git::root(&directory).await;
+                    asked.insert(directory.clone(), root.clone());
+                    root
+                }
+            };
+            match root {
+                Some(root) => {
+                    self.roots.entry(root.clone()).or_default();
+                    self.seen.insert(path, root);
+                }
+                // It may get a repository later.
+                None => {
+                    self.outside.insert(directory, Instant::now());
+                }
             }
         }
     }
@@ -68,7 +94,7 @@ impl Watch {
         for root in gone {
             self.roots.remove(&root);
             // Its paths are looked up again: it may come back.
-            self.seen.retain(|path| !Path::new(path).starts_with(&root));
+            self.seen.retain(|_, its| *its != root);
         }
         Some(WorkspaceAgentGitServerMessage {
             r#type: WorkspaceAgentGitServerMessageType::Changes,
@@ -148,14 +174,44 @@ mod tests {
 
     #[tokio::test]
     async fn large_changes_are_not_shown() {
+        let large = |text: &str| text.repeat(80).repeat(50_000);
+        for known in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            git(root.path(), &["init", "-q"]);
+            let file = root.path().join("large");
+            if known {
+                std::fs::write(&file, large("x\n")).unwrap();
+                git(root.path(), &["add", "."]);
+                git(root.path(), &["commit", "-qm", "first"]);
+            }
+            std::fs::write(&file, large("y\n")).unwrap();
+            let path = root.path().to_string_lossy().into_owned();
+            let mut watch = Watch::default();
+            watch.add(vec![path]).await;
+            let told = watch.scan().await.unwrap().repositories;
+            assert!(
+                told[0].unified_diff.starts_with("Total diff too large"),
+                "{known}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_is_asked_about_once() {
         let root = tempfile::tempdir().unwrap();
-        git(root.path(), &["init", "-q"]);
-        std::fs::write(root.path().join("large"), "x".repeat(80).repeat(50_000)).unwrap();
+        let path = |n: u32| {
+            root.path()
+                .join(n.to_string())
+                .to_string_lossy()
+                .into_owned()
+        };
         let mut watch = Watch::default();
-        watch
-            .add(vec![root.path().to_string_lossy().into_owned()])
-            .await;
-        let told = watch.scan().await.unwrap().repositories;
-        assert!(told[0].unified_diff.starts_with("Total diff too large"));
+        watch.add((0..100).map(path).collect()).await;
+        assert_eq!((watch.outside.len(), watch.seen.len()), (1, 0));
+        watch.outside.clear();
+        git(root.path(), &["init", "-q"]);
+        watch.add((0..100).map(path).collect()).await;
+        assert_eq!((watch.outside.len(), watch.seen.len()), (0, 100));
+        assert_eq!(watch.roots.len(), 1);
     }
 }

@@ -5,7 +5,7 @@ mod lines;
 mod run;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use futures::future::join_all;
 use rpc::proto::agent::{Timing, timing};
@@ -76,7 +76,8 @@ impl Scripts {
 
     /// Runs one script to its end.
     async fn run(&self, script: &Script, stage: Stage) -> Outcome {
-        let start = SystemTime::now();
+        // The time of day may be set back meanwhile, and no script ends before it starts.
+        let (start, began) = (SystemTime::now(), Instant::now());
         let (outcome, code) = run::run(script, &self.workspace, &self.logs).await;
         tracing::info!(
             script = script.display_name,
@@ -89,7 +90,7 @@ impl Scripts {
             self.timings.push(Timing {
                 script_id: script.id.as_bytes().to_vec(),
                 start: Some(start.into()),
-                end: Some(SystemTime::now().into()),
+                end: Some((start + began.elapsed()).into()),
                 exit_code: code,
                 stage: match stage {
                     Stage::Start => timing::Stage::Start,

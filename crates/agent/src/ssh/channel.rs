@@ -271,6 +271,16 @@ impl ChannelHandle {
         .await;
     }
 
+    /// Answers requests that have no meaning here, until the channel ends. A client may wait for each
+    /// answer, or take silence for a connection that is dead.
+    pub async fn refuse_all(&self, requests: &mut mpsc::Receiver<Request>) {
+        while let Some(request) = requests.recv().await {
+            if request.want_reply {
+                self.reply(false).await;
+            }
+        }
+    }
+
     /// Tells the exit code of the process.
     pub async fn exit_status(&self, code: u32) {
         self.send(Outgoing::ExitStatus {
@@ -464,6 +474,39 @@ mod tests {
             },
             received,
         )
+    }
+
+    #[tokio::test]
+    async fn every_question_is_answered() {
+        let (outgoing, mut sent) = mpsc::channel(4);
+        let handle = ChannelHandle {
+            id: 3,
+            outlet: Arc::new(Outlet::new(0, 1)),
+            outgoing,
+        };
+        let (asks, mut asked) = mpsc::channel(4);
+        for want_reply in [true, false, true] {
+            let request = Request {
+                kind: "keepalive@openssh.com".into(),
+                want_reply,
+                data: Vec::new(),
+            };
+            asks.send(request).await.unwrap();
+        }
+        drop(asks);
+        handle.refuse_all(&mut asked).await;
+        drop(handle);
+        for _ in 0..2 {
+            let answer = sent.recv().await.unwrap();
+            assert!(matches!(
+                answer,
+                Outgoing::Reply {
+                    channel: 3,
+                    success: false
+                }
+            ));
+        }
+        assert!(sent.recv().await.is_none());
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::agent_forward::AgentSocket;
-use super::channel::{Channel, ChannelReader, ChannelWriter, Request};
+use super::channel::{Channel, ChannelHandle, ChannelReader, ChannelWriter, Request};
 use super::connection::Peer;
 use super::pty_modes;
 use super::session::Ended;
@@ -137,7 +137,7 @@ async fn on_pipes(line: CommandLine, channel: Channel, workspace: &Workspace) ->
             .take()
             .map(|err| spawn_pump(err, handle.stderr())),
     ];
-    let Some(status) = wait(&mut child, &mut requests, &group, None).await else {
+    let Some(status) = wait(&mut child, &mut requests, &handle, &group, None).await else {
         // The client is gone. Its process keeps running with closed pipes.
         drop((input, outputs));
         return finished(child.wait().await, true);
@@ -152,7 +152,7 @@ async fn on_pipes(line: CommandLine, channel: Channel, workspace: &Workspace) ->
     };
     tokio::select! {
         () = drained => {}
-        () = gone(&mut requests) => {}
+        () = handle.refuse_all(&mut requests) => {}
     }
     finished(status, false)
 }
@@ -195,7 +195,8 @@ async fn on_terminal(
     let exited = CancellationToken::new();
     let output = tokio::spawn(terminal_output(controller.clone(), writer, exited.clone()));
     let output = AbortOnDropHandle::new(output);
-    let status = wait(&mut child, &mut requests, &group, Some(&controller)).await;
+    let terminal = Some(&controller);
+    let status = wait(&mut child, &mut requests, &handle, &group, terminal).await;
     drop((input, controller));
     let Some(status) = status else {
         // The client is gone: the terminal hangs up with its last user, and the shell with it.
@@ -206,7 +207,7 @@ async fn on_terminal(
     tokio::select! {
         // It ends early only when the client is gone.
         _ = output => {}
-        () = gone(&mut requests) => {}
+        () = handle.refuse_all(&mut requests) => {}
     }
     finished(status, false)
 }
@@ -250,6 +251,7 @@ async fn terminal_output(mut from: Controller, mut to: ChannelWriter, exited: Ca
 async fn wait(
     child: &mut Child,
     requests: &mut mpsc::Receiver<Request>,
+    handle: &ChannelHandle,
     group: &Group,
     terminal: Option<&Controller>,
 ) -> Option<std::io::Result<ExitStatus>> {
@@ -259,28 +261,26 @@ async fn wait(
             request = requests.recv() => {
                 let request = request?;
                 let mut data = Reader::new(&request.data);
-                match (request.kind.as_str(), terminal) {
+                let done = match (request.kind.as_str(), terminal) {
                     ("window-change", Some(terminal)) => {
-                        if let Ok(size) = setup::size(&mut data) {
-                            terminal.resize(size);
-                        }
+                        setup::size(&mut data).map(|size| terminal.resize(size)).is_ok()
                     }
-                    ("break", Some(terminal)) => terminal.send_break(),
-                    ("signal", _) => {
-                        if let Ok(name) = data.text() {
-                            group.signal(process::signal_by_name(name));
-                        }
+                    ("break", Some(terminal)) => {
+                        terminal.send_break();
+                        true
                     }
-                    _ => {}
+                    ("signal", _) => data
+                        .text()
+                        .map(|name| group.signal(process::signal_by_name(name)))
+                        .is_ok(),
+                    _ => false,
+                };
+                if request.want_reply {
+                    handle.reply(done).await;
                 }
             }
         }
     }
-}
-
-/// Returns when the client has left.
-async fn gone(requests: &mut mpsc::Receiver<Request>) {
-    while requests.recv().await.is_some() {}
 }
 
 fn finished(status: std::io::Result<ExitStatus>, left: bool) -> Ended {

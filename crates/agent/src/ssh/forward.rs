@@ -1,13 +1,15 @@
 //! Port forwarding over SSH, both ways, for TCP and Unix sockets.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::channel::Channel;
@@ -16,6 +18,7 @@ use super::numbers::OpenFailure;
 use super::wire::{Malformed, Reader, Write};
 use crate::account::Account;
 use crate::jetbrains;
+use crate::loopback;
 use crate::process;
 use crate::sessions::Kind;
 use crate::workspace::Workspace;
@@ -39,16 +42,26 @@ async fn join(channel: Channel, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let _ = process::pump(reader, &mut to).await;
         let _ = to.shutdown().await;
     };
+    let ended = CancellationToken::new();
     let outbound = async {
         tokio::select! {
             _ = process::pump(from, &mut writer) => {
                 let _ = writer.shutdown().await;
             }
-            // Requests have no meaning here; their end is that of the channel.
-            () = async { while requests.recv().await.is_some() {} } => {}
+            () = ended.cancelled() => {}
         }
     };
-    tokio::join!(inbound, outbound);
+    let both = async { tokio::join!(inbound, outbound) };
+    // The end of requests is that of the channel.
+    let requests = async {
+        handle.refuse_all(&mut requests).await;
+        ended.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = both => {}
+        () = requests => {}
+    }
     handle.close().await;
 }
 
@@ -69,15 +82,28 @@ pub async fn direct_tcp(request: OpenRequest, workspace: Arc<Workspace>, ip: Str
             // Interactive traffic must not wait for more of its kind. If it cannot be set,
             // the connection works all the same.
             let _ = stream.set_nodelay(true);
-            let _session = jetbrains::listens_on(port)
-                .then(|| workspace.sessions.begin(Some(Kind::JetBrains), ip));
-            join(request.accept().await, stream).await;
+            let joined = join(request.accept().await, stream);
+            tokio::select! {
+                () = joined => {}
+                never = counted(&host, port, &workspace, ip) => match never {},
+            }
         }
         Err(error) => {
             let text = format!("{host}:{port}: {error}");
             request.refuse(OpenFailure::ConnectFailed, text).await;
         }
     }
+}
+
+/// Counts the connection as a session of an IDE for as long as it is polled, if it is one. Never ends.
+async fn counted(host: &str, port: u16, workspace: &Workspace, ip: String) -> Infallible {
+    // Looks at all processes, which takes a while: not on a thread that connections wait for.
+    let is_ide = loopback::is_here(host)
+        && tokio::task::spawn_blocking(move || jetbrains::listens_on(port))
+            .await
+            .unwrap_or_default();
+    let _session = is_ide.then(|| workspace.sessions.begin(Some(Kind::JetBrains), ip));
+    std::future::pending().await
 }
 
 /// Opens a connection to a Unix socket that the client asks for.
@@ -108,13 +134,18 @@ pub struct Forwards {
 #[derive(Debug)]
 struct UnixForward {
     path: PathBuf,
+    /// Which file it is, while it is there.
+    file: Option<(u64, u64)>,
     _accepting: AbortOnDropHandle<()>,
 }
 
 impl Drop for UnixForward {
     fn drop(&mut self) {
-        // Someone else may have removed it.
-        let _ = std::fs::remove_file(&self.path);
+        // Another connection of the same person may have put its own in its place meanwhile.
+        if self.file.is_some() && self.file == identity(&self.path) {
+            // Someone else may have removed it.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -178,6 +209,7 @@ impl Forwards {
             open,
         ));
         let forward = UnixForward {
+            file: identity(&path),
             path: path.clone(),
             _accepting: AbortOnDropHandle::new(accepting),
         };
@@ -219,6 +251,12 @@ fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => UnixListener::bind(path),
     }
+}
+
+/// The device and number of a file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let about = std::fs::symlink_metadata(path).ok()?;
+    Some((about.dev(), about.ino()))
 }
 
 async fn accept_tcp(listener: TcpListener, peer: Peer, address: String) {
@@ -269,6 +307,29 @@ pub async fn accept_unix(listener: UnixListener, peer: Peer, kind: &'static str,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_another_has_replaced_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let forward = |listener| UnixForward {
+            path: path.clone(),
+            file: identity(&path),
+            _accepting: AbortOnDropHandle::new(tokio::spawn(async move {
+                let _listener: UnixListener = listener;
+                std::future::pending::<()>().await;
+            })),
+        };
+        let old = forward(bind_unix(&path).unwrap());
+        // The old one's number cannot be given to the new one while it is held.
+        let held = std::fs::hard_link(&path, dir.path().join("held"));
+        held.unwrap();
+        let new = forward(bind_unix(&path).unwrap());
+        drop(old);
+        assert!(UnixStream::connect(&path).await.is_ok());
+        drop(new);
+        assert!(!path.exists());
+    }
 
     #[test]
     fn bind_addresses_follow_the_rfc() {

@@ -27,13 +27,19 @@ pub fn logging(
     let mut layers: Vec<Log> = Vec::new();
     if let Some((writer, terminal)) = writer("log-human", options)? {
         let layer = tracing_subscriber::fmt::layer()
+            // A log that cannot be written is no reason to end: telling so on standard error panics
+            // when that fails too, as on a full disk.
+            .log_internal_errors(false)
             .with_ansi(terminal)
             .with_target(false)
             .with_writer(writer);
         layers.push(layer.with_filter(filter(options, verbose)?).boxed());
     }
     if let Some((writer, _)) = writer("log-json", options)? {
-        let layer = tracing_subscriber::fmt::layer().json().with_writer(writer);
+        let layer = tracing_subscriber::fmt::layer()
+            .json()
+            .log_internal_errors(false)
+            .with_writer(writer);
         layers.push(layer.with_filter(filter(options, verbose)?).boxed());
     }
     if let Some((writer, _)) = writer("log-stackdriver", options)? {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::channel::Channel;
 use super::session::Ended;
@@ -23,8 +24,12 @@ pub async fn run(channel: Channel, directory: PathBuf) -> Ended {
     let Channel {
         mut reader,
         handle,
-        requests: _requests,
+        mut requests,
     } = channel;
+    let answering = handle.clone();
+    let _answering = AbortOnDropHandle::new(tokio::spawn(async move {
+        answering.refuse_all(&mut requests).await;
+    }));
     let mut writer = handle.writer();
     let runtime = Handle::current();
     // File systems block; a thread of its own keeps everything else moving.

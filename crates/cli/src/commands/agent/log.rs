@@ -51,7 +51,13 @@ pub fn init(to: Outputs<'_>, verbose: bool) -> io::Result<()> {
         .with_target("boringtun", LevelFilter::OFF)
         .with_targets(["agent", "tunnel", "rpc", "client", "cli"].map(|name| (name, level)));
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
-    let plain = || tracing_subscriber::fmt::layer().with_ansi(false);
+    // A log that cannot be written is no reason to end: telling so on standard error panics when that
+    // fails too, as on a full disk.
+    let plain = || {
+        tracing_subscriber::fmt::layer()
+            .log_internal_errors(false)
+            .with_ansi(false)
+    };
     if human == "/dev/stderr" {
         layers.push(plain().with_writer(io::stderr).boxed());
     } else if !human.is_empty() {

@@ -346,6 +346,7 @@ fn start_log(dir: &std::path::Path) -> Result<()> {
         .with_default(LevelFilter::DEBUG)
         .with_target("hyper", LevelFilter::INFO);
     let log = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
         .with_ansi(false)
         .with_writer(std::sync::Mutex::new(file))
         .with_filter(filter);
