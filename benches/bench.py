@@ -52,7 +52,7 @@ resource "terraform_data" "process" {
     token  = coder_agent.main.token
   }
   provisioner "local-exec" {
-    command = "d=ROOT/$ID; mkdir -p $d && cd $d && (HOME=$d setsid sh -c \\"$SCRIPT\\" > agent.log 2>&1 < /dev/null & echo $! > pid)"
+    command = "d=ROOT/$ID; mkdir -p $d && cd $d && (HOME=$d BINARY_DIR=$d setsid sh -c \\"$SCRIPT\\" > agent.log 2>&1 < /dev/null & echo $! > pid)"
     environment = {
       ID                = self.input.id
       SCRIPT            = self.input.script

@@ -104,7 +104,7 @@ pub fn each_command() -> Result<()> {
     ensure!(!told.to_string().is_empty(), "{told:#}");
     chat(&server, &["compact", "last"])?.ok()?;
     let shown = chat(&server, &["show", "last"])?.ok()?;
-    says(&shown, &["A title or summary"])?;
+    says(&shown, &["summarized what was said so far"])?;
 
     for line in [["archive", "last"], ["unarchive", short]] {
         let word = if line[0] == "archive" {
@@ -170,7 +170,7 @@ fn refusals(server: &Server) -> Result<()> {
     let failed = chat(server, &["start", "is refused"])?.expect_code(1)?;
     says(
         &failed,
-        &["400", "Nothing said is lost", "coder chat send "],
+        &["rejected the request", "Nothing said is lost", "coder chat send "],
     )?;
     let left = chat(server, &["start", "-m", "nosuch", "hello"])?.expect_code(1)?;
     says(&left, &["no model \"nosuch\"", "scripted"])?;
