@@ -82,6 +82,39 @@ async fn a_crash_keeps_the_state_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_job_that_was_ended_meanwhile_hands_in_its_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = rig(dir.path(), &format!("echo '{STATE}' > terraform.tfstate"));
+    *rig.source.gone.lock().unwrap() = true;
+    let failed = rig
+        .build(archive(&[("main.tf", TEMPLATE)]), 0, vec![], &[])
+        .await
+        .unwrap_err();
+    assert_eq!(state_of(&failed).trim(), STATE);
+}
+
+#[tokio::test]
+async fn half_a_state_is_not_handed_in_and_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = rig(
+        dir.path(),
+        "printf '{\"version\":4,\"res' > terraform.tfstate; exit 1",
+    );
+    let failed = rig
+        .build(archive(&[("main.tf", TEMPLATE)]), 0, vec![], &[])
+        .await
+        .unwrap_err();
+    assert_eq!(state_of(&failed), "");
+    assert!(failed.error.contains("is not whole"), "{}", failed.error);
+    rig.stop.cancel();
+    rig.daemon.await.unwrap();
+    let left = std::fs::read_dir(rig.cache.path().join("work"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 1, "the session was removed");
+}
+
+#[tokio::test]
 async fn the_error_names_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"echo '{"@level":"error","@message":"Error: Unsupported argument","type":"diagnostic","diagnostic":{"severity":"error","summary":"Unsupported argument","detail":"An argument named \"colour\" is not expected here.","range":{"filename":"main.tf","start":{"line":7}},"snippet":{"context":"resource \"a\" \"b\"","code":"  colour = 1","start_line":7,"values":[]}}}'; exit 1"#;

@@ -38,14 +38,25 @@ impl<S: JobSource> Context<'_, S> {
         match outcome {
             Ok(done) => Ok(completed_job::WorkspaceBuild { timings, ..done }),
             Err(failure) => {
-                let state = self.session.read_state().map_err(|e| {
-                    Failure::new(format!(
-                        "{}; and the state that Terraform left cannot be read: {e}",
-                        failure.error
-                    ))
-                })?;
+                let (state, error, state_unread) = match self.session.state_left() {
+                    Ok(state) => (state, failure.error, false),
+                    Err(e) => {
+                        let error = format!(
+                            "{}; and the state that Terraform left cannot be read: {e}",
+                            failure.error
+                        );
+                        tracing::error!(
+                            job_id = self.job_id,
+                            "{error}; it stays in {}",
+                            self.session.root().display()
+                        );
+                        (Vec::new(), error, true)
+                    }
+                };
                 Err(Failure {
+                    error,
                     state,
+                    state_unread,
                     timings,
                     ..failure
                 })

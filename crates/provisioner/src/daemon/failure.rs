@@ -31,6 +31,8 @@ pub(super) struct Failure {
     pub cancelled: bool,
     /// State of a build that got as far as changing something.
     pub state: Vec<u8>,
+    /// There is a state, but none that could be read: the job's directory must stay.
+    pub state_unread: bool,
     /// Timings of a build until then.
     pub timings: Vec<Timing>,
 }

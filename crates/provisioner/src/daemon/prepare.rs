@@ -27,6 +27,9 @@ impl<S: JobSource> Context<'_, S> {
         self.log.stage(INIT);
         let directory = self.session.template();
         archive::extract(archive, &directory, Limits::TEMPLATE)?;
+        self.session
+            .forget_earlier_states()
+            .map_err(|e| Failure::io("cannot clear the template's directory", &e))?;
         let read = || -> Result<Configuration, Failure> {
             let files = Files::new(configuration_files(&directory));
             Ok(Configuration::read(&files)?)

@@ -81,6 +81,7 @@ async fn work<S: JobSource>(
         report(source, config, &job_id, &log, &signals, &done)
     );
     let abandoned = signals.lost.is_cancelled() && !outcome_has_state(&outcome);
+    let unread = matches!(&outcome, Err(failure) if failure.state_unread);
     let settled = match outcome {
         _ if abandoned => true,
         Err(failure) if failure.gone => true,
@@ -88,6 +89,7 @@ async fn work<S: JobSource>(
     };
     if let Some(session) = session
         && settled
+        && !unread
     {
         session.done();
     }
@@ -108,13 +110,20 @@ async fn hand_in<S: JobSource>(
                 job_id: job_id.clone(),
                 r#type: Some(result),
             };
-            match deliver(|| source.complete(completed.clone())).await {
+            let delivered = deliver(|| source.complete(completed.clone())).await;
+            let state = match completed.r#type {
+                Some(completed_job::Type::WorkspaceBuild(build)) => build.state,
+                _ => Vec::new(),
+            };
+            match delivered {
                 // What was built is not acceptable, but it is there: its state must not be lost.
                 Err(SourceError::Refused(reason)) => Failure {
-                    state: match completed.r#type {
-                        Some(completed_job::Type::WorkspaceBuild(build)) => build.state,
-                        _ => Vec::new(),
-                    },
+                    state,
+                    ..Failure::new(reason)
+                },
+                // The same, if the job was ended while it could not be reported.
+                Err(SourceError::Gone(reason)) if !state.is_empty() => Failure {
+                    state,
                     ..Failure::new(reason)
                 },
                 other => return arrived(job_id, other),

@@ -90,33 +90,9 @@ impl Session {
         &self.root
     }
 
-    /// Terraform's state.
-    pub fn state_file(&self) -> PathBuf {
-        state_file(&self.root)
-    }
-
     /// What came of the job has arrived where it belongs: the directory goes with its last user.
     pub fn done(&self) {
         self.done.store(true, Ordering::Relaxed);
-    }
-
-    /// Puts down the state from which a build starts.
-    ///
-    /// # Errors
-    /// When the disk is full.
-    pub fn write_state(&self, state: &[u8]) -> io::Result<()> {
-        if state.is_empty() {
-            return Ok(());
-        }
-        write_private(&self.state_file(), state)
-    }
-
-    /// The state as it is now; empty if there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read, which must not be mistaken for "no state".
-    pub fn read_state(&self) -> io::Result<Vec<u8>> {
-        read_state(&self.root)
     }
 
     /// Writes a file beside the template that only we may read.
@@ -140,18 +116,6 @@ impl Drop for Session {
 
 pub(super) fn template(root: &Path) -> PathBuf {
     root.join("template")
-}
-
-pub(super) fn state_file(root: &Path) -> PathBuf {
-    template(root).join("terraform.tfstate")
-}
-
-pub(super) fn read_state(root: &Path) -> io::Result<Vec<u8>> {
-    match fs::read(state_file(root)) {
-        Ok(state) => Ok(state),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(e),
-    }
 }
 
 /// Removes a session. What a killed process still writes may get in the way for a moment.
@@ -178,14 +142,26 @@ pub fn is_full(path: &Path) -> bool {
     })
 }
 
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(content)
+/// Writes a file that only we may read. It is written beside its place and then renamed: a full
+/// disk or a killed process leaves the old content or the new, never half of it.
+pub(super) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut half = path.to_owned().into_os_string();
+    half.push(".half");
+    let half = PathBuf::from(half);
+    let write = || {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&half)?;
+        file.write_all(content)?;
+        fs::rename(&half, path)
+    };
+    write().inspect_err(|_| {
+        // Of no use to anybody, and the disk may be full.
+        let _ = fs::remove_file(&half);
+    })
 }
 
 #[cfg(test)]
@@ -193,13 +169,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_an_error_and_not_an_empty_state() {
+    fn a_full_disk_is_an_error_and_takes_nothing_away() {
         let dir = tempfile::tempdir().unwrap();
         let workshop = Workshop::new(dir.path().join("work")).unwrap();
         let session = workshop.open("job", Kind::Build).unwrap();
-        std::os::unix::fs::symlink("/dev/full", session.state_file()).unwrap();
-        let error = session.write_state(b"{}").unwrap_err();
+        session.write_state(b"{}").unwrap();
+        let half = session.template().join("terraform.tfstate.half");
+        std::os::unix::fs::symlink("/dev/full", &half).unwrap();
+        let error = session.write_state(b"{\"serial\":2}").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(session.read_state().unwrap(), b"{}");
         assert!(!is_full(dir.path()));
     }
 }

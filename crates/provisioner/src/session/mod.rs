@@ -4,6 +4,7 @@ pub mod alive;
 mod directory;
 mod files;
 mod recovery;
+mod state;
 
 pub use directory::{Session, Workshop, is_full};
 pub use files::configuration_files;

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Workshop;
 use super::alive;
-use super::directory::{lock, read_state, remove};
+use super::directory::{lock, remove};
+use super::state::state_left;
 
 /// How long an apply that is still going is waited for, before it is asked to end …
 const WAIT: Duration = Duration::from_mins(10);
@@ -103,7 +104,8 @@ impl Left {
     /// bounded time; other runs are ended.
     ///
     /// # Errors
-    /// When the state cannot be read.
+    /// When there is a state but none that can be read, see
+    /// [`Session::state_left`](super::Session::state_left).
     pub async fn state(&self) -> io::Result<Vec<u8>> {
         self.end_plans();
         for (patience, then) in [(WAIT, Signal::SIGINT), (GRACE, Signal::SIGKILL)] {
@@ -112,7 +114,7 @@ impl Left {
             }
             alive::signal(&self.root, then, |_| true);
         }
-        read_state(&self.root)
+        state_left(&self.root)
     }
 
     /// Waits until no run goes on; whether that came in time.
@@ -126,6 +128,11 @@ impl Left {
             waited += POLL;
         }
         true
+    }
+
+    /// Where it lies.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Removes the session.

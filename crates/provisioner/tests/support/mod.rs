@@ -40,6 +40,8 @@ pub struct Source {
     pub updates: Mutex<Vec<UpdateJobRequest>>,
     pub cancelled: Mutex<Vec<String>>,
     pub quota_ok: Mutex<bool>,
+    /// Jobs that succeed are told to have been ended meanwhile.
+    pub gone: Mutex<bool>,
     pub costs: Mutex<Vec<i32>>,
     end: Notify,
 }
@@ -56,6 +58,7 @@ impl Source {
             updates: Mutex::default(),
             cancelled: Mutex::default(),
             quota_ok: Mutex::new(true),
+            gone: Mutex::default(),
             costs: Mutex::default(),
             end: Notify::new(),
         })
@@ -121,6 +124,9 @@ impl JobSource for Source {
     }
 
     async fn complete(&self, job: CompletedJob) -> Result<(), SourceError> {
+        if *self.gone.lock().unwrap() {
+            return Err(SourceError::Gone("it was ended".to_owned()));
+        }
         let id = job.job_id.clone();
         self.ended.lock().unwrap().insert(id, End::Completed(job));
         self.end.notify_waiters();
