@@ -81,6 +81,11 @@ fn expressions() {
         ("<<-EOT\n    a\n      b\n    EOT\n", "a\n  b\n"),
         ("lower(\"ABC\")", "abc"),
         ("replace(\"a-b\", \"/[^a-z]/\", \"_\")", "a_b"),
+        ("replace(\"a1-b2\", \"/([a-z])(.)/\", \"$2$1\")", "1a-2b"),
+        ("replace(\"abc\", \"\", \"-\")", "-a-b-c-"),
+        ("join(\"-\", [\"\", \"a\"], [], [\"b\"])", "-a-b"),
+        ("jsonencode(range(3, 0))", "[3,2,1]"),
+        ("length(range(1024))", "1024"),
         ("try(local.o.nothing, \"fallback\")", "fallback"),
         ("can(regex(\"^v\", var.v))", "true"),
         ("regex(\"(?P<first>.)\", var.v).first", "v"),
@@ -164,6 +169,15 @@ fn templates_made_to_exhaust_us_end() {
             .detail
             .contains("refers to itself")
     );
+    for endless in [
+        "length(range(1025))",
+        "length(range(1e16, 1e16 + 500, 1))",
+        "replace(join(\"\", range(1000)), \"\", join(\"--------\", range(1000)))",
+        "replace(join(\"\", range(1000)), \"/./\", join(\"$0$0$0$0\", range(1000)))",
+        "join(join(\"--------\", range(1000)), range(1000))",
+    ] {
+        assert!(value(endless).is_err(), "{endless}");
+    }
     let own = "data \"coder_parameter\" \"x\" {\n  name = \"x\"\n  default = data.coder_parameter.x.value\n}\n";
     let _ = render(own, &[]);
 }

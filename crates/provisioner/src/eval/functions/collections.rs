@@ -6,7 +6,7 @@ use super::{Args, EvalError, Result, Value};
 use crate::eval::{convert, value::order};
 
 /// Items that `range` makes at most.
-const MAX_RANGE: f64 = 1024.0;
+const MAX_RANGE: usize = 1024;
 
 /// Functions for which a value that is known in part is enough.
 pub(super) fn tolerant(args: &Args<'_>) -> Option<Result> {
@@ -265,12 +265,16 @@ fn range(args: &Args<'_>) -> Result {
         _ if end < start => -1.0,
         _ => 1.0,
     };
-    if step == 0.0 || (end - start) / step > MAX_RANGE {
-        return Err(args.error("the range is too long"));
+    if step == 0.0 {
+        return Err(args.error("the step must not be 0"));
     }
     let mut items = Vec::new();
     let mut n = start;
     while (step > 0.0 && n < end) || (step < 0.0 && n > end) {
+        // Counted, not computed: a small step does not change a large number at all.
+        if items.len() >= MAX_RANGE {
+            return Err(args.error("the range is too long"));
+        }
         items.push(Value::Number(n));
         n += step;
     }

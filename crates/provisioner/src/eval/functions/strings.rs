@@ -7,7 +7,7 @@ use crate::eval::convert;
 
 /// Compiled size of an expression, against patterns made to exhaust memory.
 const MAX_REGEX: usize = 1 << 20;
-/// Bytes that `format` or `replace` may make.
+/// Bytes that a function that multiplies text may make.
 const MAX_TEXT: usize = 4 << 20;
 
 pub(super) fn call(args: &Args<'_>) -> Option<Result> {
@@ -71,13 +71,19 @@ fn split(separator: &str, text: &str) -> Vec<Value> {
 
 fn join(args: &Args<'_>) -> Result {
     let separator = args.text(0)?;
-    let mut parts = Vec::new();
+    let mut out = String::new();
+    let mut first = true;
     for n in 1..args.values.len().max(2) {
         for item in args.items(n)? {
-            parts.push(convert::text(&item)?.unwrap_or_default());
+            let part = convert::text(&item)?.unwrap_or_default();
+            let between = if first { "" } else { separator.as_str() };
+            fits(args, out.len() + between.len() + part.len())?;
+            out.push_str(between);
+            out.push_str(&part);
+            first = false;
         }
     }
-    Ok(Value::text(parts.join(&separator)))
+    Ok(Value::String(out))
 }
 
 fn compile(args: &Args<'_>, pattern: &str) -> Result<Regex> {
@@ -90,17 +96,40 @@ fn compile(args: &Args<'_>, pattern: &str) -> Result<Regex> {
 fn replace(args: &Args<'_>) -> Result {
     let (text, from, to) = (args.text(0)?, args.text(1)?, args.text(2)?);
     let pattern = from.strip_prefix('/').and_then(|p| p.strip_suffix('/'));
-    let out = match pattern {
-        // `/` alone has no second slash and is plain text.
-        Some(pattern) if from.len() > 1 => compile(args, pattern)?
-            .replace_all(&text, to.as_str())
-            .into_owned(),
-        _ => text.replace(&from, &to),
-    };
-    if out.len() > MAX_TEXT {
+    // `/` alone has no second slash and is plain text.
+    if let Some(pattern) = pattern.filter(|_| from.len() > 1) {
+        return replace_matches(args, &compile(args, pattern)?, &text, &to);
+    }
+    let count = text.matches(&from).count();
+    let kept = text.len() - count * from.len();
+    fits(args, kept.saturating_add(count.saturating_mul(to.len())))?;
+    Ok(Value::String(text.replace(&from, &to)))
+}
+
+fn replace_matches(args: &Args<'_>, regex: &Regex, text: &str, to: &str) -> Result {
+    let references = to.matches('$').count();
+    let mut out = String::new();
+    let mut end = 0;
+    for found in regex.captures_iter(text) {
+        let Some(whole) = found.get(0) else { continue };
+        out.push_str(&text[end..whole.start()]);
+        // No group is longer than the whole match.
+        let most = to.len() + references.saturating_mul(whole.len());
+        fits(args, out.len().saturating_add(most))?;
+        found.expand(to, &mut out);
+        end = whole.end();
+    }
+    out.push_str(&text[end..]);
+    fits(args, out.len())?;
+    Ok(Value::String(out))
+}
+
+/// Refuses a result of so many bytes before it is made, if they are too many.
+fn fits(args: &Args<'_>, bytes: usize) -> Result<()> {
+    if bytes > MAX_TEXT {
         return Err(args.error("the result is too long"));
     }
-    Ok(Value::String(out))
+    Ok(())
 }
 
 /// What one match gives: the text, a list of groups, or an object of named groups.
@@ -158,9 +187,10 @@ fn substr(args: &Args<'_>) -> Result {
 
 fn indent(args: &Args<'_>) -> Result {
     let spaces = " ".repeat((args.number(0)?.max(0.0) as usize).min(1000));
-    Ok(Value::text(
-        args.text(1)?.replace('\n', &format!("\n{spaces}")),
-    ))
+    let text = args.text(1)?;
+    let lines = text.matches('\n').count();
+    fits(args, text.len() + lines * spaces.len())?;
+    Ok(Value::text(text.replace('\n', &format!("\n{spaces}"))))
 }
 
 fn format(args: &Args<'_>, values: &[Value]) -> Result<String> {
@@ -191,9 +221,7 @@ fn format(args: &Args<'_>, values: &[Value]) -> Result<String> {
             .next()
             .ok_or_else(|| args.error("there are too few values"))?;
         out.push_str(&verb_text(args, verb, &flags, value)?);
-        if out.len() > MAX_TEXT {
-            return Err(args.error("the result is too long"));
-        }
+        fits(args, out.len())?;
     }
     if rest.next().is_some() {
         return Err(args.error("there are too many values"));
