@@ -134,6 +134,8 @@ pub struct OpenJob {
     pub organization_id: Uuid,
     /// On whose behalf it runs.
     pub initiator_id: Uuid,
+    /// When it was last changed, or its daemon last gave a sign of life.
+    pub updated_at: DateTime<Utc>,
 }
 
 /// How a job ends.
@@ -431,7 +433,8 @@ impl Tx {
         )?;
         let row = self
             .query_opt(
-                "SELECT id, type, input, worker_id, job_status, organization_id, initiator_id
+                "SELECT id, type, input, worker_id, job_status, organization_id, initiator_id,
+                        updated_at
                  FROM provisioner_jobs WHERE id = $1 FOR UPDATE",
                 &[&id],
             )
@@ -446,6 +449,7 @@ impl Tx {
             status: cols.text()?,
             organization_id: cols.next()?,
             initiator_id: cols.next()?,
+            updated_at: cols.next()?,
         })
     }
 

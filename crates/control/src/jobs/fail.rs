@@ -1,5 +1,6 @@
 //! Ending jobs that failed or were cancelled.
 
+use api_types::ProvisionerJobStatus;
 use provisioner::SourceError;
 use rpc::proto::provisionerd::FailedJob;
 use rpc::proto::provisionerd::failed_job::Type;
@@ -34,8 +35,9 @@ impl DatabaseJobs {
             _ => &[],
         };
         if ended(&job.status) {
-            // Ended meanwhile by the reaper: the state that the run left is still the truth.
-            if !state.is_empty() {
+            // Ended meanwhile by the reaper: the state that the run left is still the truth. One
+            // that has succeeded handed in its own.
+            if !state.is_empty() && job.status != ProvisionerJobStatus::Succeeded {
                 self.keep_state(&tx, &job, state)
                     .await
                     .map_err(source_error)?;
@@ -43,11 +45,16 @@ impl DatabaseJobs {
             }
             return Err(gone(id));
         }
-        if !job
-            .worker_id
-            .is_some_and(|worker| self.workers().contains(&worker))
-        {
-            return Err(gone(id));
+        match job.worker_id {
+            Some(worker) if self.workers().contains(&worker) => {}
+            // Left behind when this machine had another name. The daemon of that name is gone;
+            // the state can be kept as soon as the job has been ended for its silence.
+            Some(_) if !state.is_empty() => {
+                return Err(SourceError::Temporary(format!(
+                    "job {id} belongs to a daemon of another name and has not been ended yet"
+                )));
+            }
+            _ => return Err(gone(id)),
         }
         if !state.is_empty() {
             self.keep_state(&tx, &job, state)

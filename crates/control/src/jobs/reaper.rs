@@ -111,18 +111,25 @@ impl DatabaseJobs {
             .await?
             .provisioner_jobs_open(self.who())
             .await?;
-        for (job, verdict) in watch.look(&jobs, Instant::now(), Utc::now()) {
-            self.reap_job(job, verdict).await?;
+        let verdicts = watch.look(&jobs, Instant::now(), Utc::now());
+        for (id, verdict) in verdicts {
+            let seen = jobs.iter().find(|job| job.id == id);
+            if let Some(seen) = seen {
+                self.reap_job(seen, verdict).await?;
+            }
         }
         Ok(())
     }
 
-    async fn reap_job(&self, id: Uuid, verdict: Verdict) -> Result<()> {
+    async fn reap_job(&self, seen: &JobPulse, verdict: Verdict) -> Result<()> {
         let who = self.who();
+        let id = seen.id;
         let tx = self.control().store().begin(who).await?;
         let job = tx.provisioner_job_lock(who, id).await?;
         let taken = job.worker_id.is_some();
-        if ended(&job.status) || taken != (verdict == Verdict::Silent) {
+        // Its daemon may have found back since it was looked at.
+        let moved = job.updated_at != seen.updated_at;
+        if moved || ended(&job.status) || taken != (verdict == Verdict::Silent) {
             return Ok(());
         }
         let error = match verdict {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api_types::CreateWorkspaceBuildRequest;
 use control::jobs::{DaemonFilter, DatabaseJobs, JobFilter};
 use provisioner::{JobSource as _, SourceError};
 use rpc::proto::provisionerd::{
@@ -150,10 +151,6 @@ async fn a_state_that_comes_late_is_kept() {
     let template = d.template("host", vec![]).await;
     let w = d.create(&d.member, &template, "dev").await.unwrap();
     let job = d.acquire().await;
-    // The server was killed; the job has been ended by then.
-    d.db.execute("UPDATE provisioner_jobs SET completed_at = now(), error = 'gone' WHERE completed_at IS NULL", &[])
-        .await
-        .unwrap();
     let late = FailedJob {
         job_id: job.job_id,
         error: "the server was killed".into(),
@@ -163,13 +160,44 @@ async fn a_state_that_comes_late_is_kept() {
         })),
         ..Default::default()
     };
-    assert!(matches!(d.jobs.fail(late).await, Err(SourceError::Gone(_))));
+    // The server was killed, and is back under another name before the job has been ended: its
+    // state must wait, not be taken for handed in.
+    let renamed = DatabaseJobs::register(&d.control, &["other-0".to_owned()], "v2.38.0")
+        .await
+        .unwrap();
+    assert!(matches!(
+        renamed.fail(late.clone()).await,
+        Err(SourceError::Temporary(_))
+    ));
+    d.db.execute("UPDATE provisioner_jobs SET completed_at = now(), error = 'gone' WHERE completed_at IS NULL", &[])
+        .await
+        .unwrap();
+    assert!(matches!(
+        renamed.fail(late.clone()).await,
+        Err(SourceError::Gone(_))
+    ));
     let state = d
         .control
         .workspace_build_state(&d.owner.who, w.latest_build.id)
         .await
         .unwrap();
     assert_eq!(state, b"written");
+
+    // What has succeeded meanwhile is not undone.
+    let next = CreateWorkspaceBuildRequest {
+        transition: "start".into(),
+        ..Default::default()
+    };
+    let next = d.control.workspace_build_create(&d.member.who, w.id, next);
+    let next = next.await.unwrap();
+    let job = d.build(b"newer").await;
+    let late = FailedJob {
+        job_id: job.job_id,
+        ..late
+    };
+    assert!(matches!(d.jobs.fail(late).await, Err(SourceError::Gone(_))));
+    let state = d.control.workspace_build_state(&d.owner.who, next.id).await;
+    assert_eq!(state.unwrap(), b"newer");
 }
 
 #[tokio::test]

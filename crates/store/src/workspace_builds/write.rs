@@ -143,6 +143,15 @@ impl Tx {
         state: &[u8],
     ) -> Result<bool, StoreError> {
         authorize(who, Action::Update, &Object::new(ResourceType::Workspace))?;
+        // A build that is just being added has either taken the state over by now, or takes
+        // this one.
+        self.query(
+            "SELECT 1 FROM workspaces
+             WHERE id = (SELECT workspace_id FROM workspace_builds WHERE id = $1)
+             FOR NO KEY UPDATE",
+            &[&build],
+        )
+        .await?;
         let changed = self
             .execute(
                 "UPDATE workspace_builds b SET provisioner_state = $2, updated_at = now()
