@@ -13,6 +13,7 @@ use store::{
 use uuid::Uuid;
 
 use crate::organizations::organization;
+use crate::users::check_organization_roles;
 use crate::workspaces::names::{MAX_DESCRIPTION, MAX_ICON, check_display_name, check_text};
 use crate::{Control, Error, Result, names};
 
@@ -83,7 +84,10 @@ impl Control {
         }
         check_texts(&new.display_name, &new.description, &new.icon)?;
         if let Some(roles) = request.default_org_member_roles {
-            new.default_org_member_roles = default_roles(roles)?;
+            let roles = default_roles(roles)?;
+            // All members have them: whoever sets them must be able to give each.
+            check_organization_roles(who, old.id, &old.default_org_member_roles, &roles, &[])?;
+            new.default_org_member_roles = roles;
         }
         tx.organization_update(who, &new).await.map_err(taken)?;
         let row = by_id(&tx, old.id).await?;

@@ -202,6 +202,54 @@ async fn a_role_of_an_organizations_own_grants_what_it_says() {
 }
 
 #[tokio::test]
+async fn roles_of_all_members_are_given_by_those_who_may_give_them() {
+    let d = Deployment::new().await;
+    let who = &d.owner.who;
+    let permission = |kind: &str| Permission {
+        resource_type: kind.to_owned(),
+        action: "update".to_owned(),
+        ..Default::default()
+    };
+    let editor = CustomRoleRequest {
+        name: "editor".to_owned(),
+        organization_permissions: vec![permission("organization")],
+        ..Default::default()
+    };
+    d.control
+        .custom_role_create(who, &ORG, editor)
+        .await
+        .unwrap();
+    let member = UserRef::Id(d.member.id);
+    let roles = ["editor".to_owned()];
+    let given = d.control.member_roles_set(who, &ORG, &member, &roles);
+    given.await.unwrap();
+    let policy = authz::Policy::default();
+    let editor = d.db.subject_read(d.member.id, authz::Scope::all(), &policy);
+    let editor = editor.await.unwrap();
+
+    let set = |who, roles: &[&str]| {
+        let request = UpdateOrganizationRequest {
+            description: Some("Rockets".to_owned()),
+            default_org_member_roles: Some(roles.iter().map(|&role| role.into()).collect()),
+            ..Default::default()
+        };
+        d.control.organization_update(who, &ORG, request)
+    };
+    let now = d.control.organization_read(who, &ORG).await.unwrap();
+    let now: Vec<&str> = now
+        .default_org_member_roles
+        .iter()
+        .map(|r| &r[..])
+        .collect();
+    let more = [&now[..], &["organization-admin"]].concat();
+    set(&editor, &now).await.unwrap();
+    assert_eq!(set(&editor, &more).await.unwrap_err().status(), 403);
+    set(who, &more).await.unwrap();
+    // Nor do they take roles away.
+    assert_eq!(set(&editor, &now).await.unwrap_err().status(), 403);
+}
+
+#[tokio::test]
 async fn a_workspace_is_shared_until_the_organization_says_no() {
     let d = Deployment::new().await;
     let template = d.template("host", vec![]).await;
