@@ -2,7 +2,8 @@
 //! with its job and audit entry.
 
 use api_types::{
-    CreateWorkspaceBuildRequest, WorkspaceBuild, WorkspaceBuildParameter, WorkspaceTransition,
+    CreateWorkspaceBuildOnSuccessRequest, CreateWorkspaceBuildRequest, WorkspaceBuild,
+    WorkspaceBuildParameter, WorkspaceTransition,
 };
 use authz::{Action, Object, ResourceType, Subject, System};
 use base64::Engine as _;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::checks::{self, Situation, Version};
 use super::parameters::{Sources, carry, check_values, matching_preset};
 use super::shown_waiting;
+use crate::lifecycle::{Step, still_due};
 use crate::workspaces::workspace_rest_in;
 use crate::{Control, Error, Kind, Result};
 
@@ -99,8 +101,9 @@ pub(crate) struct Wanted {
     pub orphan: bool,
     /// A state to start from.
     pub state: Option<Vec<u8>>,
-    /// The workspace comes to rest with this build, at this time.
-    pub rests_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Nobody asked: this step of the workspace's own was found to be due at this time, and is
+    /// taken only if it still is.
+    pub due: Option<(Step, chrono::DateTime<chrono::Utc>)>,
 }
 
 /// A build that can be written.
@@ -134,6 +137,9 @@ impl Control {
                 .await?
                 .workspace_read(who, workspace)
                 .await?;
+            if let Some(next) = &request.on_success {
+                self.check_next(who, &row, next).await?;
+            }
             let build = self
                 .build_start(who, &row, &wanted, request.on_success.as_ref())
                 .await?;
@@ -146,33 +152,62 @@ impl Control {
         Err(Error::conflict("A workspace build is already active."))
     }
 
-    /// Plans and writes a build of an existing workspace; `None` if another came first.
+    /// Checks what shall follow a build as if it were asked for now: it will run later with all
+    /// rights of its asker, who may act with less.
+    async fn check_next(
+        &self,
+        who: &Subject,
+        row: &WorkspaceRow,
+        next: &CreateWorkspaceBuildOnSuccessRequest,
+    ) -> Result<()> {
+        let mut base = Base::of(row);
+        if row.api.dormant_at.is_some() {
+            base.workspace = may_wake(who, row)?;
+        }
+        if !may_build(who, &base, &next.transition) {
+            return Err(Error::forbidden(format!(
+                "You do not have permission to {} this workspace.",
+                next.transition
+            )));
+        }
+        if let Some(version) = next.template_version_id.filter(|id| !id.is_nil()) {
+            let conn = self.store().conn().await?;
+            let version = self.build_version(&conn, who, version, false).await?;
+            version.ok_or_else(|| Error::invalid("template version does not exist"))?;
+        }
+        Ok(())
+    }
+
+    /// Plans and writes a build of an existing workspace; `None` if another came first, or if
+    /// it is not due any more.
     pub(crate) async fn build_start(
         &self,
         who: &Subject,
         row: &WorkspaceRow,
         wanted: &Wanted,
-        then: Option<&api_types::CreateWorkspaceBuildOnSuccessRequest>,
+        then: Option<&CreateWorkspaceBuildOnSuccessRequest>,
     ) -> Result<Option<Uuid>> {
         let mut base = Base::of(row);
         let wake = row.api.dormant_at.is_some() && wanted.transition == WorkspaceTransition::Start;
         if wake {
-            who.may(Action::Update, &row.object()).map_err(|_| {
-                Error::forbidden("You do not have permission to wake this dormant workspace.")
-            })?;
-            base.workspace = awake(row).object();
+            base.workspace = may_wake(who, row)?;
         }
         let plan = self.build_plan(who, &base, wanted).await?;
         let tx = self.store().begin(who).await?;
-        if wake || wanted.rests_at.is_some() {
+        if wake || wanted.due.is_some() {
             // The rest of the row may have changed while the build was planned.
             tx.hold(Held::Workspace, base.workspace_id).await?;
             let row = tx.workspace_read(who, base.workspace_id).await?;
             if wake {
                 tx.workspace_update(who, &row, &awake(&row).api).await?;
             }
-            if let Some(at) = wanted.rests_at {
-                workspace_rest_in(&tx, who, &row, at).await?;
+            if let Some((step, at)) = wanted.due {
+                if !still_due(&tx, who, base.workspace_id, step, at).await? {
+                    return Ok(None);
+                }
+                if step == Step::StopToRest {
+                    workspace_rest_in(&tx, who, &row, at).await?;
+                }
             }
         }
         if self
@@ -188,14 +223,19 @@ impl Control {
                 initiator_id: plan.job.initiator_id,
                 transition: then.transition.to_string(),
                 reason: wanted.reason.clone(),
-                template_version_id: then.template_version_id,
-                template_version_preset_id: then.template_version_preset_id,
+                template_version_id: then.template_version_id.filter(|id| !id.is_nil()),
+                template_version_preset_id: then
+                    .template_version_preset_id
+                    .filter(|id| !id.is_nil()),
                 rich_parameter_values: then.rich_parameter_values.clone(),
                 log_level: wanted.log_level.clone(),
             })
             .await?;
         }
         tx.commit().await?;
+        if wanted.orphan {
+            self.sessions_forget(Some(base.owner_id));
+        }
         Ok(Some(plan.build))
     }
 
@@ -371,6 +411,9 @@ impl Control {
             tx.provisioner_job_end(&core, plan.job.id, &JobEnd::default())
                 .await?;
             tx.workspace_delete(&core, base.workspace_id).await?;
+            // No daemon will take this build and end its owner's token.
+            tx.workspace_token_replace(&core, base.owner_id, base.workspace_id, None)
+                .await?;
         }
         Ok(Some(number))
     }
@@ -383,6 +426,14 @@ fn awake(row: &WorkspaceRow) -> WorkspaceRow {
     awake.api.deleting_at = None;
     awake.api.last_used_at = chrono::Utc::now();
     awake
+}
+
+/// Checks that `who` may wake a dormant workspace; answers it as it will be then.
+fn may_wake(who: &Subject, row: &WorkspaceRow) -> Result<Object> {
+    who.may(Action::Update, &row.object()).map_err(|_| {
+        Error::forbidden("You do not have permission to wake this dormant workspace.")
+    })?;
+    Ok(awake(row).object())
 }
 
 fn may_build(who: &Subject, base: &Base, transition: &WorkspaceTransition) -> bool {
@@ -431,7 +482,7 @@ fn wanted(request: &CreateWorkspaceBuildRequest) -> Result<Wanted> {
         log_level: request.log_level.to_string(),
         orphan: request.orphan,
         state,
-        rests_at: None,
+        due: None,
     })
 }
 

@@ -2,11 +2,12 @@
 //! the build number decides which one wins.
 
 use authz::{Subject, System};
+use store::UserRef;
 use store::workspace_builds::Followup;
 use uuid::Uuid;
 
 use super::Wanted;
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 impl Control {
     /// Starts whatever shall follow builds that have ended well. A follow-up that cannot be
@@ -48,12 +49,16 @@ impl Control {
             .store()
             .subject_read(next.initiator_id, authz::Scope::all(), policy)
             .await?;
-        let row = self
-            .store()
-            .conn()
-            .await?
-            .workspace_read(&who, workspace)
-            .await?;
+        let conn = self.store().conn().await?;
+        let system = Subject::system(System::Provisioner);
+        let initiator = UserRef::Id(next.initiator_id);
+        if conn.user_read(&system, &initiator).await?.status != "active" {
+            return Err(Error::forbidden(
+                "Whoever asked for this build is not active any more.",
+            ));
+        }
+        let row = conn.workspace_read(&who, workspace).await?;
+        drop(conn);
         if row.api.latest_build.id != next.parent_build_id {
             return Ok(None);
         }

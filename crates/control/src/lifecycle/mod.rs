@@ -10,12 +10,15 @@ use std::time::Duration;
 use api_types::WorkspaceTransition;
 use authz::{Subject, System};
 use chrono::{DateTime, Utc};
-use store::workspaces::{LifecycleFacts, WorkspaceRow};
+use store::Tx;
+use store::workspaces::{DUE_PAGE, LifecycleFacts, WorkspaceRow};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::builds::Wanted;
 use crate::{Control, Result};
-use rules::{Step, next_step};
+pub(crate) use rules::Step;
+use rules::next_step;
 
 /// Shortest time between two looks, whatever the options say: each is a query over all
 /// workspaces.
@@ -40,24 +43,36 @@ impl Control {
     /// and tried again at the next look.
     pub async fn lifecycle_tick(&self, now: DateTime<Utc>) -> Result<()> {
         let who = Subject::system(System::Autostart);
-        let due = self.store().conn().await?.workspaces_due(&who, now).await?;
-        for facts in due {
-            let Some(step) = next_step(&facts, now) else {
-                continue;
-            };
-            let workspace = facts.id;
-            match self.lifecycle_step(&who, &facts, step, now).await {
-                Ok(true) => {
-                    tracing::info!(%workspace, reason = step.reason(), "a workspace took a step by itself");
-                }
-                // Another replica was faster, or no daemon is there to do it.
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%workspace, reason = step.reason(), %error, "a workspace cannot take its step");
-                }
+        let mut after = None;
+        loop {
+            let conn = self.store().conn().await?;
+            let due = conn.workspaces_due(&who, now, after).await?;
+            drop(conn);
+            for facts in &due {
+                self.lifecycle_step_told(&who, facts, now).await;
+            }
+            if due.len() < DUE_PAGE {
+                return Ok(());
+            }
+            after = due.last().map(|facts| facts.id);
+        }
+    }
+
+    async fn lifecycle_step_told(&self, who: &Subject, facts: &LifecycleFacts, now: DateTime<Utc>) {
+        let Some(step) = next_step(facts, now) else {
+            return;
+        };
+        let workspace = facts.id;
+        match self.lifecycle_step(who, facts, step, now).await {
+            Ok(true) => {
+                tracing::info!(%workspace, reason = step.reason(), "a workspace took a step by itself");
+            }
+            // Another replica was faster, it is not due any more, or no daemon is there to do it.
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%workspace, reason = step.reason(), %error, "a workspace cannot take its step");
             }
         }
-        Ok(())
     }
 
     async fn lifecycle_step(
@@ -76,7 +91,7 @@ impl Control {
         }
         if step == Step::Rest {
             drop(conn);
-            return self.workspace_rest(who, &row, now).await;
+            return self.workspace_rest(who, facts.id, now).await;
         }
         let version = match step {
             Step::Autostart if takes_active(&row) => row.api.template_active_version_id,
@@ -98,11 +113,24 @@ impl Control {
             },
             version: (version != last.template_version_id).then_some(version),
             reason: step.reason().to_owned(),
-            rests_at: (step == Step::StopToRest).then_some(now),
+            due: Some((step, now)),
             ..Wanted::default()
         };
         Ok(self.build_start(who, &row, &wanted, None).await?.is_some())
     }
+}
+
+/// Whether a step that was found to be due is due still. The caller holds the workspace: since it
+/// was looked at, somebody may have used or woken it, or given it more time.
+pub(crate) async fn still_due(
+    tx: &Tx,
+    who: &Subject,
+    workspace: Uuid,
+    step: Step,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let facts = tx.workspace_due(who, now, workspace).await?;
+    Ok(facts.is_some_and(|facts| next_step(&facts, now) == Some(step)))
 }
 
 /// Whether starts by schedule take the template's active version.

@@ -10,7 +10,7 @@ const DELETE_RETRY: TimeDelta = TimeDelta::hours(24);
 
 /// A step that nobody asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Its schedule says so.
     Autostart,
     /// Its time is over, or its owner is suspended.

@@ -8,6 +8,7 @@ use store::{AuditAction, AuditDiff, AuditEntry, Held, Tx};
 use uuid::Uuid;
 
 use super::settings::{TRACKED, next_start};
+use crate::lifecycle::{Step, still_due};
 use crate::{Control, Result};
 
 fn rest(row: &WorkspaceRow, after: &mut Workspace, now: DateTime<Utc>) {
@@ -63,22 +64,20 @@ impl Control {
         .await
     }
 
-    /// Puts an unused workspace to rest; false if it rests already, or was used since it was read.
+    /// Puts an unused workspace to rest; false if that is not due any more.
     pub(crate) async fn workspace_rest(
         &self,
         who: &Subject,
-        row: &WorkspaceRow,
+        id: Uuid,
         now: DateTime<Utc>,
     ) -> Result<bool> {
         let tx = self.store().begin(who).await?;
-        tx.hold(Held::Workspace, row.api.id).await?;
-        let fresh = tx.workspace_read(who, row.api.id).await?;
-        let (was, is) = (&row.api, &fresh.api);
-        let used = is.last_used_at != was.last_used_at || is.latest_build.id != was.latest_build.id;
-        if used || is.dormant_at.is_some() {
+        tx.hold(Held::Workspace, id).await?;
+        if !still_due(&tx, who, id, Step::Rest, now).await? {
             return Ok(false);
         }
-        workspace_rest_in(&tx, who, &fresh, now).await?;
+        let row = tx.workspace_read(who, id).await?;
+        workspace_rest_in(&tx, who, &row, now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::Deployment;
 
 /// Waits until so many statements wait for a lock.
-async fn blocked(d: &Deployment, count: i64) {
+pub async fn blocked(d: &Deployment, count: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                AND wait_event_type = 'Lock'";
     while d.db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < count {

@@ -10,6 +10,7 @@ use rpc::proto::provisionerd::{
     CommitQuotaRequest, FailedJob, UpdateJobRequest,
     failed_job::{Type as Failed, WorkspaceBuild as FailedBuild},
 };
+use uuid::Uuid;
 
 use crate::support::{Deployment, parameter};
 
@@ -290,10 +291,50 @@ async fn a_restart_is_one_request() {
 }
 
 #[tokio::test]
+async fn what_follows_a_build_is_checked_when_asked_for_and_when_it_begins() {
+    let d = Deployment::new().await;
+    let template = d.template("host", vec![]).await;
+    let w = d.running(&d.member, &template, "dev").await;
+    let restart = |version: Option<Uuid>| CreateWorkspaceBuildRequest {
+        on_success: Some(CreateWorkspaceBuildOnSuccessRequest {
+            transition: "start".into(),
+            template_version_id: version,
+            ..Default::default()
+        }),
+        ..build("stop")
+    };
+    let ask = |request| {
+        d.control
+            .workspace_build_create(&d.member.who, w.id, request)
+    };
+    let unknown = ask(restart(Some(Uuid::new_v4()))).await;
+    assert_eq!(unknown.unwrap_err().status(), 400);
+    ask(restart(Some(Uuid::nil()))).await.unwrap();
+
+    let suspend = "UPDATE users SET status = 'suspended' WHERE id = $1";
+    d.db.execute(suspend, &[&d.member.id]).await.unwrap();
+    d.build(b"stopped").await;
+    let sql = "SELECT coalesce(error, '') FROM workspace_build_followups WHERE status <> 'pending'";
+    let error: String = loop {
+        if let Some(row) = d.db.query_opt(sql, &[]).await.unwrap() {
+            break row.get(0);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    assert!(error.contains("not active"), "{error}");
+}
+
+#[tokio::test]
 async fn an_orphan_is_forgotten_at_once() {
     let d = Deployment::new().await;
     let template = d.template("host", vec![]).await;
     let w = d.running(&d.member, &template, "dev").await;
+    let tokens = || async {
+        let sql = "SELECT count(*) FROM api_keys WHERE token_name LIKE '%_session_token'";
+        let row = d.db.query_one(sql, &[]).await.unwrap();
+        row.get::<_, i64>(0)
+    };
+    assert_eq!(tokens().await, 1);
     let mut orphan = build("delete");
     orphan.orphan = true;
     let mine = d
@@ -307,6 +348,7 @@ async fn an_orphan_is_forgotten_at_once() {
         .await
         .unwrap();
     assert_eq!(done.status.as_str(), "deleted");
+    assert_eq!(tokens().await, 0);
     assert_eq!(
         d.control
             .workspace_read(&d.owner.who, w.id, false)

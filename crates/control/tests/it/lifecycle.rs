@@ -1,12 +1,16 @@
 //! What workspaces do by themselves, on a clock that the test moves.
 
 use api_types::{UpdateWorkspaceAutostartRequest, UpdateWorkspaceTtlRequest, Workspace};
+use authz::{Subject, System};
 use chrono::{DateTime, TimeDelta, Utc};
+use store::Held;
 use uuid::Uuid;
 
+use crate::at_once::blocked;
 use crate::support::Deployment;
 
 const DAY: TimeDelta = TimeDelta::days(1);
+const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 async fn now(d: &Deployment, id: Uuid) -> Workspace {
     let read = d.control.workspace_read(&d.owner.who, id, true);
@@ -132,4 +136,82 @@ async fn without_a_daemon_nothing_piles_up() {
     d.control.lifecycle_tick(Utc::now()).await.unwrap();
     let stop = ("stop".to_owned(), "autostop".to_owned(), 2);
     assert_eq!(latest(&d, w.id).await, stop);
+}
+
+#[tokio::test]
+async fn what_is_given_more_time_meanwhile_goes_on() {
+    let d = Deployment::new().await;
+    let template = d.template("host", vec![]).await;
+    let w = d.running(&d.member, &template, "dev").await;
+    let now = Utc::now();
+    let set = "UPDATE workspace_builds SET deadline = $2 WHERE workspace_id = $1";
+    d.db.execute(set, &[&w.id, &now]).await.unwrap();
+    let holder = d.db.store.begin(&d.owner.who).await.unwrap();
+    holder.hold(Held::Workspace, w.id).await.unwrap();
+    let extend = async {
+        blocked(&d, 1).await;
+        holder.execute(set, &[&w.id, &(now + DAY)]).await.unwrap();
+        holder.commit().await.unwrap();
+    };
+    let (tick, ()) = tokio::join!(d.control.lifecycle_tick(now + SECOND), extend);
+    tick.unwrap();
+    assert_eq!(latest(&d, w.id).await.2, 1);
+    d.control.lifecycle_tick(now + DAY + SECOND).await.unwrap();
+    assert_eq!(latest(&d, w.id).await.0, "stop");
+}
+
+#[tokio::test]
+async fn what_is_never_taken_up_is_not_looked_at() {
+    let d = Deployment::new().await;
+    let template = d.template("host", vec![]).await;
+    let w = d.running(&d.member, &template, "dev").await;
+    set_template(&d, template.id, "failure_ttl_ms", DAY).await;
+    let schedule = "UPDATE workspaces SET autostart_schedule = '0 9 * * *'";
+    d.db.execute(schedule, &[]).await.unwrap();
+    d.db.execute("UPDATE workspace_builds SET transition = 'stop'", &[])
+        .await
+        .unwrap();
+    let autostart = Subject::system(System::Autostart);
+    let due = || async {
+        let conn = d.db.store.conn().await.unwrap();
+        let later = Utc::now() + DAY + DAY;
+        let due = conn.workspaces_due(&autostart, later, None).await.unwrap();
+        for one in &due {
+            let next = conn.workspaces_due(&autostart, later, Some(one.id));
+            assert!(next.await.unwrap().is_empty());
+        }
+        due.len()
+    };
+    assert_eq!(due().await, 1);
+    for (prevent, allow) in [
+        (
+            "UPDATE users SET status = 'dormant'",
+            "UPDATE users SET status = 'active'",
+        ),
+        (
+            "UPDATE templates SET allow_user_autostart = false",
+            "UPDATE templates SET allow_user_autostart = true",
+        ),
+        (
+            "UPDATE workspaces SET dormant_at = now()",
+            "UPDATE workspaces SET dormant_at = NULL",
+        ),
+        (
+            "UPDATE workspaces SET next_start_at = now() + interval '9 days'",
+            "UPDATE workspaces SET next_start_at = NULL",
+        ),
+    ] {
+        d.db.execute(prevent, &[]).await.unwrap();
+        assert_eq!(due().await, 0, "{prevent}");
+        d.db.execute(allow, &[]).await.unwrap();
+    }
+    d.db.execute("UPDATE provisioner_jobs SET error = 'x'", &[])
+        .await
+        .unwrap();
+    assert_eq!(due().await, 1, "its failed stop is tried again");
+    d.db.execute("UPDATE workspace_builds SET transition = 'delete'", &[])
+        .await
+        .unwrap();
+    assert_eq!(due().await, 0, "a failed delete is not");
+    assert_eq!(latest(&d, w.id).await.2, 1);
 }

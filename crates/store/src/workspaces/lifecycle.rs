@@ -7,8 +7,8 @@ use crate::conn::Conn;
 use crate::row::record;
 use crate::{StoreError, Time};
 
-/// Most workspaces that one look takes up; the next look takes the rest.
-const MAX_DUE: i64 = 500;
+/// Most workspaces that are read at once.
+pub const DUE_PAGE: usize = 500;
 
 record! {
     /// What decides about a workspace's next step.
@@ -48,8 +48,40 @@ record! {
     }
 }
 
+/// Chooses workspaces for which something may be due at `$1`. As narrow as the rules: what is
+/// never taken up but always chosen would be looked at for ever.
+macro_rules! due_select {
+    () => {
+        "SELECT w.id, u.status AS owner_status, b.transition, b.created_at AS built_at, \
+             j.job_status, j.completed_at AS ended_at, b.deadline, \
+             w.autostart_schedule, w.last_used_at, w.dormant_at, w.deleting_at, \
+             t.allow_user_autostart, t.autostart_block_days, t.failure_ttl_ms, \
+             t.time_til_dormant_ms, t.time_til_dormant_autodelete_ms \
+         FROM workspaces w \
+         JOIN users u ON u.id = w.owner_id \
+         JOIN templates t ON t.id = w.template_id \
+         JOIN workspace_builds b ON b.workspace_id = w.id \
+              AND b.build_number = w.latest_build_number \
+         JOIN provisioner_jobs j ON j.id = b.job_id \
+         WHERE NOT w.deleted AND j.completed_at IS NOT NULL AND ( \
+             w.dormant_at IS NULL AND ( \
+                 b.transition = 'start' AND j.job_status <> 'failed' \
+                     AND (b.deadline <= $1 OR u.status = 'suspended') \
+                 OR b.transition = 'stop' AND j.job_status <> 'failed' \
+                     AND w.autostart_schedule IS NOT NULL \
+                     AND t.allow_user_autostart AND u.status = 'active' \
+                     AND (w.next_start_at IS NULL OR w.next_start_at <= $1) \
+                 OR b.transition <> 'delete' AND j.job_status = 'failed' AND t.failure_ttl_ms > 0 \
+                     AND j.completed_at <= $1 - t.failure_ttl_ms * interval '1 millisecond' \
+                 OR t.time_til_dormant_ms > 0 \
+                     AND w.last_used_at <= $1 - t.time_til_dormant_ms * interval '1 millisecond') \
+             OR w.dormant_at IS NOT NULL AND w.deleting_at <= $1)"
+    };
+}
+
 impl Conn {
-    /// Workspaces for which something may be due at this time. The rules look more closely.
+    /// Workspaces for which something may be due at this time, by id; those behind `after`,
+    /// [`DUE_PAGE`] at most. The rules look more closely.
     ///
     /// # Errors
     /// [`StoreError::Forbidden`] for others than the system.
@@ -57,29 +89,28 @@ impl Conn {
         &self,
         who: &Subject,
         now: Time,
+        after: Option<Uuid>,
     ) -> Result<Vec<LifecycleFacts>, StoreError> {
         authorize(who, Action::Read, &Object::new(ResourceType::System))?;
-        let sql = "SELECT w.id, u.status AS owner_status, b.transition, b.created_at AS built_at, \
-                       j.job_status, j.completed_at AS ended_at, b.deadline, \
-                       w.autostart_schedule, w.last_used_at, w.dormant_at, w.deleting_at, \
-                       t.allow_user_autostart, t.autostart_block_days, t.failure_ttl_ms, \
-                       t.time_til_dormant_ms, t.time_til_dormant_autodelete_ms \
-                   FROM workspaces w \
-                   JOIN users u ON u.id = w.owner_id \
-                   JOIN templates t ON t.id = w.template_id \
-                   JOIN workspace_builds b ON b.workspace_id = w.id \
-                        AND b.build_number = w.latest_build_number \
-                   JOIN provisioner_jobs j ON j.id = b.job_id \
-                   WHERE NOT w.deleted AND j.completed_at IS NOT NULL AND ( \
-                       b.transition = 'start' AND (b.deadline <= $1 OR u.status = 'suspended') \
-                       OR b.transition = 'stop' AND w.autostart_schedule IS NOT NULL \
-                          AND (w.next_start_at IS NULL OR w.next_start_at <= $1) \
-                       OR j.job_status = 'failed' AND t.failure_ttl_ms > 0 \
-                          AND j.completed_at <= $1 - t.failure_ttl_ms * interval '1 millisecond' \
-                       OR w.dormant_at IS NULL AND t.time_til_dormant_ms > 0 \
-                          AND w.last_used_at <= $1 - t.time_til_dormant_ms * interval '1 millisecond' \
-                       OR w.dormant_at IS NOT NULL AND w.deleting_at <= $1) \
-                   ORDER BY b.created_at LIMIT $2";
-        self.fetch(sql, &[&now, &MAX_DUE]).await
+        let sql = concat!(
+            due_select!(),
+            " AND ($2::uuid IS NULL OR w.id > $2) ORDER BY w.id LIMIT $3"
+        );
+        self.fetch(sql, &[&now, &after, &(DUE_PAGE as i64)]).await
+    }
+
+    /// One of them, if something may still be due for it.
+    ///
+    /// # Errors
+    /// As for [`Conn::workspaces_due`].
+    pub async fn workspace_due(
+        &self,
+        who: &Subject,
+        now: Time,
+        id: Uuid,
+    ) -> Result<Option<LifecycleFacts>, StoreError> {
+        authorize(who, Action::Read, &Object::new(ResourceType::System))?;
+        let sql = concat!(due_select!(), " AND w.id = $2");
+        self.fetch_opt(sql, &[&now, &id]).await
     }
 }

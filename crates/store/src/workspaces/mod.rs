@@ -7,7 +7,7 @@ mod read;
 mod write;
 
 pub use activity::BumpFacts;
-pub use lifecycle::LifecycleFacts;
+pub use lifecycle::{DUE_PAGE, LifecycleFacts};
 pub use list::{WorkspaceFilter, WorkspacePage};
 pub use read::WorkspaceRow;
 pub(crate) use read::object;
