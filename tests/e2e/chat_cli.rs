@@ -170,7 +170,11 @@ fn refusals(server: &Server) -> Result<()> {
     let failed = chat(server, &["start", "is refused"])?.expect_code(1)?;
     says(
         &failed,
-        &["rejected the request", "Nothing said is lost", "coder chat send "],
+        &[
+            "rejected the request",
+            "Nothing said is lost",
+            "coder chat send ",
+        ],
     )?;
     let left = chat(server, &["start", "-m", "nosuch", "hello"])?.expect_code(1)?;
     says(&left, &["no model \"nosuch\"", "scripted"])?;
