@@ -350,15 +350,6 @@ impl<N: Clone + PartialEq> Coordinator<N> {
         peer.node = None;
         let neighbours = peer.neighbours();
         let destinations = std::mem::take(&mut peer.destinations);
-        let lost = matches!(change, Change::Lost(_));
-        if !lost {
-            let sources = std::mem::take(&mut peer.sources);
-            for source in sources {
-                if let Some(other) = self.peers.get_mut(&source) {
-                    other.destinations.remove(&me);
-                }
-            }
-        }
         for destination in &destinations {
             if let Some(other) = self.peers.get_mut(destination) {
                 other.sources.remove(&me);
@@ -368,7 +359,8 @@ impl<N: Clone + PartialEq> Coordinator<N> {
             self.tell(other, me, change.clone());
             self.forget_if_unused(other);
         }
-        // Whoever waits for a lost destination gets its node when it comes again.
+        // The tunnels that others opened to it are theirs: they ask but once, and get its node when
+        // it comes again, in whatever way it went.
         self.forget_if_unused(me);
     }
 

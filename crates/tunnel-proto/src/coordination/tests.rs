@@ -31,6 +31,13 @@ fn ready(source: Uuid) -> Request<&'static str> {
     }
 }
 
+fn leave() -> Request<&'static str> {
+    Request {
+        disconnect: true,
+        ..Request::default()
+    }
+}
+
 fn updates(net: &mut Net, connection: ConnectionId) -> Vec<(Uuid, Change<&'static str>)> {
     let mut all = Vec::new();
     while let Some(output) = net.take(connection) {
@@ -159,11 +166,7 @@ fn roles_are_enforced() {
 #[test]
 fn leaving_and_breaking_are_told_apart() {
     let (mut net, agent, client) = joined();
-    let leave = Request {
-        disconnect: true,
-        ..Request::default()
-    };
-    assert_eq!(net.handle(client, leave), Verdict::Left);
+    assert_eq!(net.handle(client, leave()), Verdict::Left);
     let told = updates(&mut net, agent);
     assert!(
         matches!(told[..], [(CLIENT, Change::Disconnected(_))]),
@@ -185,10 +188,33 @@ fn a_tunnel_to_a_lost_agent_revives_with_it() {
         updates(&mut net, client)[..],
         [(AGENT, Change::Lost(_))]
     ));
+    revive(&mut net, client);
+}
+
+#[test]
+fn a_tunnel_to_an_agent_that_left_in_good_order_revives_with_it() {
+    let (mut net, agent, client) = joined();
+    assert_eq!(net.handle(agent, leave()), Verdict::Left);
+    assert!(matches!(
+        updates(&mut net, client)[..],
+        [(AGENT, Change::Disconnected(_))]
+    ));
+    revive(&mut net, client);
+    // Nothing is kept for those who are gone on both sides.
+    let (mut net, agent, client) = joined();
+    net.handle(agent, leave());
+    net.handle(client, leave());
+    assert_eq!(net.peer_count(), 0);
+}
+
+/// The agent comes again, and both ends learn each other without asking.
+fn revive(net: &mut Net, client: ConnectionId) {
     let agent = net.connect(AGENT, Role::Agent);
-    assert_eq!(updates(&mut net, agent), [(CLIENT, Change::Node("client"))]);
+    assert_eq!(updates(net, agent), [(CLIENT, Change::Node("client"))]);
     net.handle(agent, node("reborn"));
-    assert_eq!(updates(&mut net, client), [(AGENT, Change::Node("reborn"))]);
+    assert_eq!(updates(net, client), [(AGENT, Change::Node("reborn"))]);
+    assert_eq!(net.handle(agent, ready(CLIENT)), Verdict::Continue);
+    assert_eq!(updates(net, client), [(AGENT, Change::ReadyForHandshake)]);
 }
 
 #[test]
