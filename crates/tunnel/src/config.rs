@@ -17,6 +17,26 @@ use crate::relay::Proxies;
 /// the other.
 pub type RelayInProcess = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
 
+/// How many connections an end may have at a time, half-open ones included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// All of them.
+    pub connections: usize,
+    /// Those that this end began to one address of a peer: where an end is shared by many users,
+    /// none of them takes the others' part.
+    pub dialled_per_peer: usize,
+}
+
+impl Default for Limits {
+    /// For an end of one user: several times the thousand terminals that one agent serves.
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            dialled_per_peer: 4096,
+        }
+    }
+}
+
 /// Settings of a [`crate::Conn`].
 #[derive(Clone)]
 pub struct Config {
@@ -44,6 +64,8 @@ pub struct Config {
     pub block_endpoints: bool,
     /// UDP port for direct paths; 0 for any.
     pub udp_port: u16,
+    /// Most connections.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -78,6 +100,7 @@ impl Config {
             relay_in_process: None,
             block_endpoints: false,
             udp_port: 0,
+            limits: Limits::default(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The tunnel as its users see it: dial, listen, ping, and feed with what the coordinator says.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
@@ -15,10 +14,10 @@ use tunnel_proto::peers::{ENDPOINTS_FRESH, Identity, PeerUpdate};
 use uuid::Uuid;
 
 use crate::direct::{self, Direct};
-use crate::engine::{Engine, MAX_FLOWS};
+use crate::engine::{ConnectError, Engine};
 use crate::listener::BACKLOG;
 use crate::relay::{self, Relays};
-use crate::shared::{self, Shared};
+use crate::shared::{self, Destinations, Shared};
 use crate::udp::{self, UdpSocket};
 use crate::{
     Config, FallbackTcp, Listener, PeerStatus, PingError, Pong, Status, TcpStream, Traffic, Via,
@@ -68,6 +67,7 @@ impl Conn {
             disco: DiscoPrivate::generate(&mut rng),
         };
         let mut engine = Engine::new(identity, config.addresses, Instant::now());
+        engine.flows.set_limits(config.limits);
         engine.peers.set_direct_blocked(config.block_endpoints);
         let direct = Direct::new(config.block_endpoints, config.udp_port);
         let room = direct.socket().and_then(|socket| socket.receive_room());
@@ -123,7 +123,9 @@ impl Conn {
     pub fn add_destination(&self, peer: Uuid) {
         let shared = self.shared();
         shared.turn(|engine, _| engine.peers.add_destination(peer));
-        shared.destinations.send_if_modified(|set| set.insert(peer));
+        shared
+            .destinations
+            .send_if_modified(|peers| peers.add(peer));
     }
 
     /// Undoes [`Conn::add_destination`] and forgets the peer.
@@ -131,7 +133,7 @@ impl Conn {
         let shared = self.shared();
         shared
             .destinations
-            .send_if_modified(|set| set.remove(&peer));
+            .send_if_modified(|peers| peers.remove(&peer));
         shared.turn(|engine, now| {
             engine.peers.remove_destination(peer);
             engine.peers_changed(now);
@@ -139,7 +141,7 @@ impl Conn {
     }
 
     /// Peers that this end dials.
-    pub fn destinations(&self) -> watch::Receiver<BTreeSet<Uuid>> {
+    pub(crate) fn destinations(&self) -> watch::Receiver<Destinations> {
         self.shared().destinations.subscribe()
     }
 
@@ -194,7 +196,8 @@ impl Conn {
     }
 
     /// Opens a TCP connection inside the tunnel. Waits while the peer is not known or not ready
-    /// yet; bound it with a timeout of your own.
+    /// yet; bound it with a timeout of your own. `QuotaExceeded` if there are as many as
+    /// [`crate::Limits`] allows.
     pub async fn dial_tcp(&self, to: SocketAddrV6) -> io::Result<TcpStream> {
         let shared = self.shared();
         self.wait_for(|engine| {
@@ -204,12 +207,15 @@ impl Conn {
         .await
         .map_err(|_| closed())?;
         let opened = shared.turn(|engine, now| engine.connect(to, now));
-        let Some((id, key)) = opened else {
-            let text = format!(
-                "cannot open a connection to {to}: bad address, or more than {MAX_FLOWS} connections"
-            );
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
-        };
+        let (id, key) = opened.map_err(|error| {
+            let kind = match error {
+                ConnectError::Address => io::ErrorKind::AddrNotAvailable,
+                ConnectError::TooMany(_) | ConnectError::TooManyToPeer(_) => {
+                    io::ErrorKind::QuotaExceeded
+                }
+            };
+            io::Error::new(kind, format!("cannot open a connection to {to}: {error}"))
+        })?;
         let stream = TcpStream::new(shared.clone(), id, key);
         std::future::poll_fn(|cx| stream.poll_open(cx)).await?;
         Ok(stream)

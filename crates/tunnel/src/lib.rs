@@ -18,7 +18,7 @@ mod status;
 mod stream;
 mod udp;
 
-pub use config::{Config, RelayInProcess};
+pub use config::{Config, Limits, RelayInProcess};
 pub use conn::Conn;
 pub use fallback::{BoxFuture, FallbackTcp, Inbound, Localhost, Serve};
 pub use listener::Listener;

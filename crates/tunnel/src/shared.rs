@@ -66,7 +66,36 @@ pub(crate) struct Shared {
     /// Regions whose relay is connected.
     pub(crate) connected: watch::Sender<BTreeSet<u16>>,
     /// Peers that this end dials, for the coordinator.
-    pub(crate) destinations: watch::Sender<BTreeSet<Uuid>>,
+    pub(crate) destinations: watch::Sender<Destinations>,
+}
+
+/// Peers that an end dials. One that is given up and named again has another generation.
+#[derive(Debug, Default)]
+pub(crate) struct Destinations {
+    generations: BTreeMap<Uuid, u64>,
+    last: u64,
+}
+
+impl Destinations {
+    /// False if it was there already.
+    pub(crate) fn add(&mut self, peer: Uuid) -> bool {
+        if self.generations.contains_key(&peer) {
+            return false;
+        }
+        self.last += 1;
+        self.generations.insert(peer, self.last);
+        true
+    }
+
+    /// False if it was not there.
+    pub(crate) fn remove(&mut self, peer: &Uuid) -> bool {
+        self.generations.remove(peer).is_some()
+    }
+
+    /// The generation of each.
+    pub(crate) fn generations(&self) -> &BTreeMap<Uuid, u64> {
+        &self.generations
+    }
 }
 
 impl Shared {
@@ -97,7 +126,7 @@ impl Shared {
             derp_map: watch::Sender::new(Arc::default()),
             node: watch::Sender::new(None),
             connected: watch::Sender::new(BTreeSet::new()),
-            destinations: watch::Sender::new(BTreeSet::new()),
+            destinations: watch::Sender::new(Destinations::default()),
         }
     }
 

@@ -181,6 +181,21 @@ async fn a_client_asks_for_tunnels_publishes_itself_and_takes_leave() {
         coordinator.request().await.remove_tunnel.unwrap().id,
         other.as_bytes()
     );
+    // Given up and named again at once: its news are wanted anew.
+    client.add_destination(other);
+    while coordinator.request().await.add_tunnel.is_none() {}
+    client.remove_destination(other);
+    client.add_destination(other);
+    assert_eq!(
+        coordinator.request().await.remove_tunnel.unwrap().id,
+        other.as_bytes()
+    );
+    assert_eq!(
+        coordinator.request().await.add_tunnel.unwrap().id,
+        other.as_bytes()
+    );
+    client.remove_destination(other);
+    assert!(coordinator.request().await.remove_tunnel.is_some());
 
     coordinator.tell(&agent, Kind::Node).await;
     coordinator.tell(&agent, Kind::ReadyForHandshake).await;
@@ -193,6 +208,43 @@ async fn a_client_asks_for_tunnels_publishes_itself_and_takes_leave() {
     stop.cancel();
     assert!(coordinator.request().await.disconnect.is_some());
     run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_reads_while_it_asks_for_many_tunnels() {
+    /// More requests than fit into a stream whose other end does not read.
+    const TUNNELS: usize = 20_000;
+    let relay = Relay::start().await;
+    let (client, mut coordinator) = client_without_map(&relay);
+    for _ in 0..TUNNELS {
+        client.add_destination(uuid::Uuid::new_v4());
+    }
+    let stop = CancellationToken::new();
+    let rpc = coordinator.client.clone();
+    let run = coordinate::run(&client, &rpc, Role::Client, &stop);
+    let play = async {
+        let mut asked = 0;
+        while asked < TUNNELS {
+            asked += usize::from(coordinator.request().await.add_tunnel.is_some());
+            let news = PeerUpdate {
+                id: uuid::Uuid::new_v4().as_bytes().to_vec(),
+                kind: Kind::Lost.into(),
+                reason: "x".repeat(100),
+                ..Default::default()
+            };
+            let response = CoordinateResponse {
+                peer_updates: vec![news],
+                ..Default::default()
+            };
+            coordinator.responses.send(response).await.unwrap();
+        }
+        stop.cancel();
+    };
+    let (result, ()) =
+        tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(run, play) })
+            .await
+            .expect("both wait for each other");
+    result.unwrap();
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use rpc::mux::{Config as MuxConfig, Role as MuxRole, Session};
 use rpc::{TailnetClient, TailnetServer};
 use tokio_util::sync::CancellationToken;
 use tunnel::coordinate::{self, Role};
-use tunnel::{Config, Conn, RelayInProcess};
+use tunnel::{Config, Conn, Limits, RelayInProcess};
 use url::Url;
 
 use crate::Tailnet;
@@ -18,6 +18,12 @@ use crate::tailnet::{Access, ClientTailnet};
 const RELAY_PIPE: usize = 256 << 10;
 /// Bytes in the pipe to the coordinator, each way: news of peers are small.
 const COORDINATOR_PIPE: usize = 64 << 10;
+/// Every user's apps and terminals share this end: what hangs at one agent must not take the others'
+/// part. An agent gets what a page that many look at may need, and the end room for many such.
+const LIMITS: Limits = Limits {
+    connections: 32 * 1024,
+    dialled_per_peer: 1024,
+};
 /// Wait before coordinating again; only a server that is stopping ends it.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -27,6 +33,7 @@ pub(super) fn start(tailnet: &Tailnet, access_url: &Url, stop: CancellationToken
     config.derp_map = tailnet.derp_map().clone();
     // Packets from the relay pass through this very process: no other path is shorter.
     config.block_endpoints = true;
+    config.limits = LIMITS;
     config.tls = tailnet.options().tls.clone();
     config.relay_in_process = relay_in_process(tailnet);
     let conn = Conn::new(config);

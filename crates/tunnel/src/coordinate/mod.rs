@@ -4,6 +4,7 @@
 //! [`run`] serves one connection to the control plane; [`keep_running`] also reconnects, with the
 //! resume token by which a client keeps its identifier.
 
+mod asking;
 mod convert;
 mod reconnect;
 
@@ -11,13 +12,16 @@ use std::collections::BTreeSet;
 
 use rpc::TailnetClient;
 use rpc::drpc::{Receiver, Sender};
-use rpc::proto::tailnet::coordinate_request::{Disconnect, ReadyForHandshake, Tunnel, UpdateSelf};
+use rpc::proto::tailnet::coordinate_request::{Disconnect, ReadyForHandshake, UpdateSelf};
 use rpc::proto::tailnet::{self, CoordinateRequest, CoordinateResponse};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use convert::{derp_map_from_proto, derp_map_to_proto, node_from_proto, node_to_proto};
 pub use reconnect::{DialError, DialFuture, ResumeToken, keep_running};
+
+use asking::Asked;
 
 use crate::{Conn, PeerUpdate, PeerUpdateKind};
 
@@ -31,7 +35,7 @@ const READY_REFUSED: &str = "ready for handshake error";
 pub enum Role {
     /// Is dialled: tells each peer when it is ready for its handshake.
     Agent,
-    /// Dials: asks for a tunnel to each of [`Conn::destinations`].
+    /// Dials: asks for a tunnel to each peer that was named by [`Conn::add_destination`].
     Client,
 }
 
@@ -83,95 +87,99 @@ async fn coordinate(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let (mut sender, mut receiver) = client.coordinate().await?;
+    // Peers that are still to be told that this end is ready for them.
+    let unready = watch::Sender::new(BTreeSet::new());
+    tokio::select! {
+        () = stop.cancelled() => {}
+        // Side by side: a coordinator that waits until its news are read takes no requests.
+        result = ask(conn, role, &mut sender, &unready) => return result,
+        result = listen(conn, role, &mut receiver, &unready) => return result,
+    }
+    leave(sender, &mut receiver).await
+}
+
+/// Takes the coordinator's news until it ends.
+async fn listen(
+    conn: &Conn,
+    role: Role,
+    receiver: &mut Receiver<CoordinateResponse>,
+    unready: &watch::Sender<BTreeSet<Uuid>>,
+) -> Result<(), Error> {
+    loop {
+        let response = receiver.recv().await?.ok_or(Error::Ended)?;
+        let mut described = take_response(conn, role, response)?;
+        unready.send_if_modified(|unready| {
+            let some = !described.is_empty();
+            unready.append(&mut described);
+            some
+        });
+    }
+}
+
+/// Tells the coordinator of this end and asks for tunnels, until a stream fails.
+async fn ask(
+    conn: &Conn,
+    role: Role,
+    sender: &mut Sender<CoordinateRequest>,
+    unready: &watch::Sender<BTreeSet<Uuid>>,
+) -> Result<(), Error> {
     let mut ours = conn.self_node();
     let mut wanted = conn.destinations();
-    let mut tunnels = BTreeSet::new();
-    // The description and the first tunnel travel in one message.
-    let mut update_self = self_update(&mut ours);
+    let mut tunnels = Asked::default();
+    let mut described = unready.subscribe();
+    let mut requests = Vec::new();
     if role == Role::Client {
-        let now = wanted.borrow_and_update().clone();
-        let update_self = update_self.take();
-        ask_for_tunnels(&mut sender, &mut tunnels, &now, update_self).await?;
+        requests = tunnels.bring_to(&wanted.borrow_and_update());
     }
-    if update_self.is_some() {
-        let request = CoordinateRequest {
-            update_self,
-            ..CoordinateRequest::default()
-        };
-        sender.send(&request).await?;
+    // The description and the first tunnel travel in one message.
+    if let Some(update_self) = self_update(&mut ours) {
+        if requests.is_empty() {
+            requests.push(CoordinateRequest::default());
+        }
+        requests[0].update_self = Some(update_self);
     }
-    let mut unready = BTreeSet::new();
     loop {
+        for request in std::mem::take(&mut requests) {
+            sender.send(&request).await?;
+        }
         tokio::select! {
-            () = stop.cancelled() => return leave(sender, &mut receiver).await,
-            response = receiver.recv() => {
-                let response = response?.ok_or(Error::Ended)?;
-                unready.append(&mut take_response(conn, role, response)?);
-            }
             // Peers begin as soon as they are told: not before the relay would deliver it.
-            () = conn.home_connected(), if !unready.is_empty() => {
-                let ready = std::mem::take(&mut unready);
+            () = ready_for_some(conn, &mut described) => {
+                let mut ready = BTreeSet::new();
+                unready.send_if_modified(|unready| {
+                    ready = std::mem::take(unready);
+                    false
+                });
                 let ready_for_handshake = ready.into_iter().map(ready_message).collect();
-                let request = CoordinateRequest { ready_for_handshake, ..CoordinateRequest::default() };
-                sender.send(&request).await?;
+                requests.push(CoordinateRequest { ready_for_handshake, ..CoordinateRequest::default() });
             }
             // The sender lives as long as the tunnel end.
             _ = ours.changed() => {
                 let update_self = self_update(&mut ours);
-                let request = CoordinateRequest { update_self, ..CoordinateRequest::default() };
-                sender.send(&request).await?;
+                requests.push(CoordinateRequest { update_self, ..CoordinateRequest::default() });
             }
             _ = wanted.changed(), if role == Role::Client => {
-                let now = wanted.borrow_and_update().clone();
-                ask_for_tunnels(&mut sender, &mut tunnels, &now, None).await?;
+                requests = tunnels.bring_to(&wanted.borrow_and_update());
             }
         }
+    }
+}
+
+/// Waits until a peer is to be told that this end is ready, and until that is so.
+async fn ready_for_some(conn: &Conn, unready: &mut watch::Receiver<BTreeSet<Uuid>>) {
+    // Its sender is borrowed by the caller, and so lives.
+    if unready
+        .wait_for(|unready| !unready.is_empty())
+        .await
+        .is_ok()
+    {
+        conn.home_connected().await;
     }
 }
 
 fn self_update(ours: &mut tokio::sync::watch::Receiver<Option<crate::Node>>) -> Option<UpdateSelf> {
     let node = ours.borrow_and_update().as_ref().map(node_to_proto)?;
     Some(UpdateSelf { node: Some(node) })
-}
-
-/// Tells the coordinator what changed between `tunnels` and `wanted`. The description goes with
-/// the first message.
-async fn ask_for_tunnels(
-    sender: &mut Sender<CoordinateRequest>,
-    tunnels: &mut BTreeSet<Uuid>,
-    wanted: &BTreeSet<Uuid>,
-    mut update_self: Option<UpdateSelf>,
-) -> Result<(), Error> {
-    let tunnel = |id: &Uuid| {
-        Some(Tunnel {
-            id: id.as_bytes().to_vec(),
-        })
-    };
-    for id in wanted.difference(tunnels) {
-        let update_self = update_self.take();
-        let request = CoordinateRequest {
-            update_self,
-            add_tunnel: tunnel(id),
-            ..CoordinateRequest::default()
-        };
-        sender.send(&request).await?;
-    }
-    for id in tunnels.difference(wanted) {
-        let request = CoordinateRequest {
-            remove_tunnel: tunnel(id),
-            ..CoordinateRequest::default()
-        };
-        sender.send(&request).await?;
-    }
-    tunnels.clone_from(wanted);
-    if update_self.is_some() {
-        let request = CoordinateRequest {
-            update_self,
-            ..CoordinateRequest::default()
-        };
-        sender.send(&request).await?;
-    }
-    Ok(())
 }
 
 /// Applies a response. Gives the peers that are to be told that this end is ready for them.

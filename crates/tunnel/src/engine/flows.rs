@@ -1,6 +1,6 @@
 //! The table of connections, and the pump that turns what they want to send into sealed frames.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,9 @@ use tunnel_proto::tcp::Segment;
 
 use super::timers::FlowTimer;
 use super::{Accepted, Action, Engine, FlowId};
+use crate::config::Limits;
 use crate::netstack::{Flow, FlowKey};
 
-/// Most connections of one end at a time, half-open ones included.
-pub(crate) const MAX_FLOWS: usize = 4096;
 /// Bytes that one connection may send before the next has its turn.
 const QUANTUM: usize = 64 << 10;
 /// Timers are not finer than this.
@@ -28,6 +27,8 @@ pub(super) struct Entry {
     owned: bool,
     /// What to do once it is established.
     accepted: Option<Accepted>,
+    /// Begun by this end.
+    dialled: bool,
     /// The earliest entry in the timer heap.
     timer: Option<Instant>,
 }
@@ -40,9 +41,31 @@ pub(crate) struct Flows {
     by_key: HashMap<FlowKey, FlowId>,
     last: Option<(FlowKey, FlowId)>,
     next_port: u16,
+    limits: Limits,
+    /// Those that this end began, by the address at their other end.
+    dialled: HashMap<Ipv6Addr, BTreeSet<FlowId>>,
+}
+
+/// Why a connection cannot be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// This end has no address, or no port is free.
+    #[error("no address or port of this end is free")]
+    Address,
+    /// The table is full.
+    #[error("{0} connections are open, which is the most of this end: close some")]
+    TooMany(usize),
+    /// The peer has its share.
+    #[error("{0} connections to this peer are open, which is the most: close some")]
+    TooManyToPeer(usize),
 }
 
 impl Flows {
+    /// Sets the bounds; connections beyond them stay.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// The connection of these addresses.
     pub(super) fn find(&mut self, key: &FlowKey) -> Option<FlowId> {
         if let Some((last, id)) = self.last
@@ -72,18 +95,34 @@ impl Flows {
 
     /// Makes room for one more: of those that only wait for stray packets, one must go.
     fn make_room(&mut self) -> bool {
-        if self.count() < MAX_FLOWS {
+        if self.count() < self.limits.connections {
             return true;
         }
-        let idle = self.table.iter().position(|entry| {
-            entry
-                .as_ref()
-                .is_some_and(|entry| !entry.owned && entry.flow.is_over())
-        });
+        let idle = (0..self.table.len()).find(|id| self.is_idle(*id));
         if let Some(id) = idle {
             self.remove(id);
         }
         idle.is_some()
+    }
+
+    /// Makes room for one more that this end begins to `remote`, in the same way.
+    fn make_room_to(&mut self, remote: Ipv6Addr) -> bool {
+        let Some(dialled) = self.dialled.get(&remote) else {
+            return true;
+        };
+        if dialled.len() < self.limits.dialled_per_peer {
+            return true;
+        }
+        let idle = dialled.iter().copied().find(|id| self.is_idle(*id));
+        if let Some(id) = idle {
+            self.remove(id);
+        }
+        idle.is_some()
+    }
+
+    fn is_idle(&self, id: FlowId) -> bool {
+        let entry = self.table.get(id).and_then(Option::as_ref);
+        entry.is_some_and(|entry| !entry.owned && entry.flow.is_over())
     }
 
     /// True while any connection has written bytes that were not acknowledged.
@@ -94,13 +133,16 @@ impl Flows {
             .any(|entry| entry.flow.is_sending())
     }
 
-    fn insert(&mut self, flow: Flow, owned: bool, accepted: Option<Accepted>) -> FlowId {
+    /// `accepted`: what to do once it is established; none for those that this end begins.
+    fn insert(&mut self, flow: Flow, accepted: Option<Accepted>) -> FlowId {
         let key = flow.key;
+        let dialled = accepted.is_none();
         let entry = Box::new(Entry {
             flow,
             dirty: false,
-            owned,
+            owned: dialled,
             accepted,
+            dialled,
             timer: None,
         });
         let id = if let Some(id) = self.free.pop() {
@@ -111,6 +153,9 @@ impl Flows {
             self.table.len() - 1
         };
         self.by_key.insert(key, id);
+        if dialled {
+            self.dialled.entry(*key.remote.ip()).or_default().insert(id);
+        }
         self.last = None;
         id
     }
@@ -125,8 +170,17 @@ impl Flows {
 
     fn remove(&mut self, id: FlowId) {
         if let Some(entry) = self.table.get_mut(id).and_then(Option::take) {
-            self.unlist(&entry.flow.key, id);
+            let key = entry.flow.key;
+            self.unlist(&key, id);
             self.free.push(id);
+            if entry.dialled
+                && let Some(dialled) = self.dialled.get_mut(key.remote.ip())
+            {
+                dialled.remove(&id);
+                if dialled.is_empty() {
+                    self.dialled.remove(key.remote.ip());
+                }
+            }
         }
     }
 
@@ -147,27 +201,34 @@ impl Flows {
 }
 
 impl Engine {
-    /// Begins a connection to `remote`. `None` if there are too many or it cannot be addressed.
+    /// Begins a connection to `remote`.
     pub(crate) fn connect(
         &mut self,
         remote: SocketAddrV6,
         now: Instant,
-    ) -> Option<(FlowId, FlowKey)> {
-        if !self.flows.make_room() {
-            return None;
+    ) -> Result<(FlowId, FlowKey), ConnectError> {
+        let limits = self.flows.limits;
+        if !self.flows.make_room_to(*remote.ip()) {
+            return Err(ConnectError::TooManyToPeer(limits.dialled_per_peer));
         }
-        let source = *self.addresses.first()?;
+        if !self.flows.make_room() {
+            return Err(ConnectError::TooMany(limits.connections));
+        }
+        let source = self.addresses.first().ok_or(ConnectError::Address)?;
         // Only addresses and port tell connections apart.
         let remote = SocketAddrV6::new(*remote.ip(), remote.port(), 0, 0);
         let key = FlowKey {
-            local: self.flows.free_port(source, remote)?,
+            local: self
+                .flows
+                .free_port(*source, remote)
+                .ok_or(ConnectError::Address)?,
             remote,
         };
         let flow = Flow::connect(key, rand::random(), now);
-        let id = self.flows.insert(flow, true, None);
+        let id = self.flows.insert(flow, None);
         self.traffic.tcp_opened += 1;
         self.mark_dirty(id);
-        Some((id, key))
+        Ok((id, key))
     }
 
     /// Answers the connection request `syn` of a peer.
@@ -180,7 +241,7 @@ impl Engine {
     ) {
         if self.flows.make_room() {
             let flow = Flow::accept(key, rand::random(), syn, now);
-            let id = self.flows.insert(flow, false, Some(accepted));
+            let id = self.flows.insert(flow, Some(accepted));
             self.mark_dirty(id);
         }
     }

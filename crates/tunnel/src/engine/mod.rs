@@ -30,7 +30,7 @@ use tunnel_proto::wireguard::Scratch;
 use crate::status::Traffic;
 
 pub(crate) use direct::DirectQueue;
-pub(crate) use flows::{Flows, MAX_FLOWS};
+pub(crate) use flows::{ConnectError, Flows};
 pub(crate) use links::Links;
 pub(crate) use pings::Pings;
 pub(crate) use ports::{Accepted, Ports};

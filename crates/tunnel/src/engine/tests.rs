@@ -17,7 +17,8 @@ use tunnel_proto::node::Node;
 use tunnel_proto::peers::{Identity, PeerUpdate, PeerUpdateKind};
 use uuid::Uuid;
 
-use super::{Action, Engine, FlowId};
+use super::{Action, ConnectError, Engine, FlowId};
+use crate::config::Limits;
 use crate::netstack::{ReadState, WriteState};
 
 const REGION: u16 = 1;
@@ -307,4 +308,34 @@ fn a_dead_network_ends_the_attempt() {
     }
     world.turn(0, |engine, _| engine.detach(id));
     assert_eq!(world.ends[0].engine.flows.count(), 0);
+}
+
+#[test]
+fn a_peer_has_its_share_of_connections_and_no_more() {
+    let mut world = World::new(Weather {
+        loss: 0,
+        duplicate: 0,
+        reorder: 0,
+    });
+    let limits = Limits {
+        connections: 5,
+        dialled_per_peer: 3,
+    };
+    world.ends[0].engine.flows.set_limits(limits);
+    let (to, other) = (world.listener(), address::tailnet(Uuid::from_u128(3)));
+    let other = SocketAddrV6::new(other, PORT, 0, 0);
+    let mut dial = |to| world.turn(0, |engine, now| engine.connect(to, now));
+    let opened: Vec<FlowId> = (0..3).map(|_| dial(to).unwrap().0).collect();
+    assert_eq!(dial(to), Err(ConnectError::TooManyToPeer(3)));
+    // Others have theirs still, as far as there is room at all.
+    assert!(dial(other).is_ok() && dial(other).is_ok());
+    assert_eq!(dial(other), Err(ConnectError::TooMany(5)));
+    // What is over makes room, however it ended.
+    world.turn(0, |engine, _| {
+        engine.with_flow(opened[1], crate::netstack::Flow::abort);
+        engine.detach(opened[1]);
+    });
+    let mut dial = |to| world.turn(0, |engine, now| engine.connect(to, now));
+    assert!(dial(to).is_ok());
+    assert_eq!(dial(to), Err(ConnectError::TooManyToPeer(3)));
 }
