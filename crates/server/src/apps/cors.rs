@@ -31,7 +31,13 @@ pub(super) enum From {
     SameOwner,
     /// An app of somebody else.
     OtherOwner,
+    /// A page that hides its origin and may be an app of somebody else.
+    Hidden,
 }
+
+/// Says of the page that asks, seen from the host that it asks, whether that is the same
+/// (`same-origin`), one below the same domain, as apps are to each other (`same-site`), or neither.
+const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Judges the `Origin` of a request to `app` at `host`.
 pub(super) fn origin(
@@ -40,20 +46,65 @@ pub(super) fn origin(
     app: &AppLabel,
     own_label: &str,
 ) -> From {
-    let text = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    let Some(origin) = text.and_then(|text| Url::parse(text).ok()) else {
-        return From::Elsewhere;
-    };
-    let Some(label) = origin.host_str().and_then(|origin| host.label(origin)) else {
-        return From::Elsewhere;
-    };
-    if label.eq_ignore_ascii_case(own_label) {
-        return From::Elsewhere;
+    match page(headers, host) {
+        Page::None => From::Elsewhere,
+        Page::Hidden => From::Hidden,
+        Page::AtApp(label) if label.eq_ignore_ascii_case(own_label) => From::Elsewhere,
+        Page::AtApp(label) if is_of(&label, &app.owner) => From::SameOwner,
+        Page::AtApp(_) => From::OtherOwner,
     }
-    match AppLabel::parse(label) {
-        Some(other) if other.owner.eq_ignore_ascii_case(&app.owner) => From::SameOwner,
-        _ => From::OtherOwner,
+}
+
+/// Judges the `Origin` of a request to an app of `owner` under a path of the dashboard's host, the
+/// cookie of which apps at hosts of the same domain can make a browser send. `is_dashboard` tells
+/// that host, which may itself be below the wildcard. No app at a host may read the answer, so none
+/// is [`From::SameOwner`].
+pub(super) fn origin_at_path(
+    headers: &HeaderMap,
+    host: &WildcardHost,
+    owner: &str,
+    is_dashboard: impl Fn(&str) -> bool,
+) -> From {
+    let dashboard = || url_host(headers).is_some_and(|host| is_dashboard(&host));
+    match page(headers, host) {
+        Page::Hidden => From::Hidden,
+        Page::AtApp(label) if !is_of(&label, owner) && !dashboard() => From::OtherOwner,
+        Page::None | Page::AtApp(_) => From::Elsewhere,
     }
+}
+
+/// Where the page that asks is.
+enum Page {
+    /// At no app's host, or there is none.
+    None,
+    /// At an app's host, with this label.
+    AtApp(String),
+    /// At a host that it does not tell.
+    Hidden,
+}
+
+fn page(headers: &HeaderMap, host: &WildcardHost) -> Page {
+    if headers.get(header::ORIGIN).is_some_and(|o| o == "null") {
+        // What browsers say of a page that asks them to send no referrer, and of one in a sandbox.
+        // The latter is of no site. Without the other header, which browsers of old do not send,
+        // and none sends by plain HTTP, an app's own form looks like anybody's: it is hidden too.
+        return match headers.get(FETCH_SITE).map(HeaderValue::as_bytes) {
+            Some(b"same-origin" | b"none" | b"cross-site") => Page::None,
+            _ => Page::Hidden,
+        };
+    }
+    let label = url_host(headers).and_then(|origin| host.label(&origin).map(str::to_owned));
+    label.map_or(Page::None, Page::AtApp)
+}
+
+fn url_host(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::ORIGIN)?.to_str().ok()?;
+    Some(Url::parse(text).ok()?.host_str()?.to_owned())
+}
+
+/// Whether a label is that of an app of `owner`.
+fn is_of(label: &str, owner: &str) -> bool {
+    AppLabel::parse(label).is_some_and(|app| app.owner.eq_ignore_ascii_case(owner))
 }
 
 /// Whether a request asks only what would be allowed.
@@ -131,10 +182,55 @@ mod tests {
         for elsewhere in [
             "https://code--dev--ann.apps.example.com",
             "https://example.com",
-            "null",
             "x",
         ] {
             assert_eq!(from(elsewhere), From::Elsewhere, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn an_app_under_a_path_knows_the_apps_at_hosts() {
+        let host = WildcardHost::parse("*.example.com").unwrap();
+        let from = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, HeaderValue::from_static(text));
+            origin_at_path(&headers, &host, "ann", |host| host == "coder.example.com")
+        };
+        for other in [
+            "https://x--dev--bob.example.com",
+            "https://nonsense.example.com",
+        ] {
+            assert_eq!(from(other), From::OtherOwner, "{other}");
+        }
+        for fine in [
+            "https://coder.example.com",
+            "https://x--dev--Ann.example.com",
+            "https://example.org",
+        ] {
+            assert_eq!(from(fine), From::Elsewhere, "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_origin_counts_by_its_site() {
+        let host = WildcardHost::parse("*.apps.example.com").unwrap();
+        let own = "code--dev--ann";
+        let app = AppLabel::parse(own).unwrap();
+        for (site, from) in [
+            (Some("same-origin"), From::Elsewhere),
+            (Some("none"), From::Elsewhere),
+            (Some("cross-site"), From::Elsewhere),
+            (Some("same-site"), From::Hidden),
+            (Some("x"), From::Hidden),
+            (None, From::Hidden),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, HeaderValue::from_static("null"));
+            if let Some(site) = site {
+                headers.insert(FETCH_SITE, HeaderValue::from_static(site));
+            }
+            assert_eq!(origin(&headers, &host, &app, own), from, "{site:?}");
+            assert_eq!(origin_at_path(&headers, &host, "ann", |_| false), from);
         }
     }
 

@@ -179,10 +179,7 @@ impl Asked<'_> {
         if let Some(refusal) = too_many(&state.limits, Limit::Api, &name, &counted) {
             return refusal;
         }
-        let from = self
-            .host
-            .as_ref()
-            .map(|(wildcard, label, app)| cors::origin(&headers, wildcard, app, label));
+        let from = self.came_from();
         let preflight = cors::is_preflight(&self.parts.method, &headers);
         let admitted = match self.ask().admit().await {
             Ok(admitted) => admitted,
@@ -198,12 +195,21 @@ impl Asked<'_> {
             if preflight && shared {
                 return preflight_answer(&headers);
             }
-            if from == Some(cors::From::OtherOwner) && self.changes_something() {
-                return ApiError::new(
-                    StatusCode::FORBIDDEN,
-                    "This app does not take requests from other people's apps.",
-                )
-                .into_response();
+            let refusal = match from {
+                Some(cors::From::OtherOwner) => {
+                    Some("This app does not take requests from other people's apps.")
+                }
+                Some(cors::From::Hidden) => Some(
+                    "This request hides the page that it comes from, which may be another \
+                     person's app. Let that page send its origin (Referrer-Policy: same-origin, \
+                     for one), or open it by HTTPS in a current browser.",
+                ),
+                Some(cors::From::SameOwner | cors::From::Elsewhere) | None => None,
+            };
+            if let Some(text) = refusal
+                && self.changes_something()
+            {
+                return ApiError::new(StatusCode::FORBIDDEN, text).into_response();
             }
         }
         let mut response = self.proxy(admitted, passthru).await;
@@ -211,6 +217,18 @@ impl Asked<'_> {
             cors::allow(&headers, response.headers_mut(), false);
         }
         response
+    }
+
+    /// Where the request comes from; none where no app has a host of its own.
+    fn came_from(&self) -> Option<cors::From> {
+        let headers = &self.parts.headers;
+        if let Some((wildcard, label, app)) = &self.host {
+            return Some(cors::origin(headers, wildcard, app, label));
+        }
+        let wildcard = self.state.apps.host()?;
+        let owner = &self.request.username_or_id;
+        let dashboard = |host: &str| is_dashboard(self.state, host);
+        Some(cors::origin_at_path(headers, wildcard, owner, dashboard))
     }
 
     /// Whether a foreign page could do harm by the request alone, without reading its answer.

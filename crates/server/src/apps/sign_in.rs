@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::Utc;
 use url::Url;
 
-use super::host::WildcardHost;
+use super::host::{AppLabel, WildcardHost};
 use super::page::Page;
 use super::sealed_key;
 use crate::{ApiError, AppState, MaybeActor, QueryParams};
@@ -57,7 +57,9 @@ fn check_redirect(state: &AppState, text: &str) -> Result<Url, ApiError> {
         .apps
         .host()
         .zip(url.host_str())
-        .is_some_and(|(wildcard, host)| wildcard.label(host).is_some());
+        .and_then(|(wildcard, host)| wildcard.label(host))
+        // Another host below the wildcard may be anybody's.
+        .is_some_and(|label| AppLabel::parse(label).is_some());
     let is_dashboard = url.host_str() == own.host_str();
     let plain = url.username().is_empty() && url.password().is_none();
     if !matches!(url.scheme(), "http" | "https") || !is_app || is_dashboard || !plain {

@@ -203,6 +203,7 @@ async fn a_browser_signs_in_at_an_apps_host_by_way_of_the_dashboard() {
     for evil in [
         "https://evil.example/",
         "http://apps.test.local/",
+        "http://wiki.apps.test.local/",
         "javascript:alert(1)",
         "//x",
         "",

@@ -141,6 +141,43 @@ async fn apps_of_others_may_not_act_in_ones_name() {
     let mut first = [0; 12];
     io.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 403");
+    // So do apps under a path, which the dashboard's cookie opens.
+    let at_path = |method, origin: &str| {
+        let own = format!("127.0.0.1:{}", a.port);
+        get(a.port, &own, "/@ann/dev/apps/web/x")
+            .method(method)
+            .header("Origin", origin)
+            .header("Content-Length", "0")
+            .header(
+                "Cookie",
+                &format!("coder_session_token={}", token(&a.w.owner)),
+            )
+    };
+    let own = format!("http://127.0.0.1:{}", a.port);
+    for (method, origin, status) in [
+        ("POST", foreign, 403),
+        ("GET", foreign, 200),
+        ("POST", same, 200),
+        ("POST", &own, 200),
+    ] {
+        let answer = at_path(method, origin).send().await;
+        assert_eq!(answer.status, status, "{method} {origin}");
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    }
+    let mut io = at_path("GET", foreign)
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .open()
+        .await;
+    io.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 403");
+    // A page may hide where it is, but not from the browser.
+    for (site, status) in [("same-site", 403), ("same-origin", 200)] {
+        let hidden = ask("POST", "null").header("Sec-Fetch-Site", site);
+        assert_eq!(hidden.send().await.status, status, "{site}");
+        let hidden = at_path("POST", "null").header("Sec-Fetch-Site", site);
+        assert_eq!(hidden.send().await.status, status, "{site} under a path");
+    }
     // Preflights carry no credentials.
     let preflight = |origin: &str| {
         get(a.port, &a.host("web--dev--ann"), "/x")
