@@ -1,6 +1,7 @@
 //! A WebSocket of binary messages joined to a stream of bytes, with back pressure both ways: what
 //! one side does not read, the other cannot send.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use super::{PING_INTERVAL, close_frame, code};
 const BUFFER: usize = 16 << 10;
 /// A message that cannot be written for so long means that nobody reads: sleeping machines come
 /// back by connecting anew.
-const WRITE_TIMEOUT: Duration = Duration::from_mins(2);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How a direction ended.
-enum End {
+pub(super) enum End {
     /// The stream is at its end, or broke: the socket is closed normally.
     Stream,
     /// The socket is closed with this.
-    Close(u16, &'static str),
+    Close(u16, Cow<'static, str>),
     /// The socket is gone.
     Gone,
 }
@@ -45,14 +46,14 @@ where
     };
     let frame = match end {
         End::Stream => close_frame(code::NORMAL, ""),
-        End::Close(code, reason) => close_frame(code, reason),
+        End::Close(code, reason) => close_frame(code, &reason),
         End::Gone => return,
     };
     farewell(to_peer, from_peer, frame).await;
 }
 
 /// From the peer to the stream.
-async fn up(
+pub(super) async fn up(
     from_peer: &mut SplitStream<WebSocket>,
     write: &mut (impl AsyncWrite + Unpin),
     alive: &AtomicBool,
@@ -77,7 +78,7 @@ async fn up(
                 }
             }
             Some(Ok(Message::Text(_))) => {
-                return End::Close(code::UNSUPPORTED, "expected binary messages");
+                return End::Close(code::UNSUPPORTED, "expected binary messages".into());
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
@@ -99,7 +100,7 @@ async fn down(
             Ok(Ok(size)) => Message::Binary(Bytes::copy_from_slice(&buffer[..size])),
             Err(_) => {
                 if !alive.swap(false, Ordering::Relaxed) {
-                    return End::Close(code::GOING_AWAY, "liveness probe failed");
+                    return End::Close(code::GOING_AWAY, "liveness probe failed".into());
                 }
                 next_ping = Instant::now() + PING_INTERVAL;
                 Message::Ping(Bytes::new())
