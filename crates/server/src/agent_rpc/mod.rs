@@ -52,6 +52,8 @@ pub(crate) async fn run(
         })));
     let served = rpc::drpc::serve(session.clone(), router);
     if watched {
+        // Before either is looked at: one that ends at once must not take the count of another.
+        presence::begin(&state, &agent);
         tokio::select! {
             reason = served => tracing::debug!(agent = %agent.agent_id, %reason, "agent left"),
             reason = presence::watch(&state, &agent, &session) => {

@@ -43,13 +43,17 @@ impl LiveAgents {
     }
 }
 
+/// A connection begins that [`watch`] is to watch; [`gone`] notes its end.
+pub(super) fn begin(state: &AppState, agent: &AgentSession) {
+    state.live_agents.add(agent.agent_id);
+}
+
 /// Watches an agent's connection until it has to end; says why.
 pub(super) async fn watch(
     state: &AppState,
     agent: &AgentSession,
     session: &Session,
 ) -> &'static str {
-    state.live_agents.add(agent.agent_id);
     let mut presence = Presence::Connected;
     loop {
         match note(state, agent, presence).await {
@@ -70,7 +74,7 @@ pub(super) async fn watch(
     }
 }
 
-/// Notes the end of a connection that [`watch`] watched.
+/// Notes the end of a connection after [`begin`].
 pub(super) async fn gone(state: &AppState, agent: &AgentSession) {
     if !state.live_agents.remove(agent.agent_id) {
         return;
