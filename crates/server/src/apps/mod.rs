@@ -14,6 +14,7 @@ mod page;
 mod proxy;
 mod sealed_key;
 pub(crate) mod sign_in;
+mod splice;
 pub(crate) mod start;
 mod stats;
 pub(crate) mod terminal;

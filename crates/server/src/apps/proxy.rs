@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use url::Url;
 
 use super::headers::{Client, Place, clean_request, clean_response, upgrade};
+use super::splice::splice;
 use super::stats::Use;
 use super::token::Grant;
 use super::{sealed_key, upstream};
@@ -19,8 +20,6 @@ use crate::auth::SESSION_COOKIE;
 
 /// Ports below are the agent's own services.
 const FIRST_PORT: u16 = 9;
-/// Bytes moved at once, each way, on a connection that was switched to another protocol.
-const COPY: usize = 16 << 10;
 
 /// Marks an answer that is an app's, not ours.
 #[derive(Clone, Copy)]
@@ -179,11 +178,7 @@ pub(super) async fn forward(
         let _counted = counted;
         match tokio::try_join!(switch, theirs) {
             Ok((browser, app)) => {
-                let (mut browser, mut app) = (TokioIo::new(browser), TokioIo::new(app));
-                // Either side's end, or failure, ends both.
-                let _ =
-                    tokio::io::copy_bidirectional_with_sizes(&mut browser, &mut app, COPY, COPY)
-                        .await;
+                splice(TokioIo::new(browser), TokioIo::new(app)).await;
             }
             Err(error) => tracing::debug!(%error, "an app's connection was not switched"),
         }

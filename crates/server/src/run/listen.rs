@@ -10,6 +10,7 @@ use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +28,12 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Wait after the system refused a connection: it is out of files or memory.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
+/// A connection at rest for so long is probed. Routers on the way forget one after minutes.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+/// Time between probes that are not answered.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+/// So many without an answer end the connection.
+const PROBES: u32 = 4;
 
 /// Marks a request that came by TLS.
 #[derive(Clone, Copy)]
@@ -148,6 +155,9 @@ impl Listener {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot switch off delays of a connection");
                 }
+                if let Err(error) = keep_alive(&stream) {
+                    tracing::debug!(%error, "a connection will not be probed");
+                }
                 match tls {
                     None => serve_one(stream, peer, false, app, watcher).await,
                     Some(tls) => {
@@ -161,6 +171,16 @@ impl Listener {
         drop(self.tcp);
         graceful.shutdown().await;
     }
+}
+
+/// Has the system probe a connection at rest: a browser that vanished without a word would
+/// otherwise hold it, and the app behind it, for ever.
+fn keep_alive(stream: &TcpStream) -> std::io::Result<()> {
+    let probes = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_INTERVAL)
+        .with_retries(PROBES);
+    SockRef::from(stream).set_tcp_keepalive(&probes)
 }
 
 async fn secured(
@@ -206,5 +226,24 @@ async fn serve_one<IO>(
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_at_rest_are_probed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        keep_alive(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
     }
 }
