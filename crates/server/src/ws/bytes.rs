@@ -72,9 +72,15 @@ async fn pump(
     let alive = AtomicBool::new(true);
     let both = async {
         // Neither waits for the other: a peer that does not read yet may have much to say.
+        let down = down(&mut read, &mut to_peer, watched.then_some(&alive));
+        tokio::pin!(down);
         tokio::select! {
-            end = up(&mut from_peer, &mut write, &alive) => end,
-            end = down(&mut read, &mut to_peer, watched.then_some(&alive)) => end,
+            end = up(&mut from_peer, &mut write, &alive) => match end {
+                // Nobody takes what the peer says any more; what was said to it before still goes out.
+                End::Stream => down.await,
+                end => end,
+            },
+            end = &mut down => end,
         }
     };
     let end = tokio::select! {
