@@ -23,6 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const KEPT: &str = "86400";
 /// Longest explanation of a push service that is passed on, in characters.
 const MAX_REASON: usize = 300;
+/// Bytes of an explanation that are read. Members name the services, which may say any amount.
+const MAX_ANSWER: usize = 4 << 10;
 
 /// Sends messages.
 pub(crate) struct WebPush {
@@ -88,14 +90,28 @@ impl WebPush {
         if status.is_success() {
             return Ok(());
         }
-        let said = answer.text().await.unwrap_or_default();
-        let said: String = said.chars().take(MAX_REASON).collect();
+        let said = reason(answer).await;
         Err(PushError {
             message: format!("the push service answered {}: {said}", status.as_u16()),
             // Unknown there, or keys that were renewed: the browser asks again when it wants to.
             gone: matches!(status.as_u16(), 400 | 403 | 404 | 410),
         })
     }
+}
+
+/// What a push service says to a message that it does not take: its beginning.
+async fn reason(mut answer: reqwest::Response) -> String {
+    let mut said = Vec::new();
+    // One that breaks off has said what it has said.
+    while let Ok(Some(part)) = answer.chunk().await {
+        let room = MAX_ANSWER - said.len();
+        said.extend_from_slice(part.get(..room).unwrap_or(&part));
+        if said.len() == MAX_ANSWER {
+            break;
+        }
+    }
+    let said = String::from_utf8_lossy(&said);
+    said.chars().take(MAX_REASON).collect()
 }
 
 impl Push for WebPush {

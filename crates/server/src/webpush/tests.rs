@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey};
 use ring::rand::SystemRandom;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -21,15 +21,7 @@ async fn service(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Vec
     tokio::spawn(async move {
         for answer in answers {
             let (mut socket, _) = listener.accept().await.unwrap();
-            let mut message = Vec::new();
-            loop {
-                let mut piece = [0; 8192];
-                let read = socket.read(&mut piece).await.unwrap();
-                message.extend_from_slice(&piece[..read]);
-                if read == 0 || is_whole(&message) {
-                    break;
-                }
-            }
+            let message = receive(&mut socket).await;
             kept.lock().push(message);
             let answer =
                 format!("HTTP/1.1 {answer}\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsaid");
@@ -37,6 +29,18 @@ async fn service(answers: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Vec
         }
     });
     (url, came)
+}
+
+async fn receive(socket: &mut TcpStream) -> Vec<u8> {
+    let mut message = Vec::new();
+    loop {
+        let mut piece = [0; 8192];
+        let read = socket.read(&mut piece).await.unwrap();
+        message.extend_from_slice(&piece[..read]);
+        if read == 0 || is_whole(&message) {
+            return message;
+        }
+    }
 }
 
 fn split(message: &[u8]) -> Option<(String, &[u8])> {
@@ -166,4 +170,32 @@ async fn keys_that_are_none_are_gone() {
         .await
         .unwrap_err();
     assert!(error.gone, "{error}");
+}
+
+#[tokio::test]
+async fn of_a_long_answer_the_beginning_is_read() {
+    /// Far more than the buffers of a connection hold.
+    const ALL: usize = 64 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (subscription, ..) = browser(&format!("http://{}/", listener.local_addr().unwrap()));
+    let wrote_all = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        receive(&mut socket).await;
+        let head = format!("HTTP/1.1 503 Busy\r\ncontent-length: {ALL}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![b'x'; 1 << 20];
+        for _ in 0..ALL / piece.len() {
+            if socket.write_all(&piece).await.is_err() {
+                return false;
+            }
+        }
+        true
+    });
+    let error = pusher(this_machine())
+        .deliver(&subscription, &WebpushMessage::default())
+        .await
+        .unwrap_err();
+    let said = error.message.matches('x').count();
+    assert_eq!(said, MAX_REASON, "{error}");
+    assert!(!wrote_all.await.unwrap(), "all of it was read");
 }
