@@ -1,5 +1,7 @@
 //! Who asks, and whether it may ask at all.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -26,7 +28,13 @@ pub(crate) async fn gate(
         .and_then(|info| info.ip);
     let identity = identify(&state, request.uri(), request.headers(), ip).await;
     if let Identity::User { source, .. } = &identity
-        && csrf::is_suspect(request.method(), request.uri(), request.headers(), *source)
+        && csrf::is_suspect(
+            request.method(),
+            request.uri(),
+            request.headers(),
+            *source,
+            state.http.cookies,
+        )
     {
         return ApiError::bad_request("The request lacks its CSRF token.")
             .with_detail(
@@ -106,14 +114,27 @@ fn limited(
                 .extensions()
                 .get::<RequestInfo>()
                 .and_then(|info| info.ip);
-            let client = ip.map_or_else(String::new, |ip| ip.to_string());
+            let client = ip.map_or_else(String::new, |ip| counted_as(ip).to_string());
             state.limits.count(class, &client, path)
         }
     })
 }
 
+/// The address that stands for a client who is not signed in: of IPv6 the network of 64 bits, within
+/// which one client chooses its address as it likes.
+fn counted_as(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
 /// The class of a request, by its path.
 fn class(method: &Method, uri: &Uri) -> Limit {
+    // The forms of the pages take passwords as the API does.
+    if *method == Method::POST && matches!(uri.path(), "/login" | "/setup") {
+        return Limit::Login;
+    }
     let path = uri.path().strip_prefix("/api/v2/").unwrap_or_default();
     let password =
         *method == Method::PUT && path.starts_with("users/") && path.ends_with("/password");
@@ -130,5 +151,35 @@ fn class(method: &Method, uri: &Uri) -> Limit {
         Limit::Files
     } else {
         Limit::Api
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_limited_wherever_they_are_sent() {
+        let of = |method: Method, path: &str| class(&method, &path.parse().unwrap());
+        for path in [
+            "/login",
+            "/setup",
+            "/login?redirect=x",
+            "/api/v2/users/login",
+        ] {
+            assert_eq!(of(Method::POST, path), Limit::Login, "{path}");
+        }
+        assert_eq!(of(Method::GET, "/login"), Limit::Api);
+        assert_eq!(of(Method::PUT, "/api/v2/users/me/password"), Limit::Login);
+        assert_eq!(of(Method::GET, "/api/v2/files/x"), Limit::Files);
+    }
+
+    #[test]
+    fn clients_are_counted_by_what_they_cannot_choose() {
+        let of = |ip: &str| counted_as(ip.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("2001:db8:1:2::1"), "2001:db8:1:2::");
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
     }
 }
