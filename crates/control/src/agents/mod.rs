@@ -23,7 +23,8 @@ pub use logs::{EXTERNAL_LOG_SOURCE, LogsOutcome};
 pub use manifest::ManifestSettings;
 pub use read::AgentLogs;
 pub use store::workspace_agents::{
-    AgentLogRange, AgentPulse, AgentSession, NewAgentLog, Presence, logs_channel, metadata_channel,
+    AgentLogRange, AgentPulse, AgentSession, MAX_LOGS_READ, NewAgentLog, Presence, logs_channel,
+    metadata_channel,
 };
 
 use authz::{Subject, System};

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use chrono::SecondsFormat;
 use control::Control;
-use control::agents::{AgentLogRange, logs_channel};
+use control::agents::{AgentLogRange, MAX_LOGS_READ, logs_channel};
 use futures::Stream;
 use uuid::Uuid;
 
@@ -152,6 +152,8 @@ struct Follow {
     changes: store::Listener,
     messages: VecDeque<String>,
     first: bool,
+    /// Whether the last read may have left lines out.
+    behind: bool,
     over: bool,
 }
 
@@ -172,6 +174,7 @@ impl Follow {
             changes,
             messages: VecDeque::new(),
             first: true,
+            behind: true,
             over: false,
         };
         Ok(futures::stream::unfold(follow, |mut follow| async move {
@@ -191,12 +194,11 @@ impl Follow {
     }
 
     async fn more(&mut self) -> Result<(), ApiError> {
-        if !self.first {
+        let mut last = false;
+        if !self.behind {
             // Woken by new lines; else a look from time to time whether more can come.
             let heard = tokio::time::timeout(CHECK_INTERVAL, self.changes.recv()).await;
-            if heard.is_err() && !self.control.agent_is_current(self.agent).await? {
-                self.over = true;
-            }
+            last = heard.is_err() && !self.control.agent_is_current(self.agent).await?;
         }
         let range = AgentLogRange {
             after: self.after,
@@ -213,6 +215,8 @@ impl Follow {
         if self.first || !lines.is_empty() {
             self.messages = chunks(&lines)?;
         }
+        self.behind = lines.len() >= MAX_LOGS_READ;
+        self.over = last && !self.behind;
         self.first = false;
         Ok(())
     }

@@ -149,6 +149,28 @@ async fn logs_are_listed_and_followed_until_they_are_full() {
 }
 
 #[tokio::test]
+async fn a_long_log_of_an_old_build_is_followed_to_its_end() {
+    let w = world().await;
+    // More than two reads give.
+    let sql = "INSERT INTO workspace_agent_logs (agent_id, created_at, level, log_source_id, output) \
+         SELECT $1, now(), 'info', $1, '.' FROM generate_series(1, 20001)";
+    w.db.execute(sql, &[&w.agent]).await.unwrap();
+    let sql = "UPDATE workspaces SET latest_build_number = 5";
+    w.db.execute(sql, &[]).await.unwrap();
+    let path = format!("/api/v2/workspaceagents/{}/logs?follow", w.agent);
+    let mut followed = w
+        .client()
+        .websocket_json::<Vec<api_types::WorkspaceAgentLog>>(&path)
+        .await
+        .unwrap();
+    let mut lines = 0;
+    while lines < 20_001 {
+        let message = followed.next().await.expect("the log ends too early");
+        lines += message.unwrap().len();
+    }
+}
+
+#[tokio::test]
 async fn an_agent_of_an_old_build_is_sent_away_and_let_in_no_more() {
     let w = world().await;
     let (_session, channel) = w.agent_session("role=agent").await;

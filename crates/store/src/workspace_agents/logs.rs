@@ -11,7 +11,7 @@ use crate::{Result, Time};
 /// Bytes of output that are kept for one agent; what comes after is refused.
 pub const LOGS_LIMIT: i32 = 1024 * 1024;
 /// Lines that one read returns; a reader goes on from the last.
-const MAX_READ: i64 = 10_000;
+pub const MAX_LOGS_READ: usize = 10_000;
 
 /// The channel on which new lines of an agent are announced.
 pub fn logs_channel(agent: Uuid) -> String {
@@ -99,7 +99,10 @@ impl Conn {
              FROM workspace_agent_logs WHERE agent_id = $1 AND id > $2 AND id < $3 \
              ORDER BY id LIMIT $4";
         let rows = self
-            .query(sql, &[&agent, &range.after, &before, &MAX_READ])
+            .query(
+                sql,
+                &[&agent, &range.after, &before, &(MAX_LOGS_READ as i64)],
+            )
             .await?;
         rows.iter()
             .map(|row| {

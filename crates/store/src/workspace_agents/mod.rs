@@ -25,7 +25,7 @@ pub use context::{AgentContext, ContextResourceRow};
 pub(crate) use context::{CONTEXT_RESOURCE, read_context};
 pub use devcontainers::{NewSubAgent, SubAgentRow};
 pub use external::{EXTERNAL_AGENT, ExternalAgentRow};
-pub use logs::{AgentLogRange, LOGS_LIMIT, NewAgentLog, logs_channel};
+pub use logs::{AgentLogRange, LOGS_LIMIT, MAX_LOGS_READ, NewAgentLog, logs_channel};
 pub use manifest::{
     ManifestApp, ManifestDevcontainer, ManifestMetadata, ManifestRow, ManifestScript,
 };
