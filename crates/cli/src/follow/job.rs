@@ -8,6 +8,8 @@ use chrono::Utc;
 use client::{Client, Error, JsonSocket};
 use uuid::Uuid;
 
+use crate::failure::Exit;
+use crate::follow::interrupts::{INTERRUPTED, Interrupts};
 use crate::follow::stages::Stages;
 use crate::session::Session;
 
@@ -86,17 +88,43 @@ pub async fn job(
     }
 }
 
-/// Like [`job`], but gives the job even if it failed.
+/// Like [`job`], but gives the job even if it failed. Ctrl-C cancels an import; once more leaves it to
+/// itself and ends the command.
 pub async fn to_the_end(
     session: &Session,
     which: JobOf,
     first: &ProvisionerJob,
 ) -> Result<ProvisionerJob> {
+    let mut following = Box::pin(follow(session, which, first));
+    if !which.is_canceled_by_interrupt() {
+        return following.await;
+    }
+    // One listener for the whole time: no ctrl-C is missed between two waits.
+    let mut interrupts = Interrupts::listen()?;
+    tokio::select! {
+        ended = &mut following => return ended,
+        () = interrupts.next() => {}
+    }
+    session.note("Canceling; press ctrl-C again to leave it to itself.");
+    let canceled = async {
+        if let Err(error) = which.cancel(session.client()?).await {
+            // It may have ended in this moment, which the log tells.
+            session.note(&format!("The job was not canceled: {error}"));
+        }
+        following.await
+    };
+    tokio::select! {
+        ended = canceled => ended,
+        () = interrupts.next() => Err(Exit(INTERRUPTED).into()),
+    }
+}
+
+/// Prints the progress of `which` until it is over, through restarts of the server.
+async fn follow(session: &Session, which: JobOf, first: &ProvisionerJob) -> Result<ProvisionerJob> {
     let client = session.client()?;
     let mut stages = Stages::new(session.progress_style(), session.globals.verbose);
     let mut after = 0;
     let mut failures = 0;
-    let mut canceled = false;
     let mut waiting = first.status == ProvisionerJobStatus::Pending;
     if waiting && first.queue_position > 0 {
         session.progress(&stages.begin(&queued(first), first.created_at))?;
@@ -121,18 +149,19 @@ pub async fn to_the_end(
                             }
                             None => break,
                         },
-                        _ = queue.tick(), if waiting => {
-                            let job = which.job(client).await.context("ask for the job")?;
-                            waiting = job.status == ProvisionerJobStatus::Pending;
-                            if waiting {
-                                session.progress(&stages.begin(&queued(&job), Utc::now()))?;
+                        _ = queue.tick(), if waiting => match which.job(client).await {
+                            Ok(job) => {
+                                waiting = job.status == ProvisionerJobStatus::Pending;
+                                if waiting {
+                                    session.progress(&stages.begin(&queued(&job), Utc::now()))?;
+                                }
                             }
-                        }
-                        _ = tokio::signal::ctrl_c(), if which.is_canceled_by_interrupt() && !canceled => {
-                            which.cancel(client).await.context("cancel the job")?;
-                            canceled = true;
-                            session.note("Canceling; press ctrl-C again to leave it to itself.");
-                        }
+                            Err(error) if error.is_transient() => {
+                                tracing::debug!(%error, "the server does not tell of the job");
+                                break;
+                            }
+                            Err(error) => return Err(error).context("ask for the job"),
+                        },
                     }
                 }
             }

@@ -2,5 +2,6 @@
 
 mod absence;
 pub mod agent;
+pub mod interrupts;
 pub mod job;
 pub mod stages;

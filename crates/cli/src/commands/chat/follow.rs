@@ -12,11 +12,10 @@ use super::find::short;
 use super::transcript::Transcript;
 use super::waiting::{PICTURE, Waiting};
 use crate::failure::{Advice, Exit};
+use crate::follow::interrupts::INTERRUPTED;
 use crate::session::Session;
 use crate::ui::output::emit;
 
-/// Code of a command that ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 /// Between attempts to reach a server that went away.
 const RECONNECT: Duration = Duration::from_secs(1);
 /// After so many attempts without an answer the server counts as gone.
