@@ -31,6 +31,15 @@ pub fn read(path: &Path) -> Result<String> {
 /// Replaces a file as a whole, through a link where it is one. A new file, and
 /// the directories to it, are its owner's alone.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
+    write(path, text, false)
+}
+
+/// Like [`replace`], for text with secrets: an existing file becomes its owner's alone too.
+pub fn replace_private(path: &Path, text: &str) -> Result<()> {
+    write(path, text, true)
+}
+
+fn write(path: &Path, text: &str, private: bool) -> Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let dir = target.parent().unwrap_or(Path::new("."));
     let written = (|| {
@@ -40,7 +49,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
         builder.create(dir)?;
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         std::io::Write::write_all(&mut file, text.as_bytes())?;
-        if let Ok(old) = std::fs::metadata(&target) {
+        if !private && let Ok(old) = std::fs::metadata(&target) {
             file.as_file().set_permissions(old.permissions())?;
         }
         file.persist(&target)?;
@@ -65,10 +74,11 @@ mod tests {
         replace(&link, "two").unwrap();
         assert_eq!(read(&file).unwrap(), "two");
         assert!(link.is_symlink());
-        assert_eq!(
-            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o640
-        );
+        let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o640);
+        replace_private(&link, "key").unwrap();
+        assert_eq!((read(&file).unwrap().as_str(), mode()), ("key", 0o600));
+        assert!(link.is_symlink());
         assert_eq!(read(&dir.path().join("none")).unwrap(), "");
     }
 }

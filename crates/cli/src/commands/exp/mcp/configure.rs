@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::home::home_dir;
 use crate::session::Session;
+use crate::text_file;
 
 /// Said in CLAUDE.md when nothing else is.
 const SYSTEM_PROMPT: &str = "Send a task status update to notify the user that you are ready for \
@@ -23,6 +24,8 @@ const CODER_BEGIN: &str = "<coder-prompt>";
 const CODER_END: &str = "</coder-prompt>";
 const SYSTEM_BEGIN: &str = "<system-prompt>";
 const SYSTEM_END: &str = "</system-prompt>";
+/// Under which name Claude keeps its API key.
+const KEY: &str = "primaryApiKey";
 
 /// Write the MCP server into the configuration of an AI tool.
 #[derive(ClapArgs)]
@@ -217,12 +220,9 @@ fn claude_code(args: ClaudeCode, session: &Session) -> Result<()> {
     let report = if slug.is_empty() { "" } else { REPORT_PROMPT };
     let coder = [report, &args.coder_prompt];
     let coder: Vec<&str> = coder.into_iter().filter(|text| !text.is_empty()).collect();
-    let old = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read.with_context(|| format!("read {}", path.display()))?,
-    };
+    let old = text_file::read(&path)?;
     let text = instructions(&old, &coder.join("\n\n"), &args.system_prompt);
-    write_text(&path, &text)?;
+    text_file::replace(&path, &text)?;
     session.note(&format!("Wrote instructions to {}", path.display()));
     Ok(())
 }
@@ -236,7 +236,7 @@ fn claude_file(
     server: Value,
 ) -> Result<()> {
     if !key.is_empty() {
-        file.insert("primaryApiKey".to_owned(), key.into());
+        file.insert(KEY.to_owned(), key.into());
     }
     // It would ask otherwise, with nobody there to answer.
     for name in [
@@ -310,6 +310,7 @@ fn object<'a>(
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>> {
+    // Tools keep their history in there too, so it may be of any size.
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("read {}", path.display()))?,
@@ -328,22 +329,12 @@ fn read(path: &Path) -> Result<Map<String, Value>> {
 }
 
 fn write(path: &Path, file: &Map<String, Value>) -> Result<()> {
-    write_text(path, &(serde_json::to_string_pretty(file)? + "\n"))
-}
-
-/// Writes a file of the user's own: keys may stand in it.
-fn write_text(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let written = || -> std::io::Result<()> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(path)?.write_all(text.as_bytes())
-    };
-    written().with_context(|| format!("write {}", path.display()))
+    let text = serde_json::to_string_pretty(file)? + "\n";
+    if file.contains_key(KEY) {
+        text_file::replace_private(path, &text)
+    } else {
+        text_file::replace(path, &text)
+    }
 }
 
 #[cfg(test)]
@@ -367,7 +358,7 @@ mod tests {
     fn other_servers_and_settings_stay() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x/claude.json");
-        write_text(
+        text_file::replace(
             &path,
             r#"{"theme":"dark","projects":{"/p":{"mcpServers":{"b":{}},"allowedTools":["x"]}}}"#,
         )
@@ -391,7 +382,7 @@ mod tests {
             json!(["x", "mcp__coder__coder_report_task"])
         );
         for bad in ["[1]", "{"] {
-            write_text(&path, bad).unwrap();
+            text_file::replace(&path, bad).unwrap();
             assert!(
                 read(&path)
                     .unwrap_err()
