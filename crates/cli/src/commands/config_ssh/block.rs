@@ -1,5 +1,6 @@
 //! The section of an OpenSSH configuration that belongs to us.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -138,40 +139,74 @@ pub fn changes(before: &str, after: &str) -> String {
     out
 }
 
-/// The person's options, then the deployment's, then ours; the first of each
-/// name counts, as in OpenSSH itself.
-fn settings(section: &Section<'_>) -> Result<String> {
-    let mut lines: Vec<(String, String)> = Vec::new();
-    let mut add = |name: &str, line: String| {
-        if !lines.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
-            lines.push((name.to_owned(), line));
+/// Lines of options, from one source after the other.
+#[derive(Default)]
+struct Settings {
+    /// Names, in lower case, about which later sources have no say.
+    settled: HashSet<String>,
+    /// Those of the source that is being read.
+    current: HashSet<String>,
+    text: String,
+}
+
+impl Settings {
+    /// Adds an option of the current source. OpenSSH takes some names several times (LocalForward,
+    /// SendEnv), so each stays; without a value it leaves the name out from here on.
+    fn add(&mut self, name: &str, value: &str, line: &str) {
+        let name = name.to_ascii_lowercase();
+        if self.settled.contains(&name) {
+            return;
         }
-    };
+        if value.trim().is_empty() {
+            self.settled.insert(name);
+        } else {
+            let _ = writeln!(self.text, "\t{line}");
+            self.current.insert(name);
+        }
+    }
+
+    /// The next source begins.
+    fn next_source(&mut self) {
+        self.settled.extend(self.current.drain());
+    }
+}
+
+/// The person's options, then the deployment's, then ours; the first source that knows a name counts.
+fn settings(section: &Section<'_>) -> Result<String> {
+    let mut settings = Settings::default();
     for option in &section.options.ssh {
-        let Some((name, _)) = option.split_once(['=', ' ']) else {
+        let parts = option.trim_start().split_once(['=', ' ']);
+        let Some((name, value)) = parts.filter(|(name, _)| !name.is_empty()) else {
             bail!("SSH option {option:?} is not of the form name=value");
         };
         if option.contains(['\n', '\r']) {
             bail!("SSH option {option:?} has more than one line");
         }
-        add(name.trim(), option.clone());
+        // Between the two may stand both a space and the sign.
+        let value = value.trim_start();
+        let value = value.strip_prefix('=').unwrap_or(value);
+        settings.add(name, value, option);
     }
+    settings.next_source();
     for (name, value) in &section.deployment.ssh_config_options {
-        add(name, format!("{name} {}", value.replace(['\n', '\r'], " ")));
+        let value = value.replace(['\n', '\r'], " ");
+        settings.add(name, &value, &format!("{name} {value}"));
     }
-    for (name, line) in [
-        ("ConnectTimeout", "ConnectTimeout=0"),
+    settings.next_source();
+    for (name, value, line) in [
+        ("ConnectTimeout", "0", "ConnectTimeout=0"),
         // The tunnel knows the workspace by its key; host keys change with it.
-        ("StrictHostKeyChecking", "StrictHostKeyChecking=no"),
-        ("UserKnownHostsFile", "UserKnownHostsFile=/dev/null"),
-        ("LogLevel", "LogLevel ERROR"),
+        ("StrictHostKeyChecking", "no", "StrictHostKeyChecking=no"),
+        (
+            "UserKnownHostsFile",
+            "/dev/null",
+            "UserKnownHostsFile=/dev/null",
+        ),
+        ("LogLevel", "ERROR", "LogLevel ERROR"),
     ] {
-        add(name, line.to_owned());
+        settings.add(name, value, line);
     }
-    Ok(lines.into_iter().fold(String::new(), |mut out, (_, line)| {
-        let _ = writeln!(out, "\t{line}");
-        out
-    }))
+    Ok(settings.text)
 }
 
 fn proxy_command(section: &Section<'_>, how: &str) -> String {
@@ -270,7 +305,29 @@ mod tests {
     }
 
     #[test]
-    fn the_first_option_of_a_name_counts() {
+    fn options_may_repeat_and_empty_ones_leave_a_name_out() {
+        let options = Remembered {
+            ssh: vec![
+                "SendEnv=A".into(),
+                "SendEnv=B".into(),
+                "sendenv C".into(),
+                "ForwardAgent=".into(),
+                "loglevel ".into(),
+                "UserKnownHostsFile = ".into(),
+            ],
+            ..Remembered::default()
+        };
+        let text = section(&options, Some(&["dev".to_owned()]));
+        let block = text.split("Host dev.coder\n").nth(1).unwrap();
+        let block = block.split("\n\n").next().unwrap();
+        assert_eq!(
+            block,
+            "\tSendEnv=A\n\tSendEnv=B\n\tsendenv C\n\tConnectTimeout=0\n\tStrictHostKeyChecking=no"
+        );
+    }
+
+    #[test]
+    fn the_first_source_of_a_name_counts() {
         let options = Remembered {
             ssh: vec!["forwardagent=yes".into(), "LogLevel DEBUG".into()],
             ..Remembered::default()
@@ -278,21 +335,20 @@ mod tests {
         let text = section(&options, None);
         assert!(text.contains("\tforwardagent=yes\n") && !text.contains("ForwardAgent no"));
         assert!(text.contains("\tLogLevel DEBUG\n") && !text.contains("LogLevel ERROR"));
-        let bad = Remembered {
-            ssh: vec!["novalue".into()],
-            ..Remembered::default()
-        };
-        let deployment = SshConfigResponse::default();
-        assert!(
-            render(&Section {
+        for bad in ["novalue", "=x", " x"] {
+            let options = Remembered {
+                ssh: vec![bad.into()],
+                ..Remembered::default()
+            };
+            let rendered = render(&Section {
                 binary: "c",
                 config_dir: "/c",
-                options: &bad,
-                deployment: &deployment,
-                hosts: None
-            })
-            .is_err()
-        );
+                options: &options,
+                deployment: &SshConfigResponse::default(),
+                hosts: None,
+            });
+            assert!(rendered.is_err(), "{bad}");
+        }
     }
 
     #[test]
