@@ -175,9 +175,14 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 /// Writes `text` to standard output. A reader that has gone away (`| head`)
 /// ends the program quietly.
 pub fn emit(text: &str) -> Result<()> {
+    emit_bytes(text.as_bytes())
+}
+
+/// Like [`emit`], for what is no text.
+pub fn emit_bytes(bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(crate::failure::Exit(1).into()),
         result => Ok(result?),
     }

@@ -1,6 +1,6 @@
 //! `coder templates pull`.
 
-use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -8,9 +8,11 @@ use api_types::{Template, TemplateVersion};
 use clap::Args as ClapArgs;
 
 use super::super::lookup;
+use crate::follow::stages::printable;
 use crate::organization_flag::OrganizationFlag;
 use crate::say;
 use crate::session::Session;
+use crate::ui::output::emit_bytes;
 use crate::ui::prompt::confirm_default_yes;
 
 /// Download the files of a template.
@@ -64,8 +66,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         .await
         .context("download the template")?;
     if args.tar || args.zip {
-        let mut out = std::io::stdout().lock();
-        return Ok(out.write_all(&archive).and_then(|()| out.flush())?);
+        return emit_bytes(&archive);
     }
     let destination = args
         .destination
@@ -77,8 +78,20 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         );
         confirm_default_yes(&question, args.yes)?;
     }
-    let files = unpack(&archive, &destination)?;
-    say!("Extracted {files} files to {}", destination.display())
+    let unpacked = unpack(&archive, &destination)?;
+    for path in &unpacked.left_out {
+        let path = printable(&path.display().to_string());
+        session.note(
+            &session
+                .style_err
+                .warn(&format!("left out: {path}, which is no plain file")),
+        );
+    }
+    say!(
+        "Extracted {} files to {}",
+        unpacked.files,
+        destination.display()
+    )
 }
 
 async fn find_version(
@@ -103,10 +116,19 @@ async fn find_version(
     }
 }
 
+/// What came out of an archive.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unpacked {
+    /// Number of files.
+    files: usize,
+    /// Names of links and devices, which were not made.
+    left_out: Vec<PathBuf>,
+}
+
 /// Unpacks a tar below `destination`, and never anywhere else: names with
 /// `..` or absolute ones are refused, links and devices are left out.
-fn unpack(archive: &[u8], destination: &Path) -> Result<usize> {
-    let mut files = 0;
+fn unpack(archive: &[u8], destination: &Path) -> Result<Unpacked> {
+    let mut unpacked = Unpacked::default();
     for entry in tar::Archive::new(archive)
         .entries()
         .context("read the archive")?
@@ -139,10 +161,19 @@ fn unpack(archive: &[u8], destination: &Path) -> Result<usize> {
             }
             let mut file = std::fs::File::create(&target).with_context(problem)?;
             std::io::copy(&mut entry, &mut file).with_context(problem)?;
-            files += 1;
+            if entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0) {
+                // For those who may read it.
+                let mode = file.metadata().with_context(problem)?.permissions().mode();
+                let mode = mode | (mode & 0o444) >> 2;
+                file.set_permissions(std::fs::Permissions::from_mode(mode))
+                    .with_context(problem)?;
+            }
+            unpacked.files += 1;
+        } else if !kind.is_pax_global_extensions() {
+            unpacked.left_out.push(path);
         }
     }
-    Ok(files)
+    Ok(unpacked)
 }
 
 #[cfg(test)]
@@ -150,11 +181,15 @@ mod tests {
     use super::*;
 
     fn archive(name: &str, kind: tar::EntryType) -> Vec<u8> {
+        archive_of(name, kind, 0o644)
+    }
+
+    fn archive_of(name: &str, kind: tar::EntryType, mode: u32) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_entry_type(kind);
         header.set_size(2);
-        header.set_mode(0o644);
+        header.set_mode(mode);
         header.set_cksum();
         let mut builder = tar::Builder::new(Vec::new());
         builder.append(&header, &b"hi"[..]).unwrap();
@@ -165,10 +200,8 @@ mod tests {
     fn files_stay_below_the_destination() {
         let dir = tempfile::tempdir().unwrap();
         let destination = dir.path().join("t");
-        assert_eq!(
-            unpack(&archive("a/main.tf", tar::EntryType::Regular), &destination).unwrap(),
-            1
-        );
+        let unpacked = unpack(&archive("a/main.tf", tar::EntryType::Regular), &destination);
+        assert_eq!(unpacked.unwrap().files, 1);
         assert_eq!(std::fs::read(destination.join("a/main.tf")).unwrap(), b"hi");
         for name in ["../evil", "/etc/evil", "a/../../evil"] {
             assert!(
@@ -176,11 +209,24 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(
-            unpack(&archive("dev", tar::EntryType::Char), &destination).unwrap(),
-            0
-        );
+        for kind in [tar::EntryType::Char, tar::EntryType::Symlink] {
+            let unpacked = unpack(&archive("dev", kind), &destination).unwrap();
+            assert_eq!(unpacked.files, 0);
+            assert_eq!(unpacked.left_out, [Path::new("dev")]);
+        }
         assert!(!dir.path().join("evil").exists());
+    }
+
+    #[test]
+    fn programs_stay_programs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.sh");
+        for (mode, runs) in [(0o644, false), (0o755, true)] {
+            let archive = archive_of("run.sh", tar::EntryType::Regular, mode);
+            unpack(&archive, dir.path()).unwrap();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o100 != 0, runs, "{mode:o}");
+        }
     }
 
     #[cfg(unix)]
