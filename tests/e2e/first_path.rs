@@ -62,6 +62,12 @@ pub fn template_to_shell() -> Result<()> {
         .ok()?;
     ensure!(out.text().ends_with("back\n"), "{:?}", out.text());
 
+    // A value that is wrong leaves the workspace as it is.
+    let wrong = ["restart", "first", "-y", "--parameter", "none=such"];
+    let out = server.cli(wrong).run()?.expect_code(1)?;
+    ensure!(out.all().contains("no parameter"), "{}", out.all());
+    let stays = ["ssh", "--disable-autostart", "first", "true"];
+    server.cli(stays).run()?.ok()?;
     server.cli(["restart", "first", "-y"]).run()?.ok()?;
     server.cli(["ssh", "first", "true"]).run()?.ok()?;
     server.cli(["delete", "first", "-y"]).run()?.ok()?;

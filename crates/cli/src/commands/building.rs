@@ -67,40 +67,17 @@ pub async fn start(
     workspace: &Workspace,
     start: &Start<'_>,
 ) -> Result<WorkspaceBuild> {
-    match start_version(session, workspace, start).await {
-        // The template may insist on its active version.
-        Err(error) if !start.update && is_forbidden(&error) => {
-            session.progress(
-                "The workspace cannot be started with the template version of its last build. \
-                 Trying again with the active version.\n",
-            )?;
-            start_version(
-                session,
-                workspace,
-                &Start {
-                    update: true,
-                    ..*start
-                },
-            )
-            .await
-            .context("start the workspace with the active template version")
-        }
-        result => result,
-    }
+    let request = prepare(session, workspace, start).await?;
+    send(session, workspace, start, &request).await
 }
 
-fn is_forbidden(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<client::Error>()
-        .and_then(client::Error::status)
-        == Some(StatusCode::FORBIDDEN)
-}
-
-async fn start_version(
+/// Chooses the version of a start and all values that it needs, asking for those that are missing. What
+/// is wrong with them shows here, before anything is done to `workspace`.
+pub async fn prepare(
     session: &Session,
     workspace: &Workspace,
     start: &Start<'_>,
-) -> Result<WorkspaceBuild> {
+) -> Result<CreateWorkspaceBuildRequest> {
     let client = session.client()?;
     let newest = start.update
         || workspace.automatic_updates == AutomaticUpdates::Always
@@ -140,6 +117,17 @@ async fn start_version(
         )
         .await?;
     }
+    Ok(request)
+}
+
+/// Asks for the start of `workspace` that was prepared for `start`.
+pub async fn send(
+    session: &Session,
+    workspace: &Workspace,
+    start: &Start<'_>,
+    request: &CreateWorkspaceBuildRequest,
+) -> Result<WorkspaceBuild> {
+    let client = session.client()?;
     if workspace.dormant_at.is_some() {
         session.progress("Activating dormant workspace...\n")?;
         client
@@ -147,7 +135,26 @@ async fn start_version(
             .await
             .context("wake the dormant workspace")?;
     }
-    Ok(client.build_create(workspace.id, &request).await?)
+    match client.build_create(workspace.id, request).await {
+        // The template may insist on its active version.
+        Err(error) if !start.update && error.status() == Some(StatusCode::FORBIDDEN) => {
+            session.progress(
+                "The workspace cannot be started with the template version of its last build. \
+                 Trying again with the active version.\n",
+            )?;
+            let start = Start {
+                update: true,
+                ..*start
+            };
+            let context = "start the workspace with the active template version";
+            let request = prepare(session, workspace, &start).await.context(context)?;
+            client
+                .build_create(workspace.id, &request)
+                .await
+                .context(context)
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Cleans up after a start that failed half-way, so that a new one begins

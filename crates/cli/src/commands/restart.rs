@@ -35,17 +35,19 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     let client = session.client()?;
     let given = args.parameters.given()?;
     let workspace = lookup::workspace(client, &args.workspace).await?;
-    confirm_default_yes("Restart workspace?", args.yes)?;
-    building::stop(session, &workspace, &args.build).await?;
-    // What the stop changed (dormancy, schedules) may matter for the start.
-    let workspace = client.workspace(workspace.id).await?;
     let start = Start {
         given: &given,
         flags: &args.build,
         update: false,
         yes: args.yes,
     };
-    let build = building::start(session, &workspace, &start).await?;
+    // A value that is wrong must not leave the workspace stopped.
+    let request = building::prepare(session, &workspace, &start).await?;
+    confirm_default_yes("Restart workspace?", args.yes)?;
+    building::stop(session, &workspace, &args.build).await?;
+    // What the stop changed (dormancy, schedules) may matter for the start.
+    let workspace = client.workspace(workspace.id).await?;
+    let build = building::send(session, &workspace, &start, &request).await?;
     follow::job::build(session, &build).await?;
     say!(
         "\nThe {} workspace has been restarted at {}!",

@@ -34,17 +34,19 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     if !workspace.outdated && given.is_empty() {
         return say!("Workspace is up-to-date.");
     }
-    if workspace.latest_build.transition == WorkspaceTransition::Start {
-        building::stop(session, &workspace, &args.build).await?;
-        workspace = client.workspace(workspace.id).await?;
-    }
     let start = Start {
         given: &given,
         flags: &args.build,
         update: true,
         yes: false,
     };
-    let build = building::start(session, &workspace, &start).await?;
+    // A value that is wrong must not leave the workspace stopped.
+    let request = building::prepare(session, &workspace, &start).await?;
+    if workspace.latest_build.transition == WorkspaceTransition::Start {
+        building::stop(session, &workspace, &args.build).await?;
+        workspace = client.workspace(workspace.id).await?;
+    }
+    let build = building::send(session, &workspace, &start, &request).await?;
     follow::job::build(session, &build).await?;
     say!(
         "\nThe {} workspace has been updated at {}!",
