@@ -87,8 +87,9 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
         given_or_asked(args.email.as_ref(), "Email:")?
     };
     let organization = session.organization(args.organization.as_deref()).await?;
-    let password = match &args.password {
-        Some(given) if !given.is_empty() => given.clone(),
+    let given = args.password.as_ref().filter(|p| !p.is_empty());
+    let password = match given {
+        Some(given) => given.clone(),
         _ if login_type == LoginType::Password => made_up_password(),
         _ => String::new(),
     };
@@ -113,7 +114,7 @@ pub async fn run(args: Args, session: &Session) -> Result<()> {
     say!("  coder login {}\n", stored_form(client.url()))?;
     say!("  Email:    {}", session.style.field(&email))?;
     match login_type {
-        LoginType::Password if args.password.is_none() => {
+        LoginType::Password if given.is_none() => {
             say!("  Password: {}", session.style.field(&password))
         }
         LoginType::Password => Ok(()),
