@@ -117,6 +117,7 @@ struct Greeting {
 
 /// Measures and prints.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    session.keep_stdout_clean();
     let target = Target::agent(&args.workspace)?;
     let (_, mut link) = ssh::connect(session, &target, Patience::stay()).await?;
     if args.direct {

@@ -42,6 +42,8 @@ pub struct Args {
 
 /// Opens the app, or prints its address where there is no browser.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    // Programs read the address there.
+    session.keep_stdout_clean();
     let client = session.client()?;
     let target = Target::agent(&args.workspace)?;
     let workspace = lookup::of_target(client, &target).await?;

@@ -35,6 +35,8 @@ pub struct Args {
 
 /// Opens the workspace, or prints the address to open elsewhere.
 pub async fn run(args: Args, session: &Session) -> Result<()> {
+    // Programs read the address there.
+    session.keep_stdout_clean();
     let client = session.client()?;
     let target = Target::agent(&args.workspace)?;
     let workspace = lookup::of_target(client, &target).await?;
