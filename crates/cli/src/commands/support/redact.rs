@@ -16,6 +16,8 @@ const SECRET: [&str; 9] = [
     "authorization",
     "cookie",
 ];
+/// Fields with the value of what the field `name` beside them names, such as a parameter.
+const VALUES: [&str; 2] = ["value", "default_value"];
 /// Names that hold maps of what people chose, secrets among them.
 const MAPS: [&str; 2] = ["environment_variables", "env"];
 
@@ -23,11 +25,13 @@ const MAPS: [&str; 2] = ["environment_variables", "env"];
 pub fn json(value: &mut Value) {
     match value {
         Value::Object(map) => {
+            let named = map.get("name").and_then(Value::as_str).unwrap_or_default();
+            let names_secret = is_secret(&named.to_ascii_lowercase());
             for (name, value) in map {
                 let name = name.to_ascii_lowercase();
                 if MAPS.contains(&name.as_str()) {
                     every_text(value);
-                } else if SECRET.iter().any(|s| name.contains(s)) {
+                } else if is_secret(&name) || names_secret && VALUES.contains(&name.as_str()) {
                     text(value);
                 }
                 json(value);
@@ -36,6 +40,10 @@ pub fn json(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(json),
         _ => {}
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    SECRET.iter().any(|s| name.contains(s))
 }
 
 fn text(value: &mut Value) {
@@ -78,6 +86,7 @@ mod tests {
             "session_token_lifetime": 5,
             "agents": [{"environment_variables": {"A": "x", "B": ""}, "auth_token": ""}],
             "nested": {"Private_Key": "k", "list": [{"password": "p"}]},
+            "parameters": [{"name": "API_Token", "value": "t"}, {"name": "region", "value": "eu"}],
         });
         json(&mut value);
         assert_eq!(
@@ -88,6 +97,10 @@ mod tests {
                 "session_token_lifetime": 5,
                 "agents": [{"environment_variables": {"A": "[redacted]", "B": ""}, "auth_token": ""}],
                 "nested": {"Private_Key": "[redacted]", "list": [{"password": "[redacted]"}]},
+                "parameters": [
+                    {"name": "API_Token", "value": "[redacted]"},
+                    {"name": "region", "value": "eu"},
+                ],
             })
         );
     }
