@@ -101,7 +101,12 @@ pub fn each_command() -> Result<()> {
     let messages = shown["messages"].as_array().map_or(0, Vec::len);
     ensure!(messages == 6, "{shown:#}");
     let told = json(&server, &["instructions", "last"])?;
-    ensure!(!told.to_string().is_empty(), "{told:#}");
+    let first = &told["instructions"][0];
+    let says_something = first["text"].as_str().is_some_and(|text| !text.is_empty());
+    ensure!(
+        first["source"] == "deployment" && says_something,
+        "{told:#}"
+    );
     chat(&server, &["compact", "last"])?.ok()?;
     let shown = chat(&server, &["show", "last"])?.ok()?;
     says(&shown, &["summarized what was said so far"])?;

@@ -11,7 +11,6 @@ use rpc::proto::agent::{AppHealth, BatchUpdateAppHealthRequest};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::loopback;
 use crate::manifest::App;
 use crate::workspace::Workspace;
 
@@ -74,7 +73,7 @@ pub async fn watch(workspace: &Workspace, client: &AgentClient) -> Result<(), rp
     let (all, changed) = (Mutex::new(all), Notify::new());
     let watching = join_all(watched.iter().map(|app| {
         let url = reqwest::Url::parse(&app.url).ok();
-        let is_here = url.and_then(|url| url.host_str().map(loopback::is_here));
+        let is_here = url.and_then(|url| url.host_str().map(tunnel::is_loopback_host));
         let http = if is_here == Some(true) {
             &here
         } else {

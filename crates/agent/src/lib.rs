@@ -23,7 +23,6 @@ mod lifecycle;
 mod limits;
 mod listening;
 mod logs;
-mod loopback;
 pub mod manifest;
 mod mcp;
 mod metadata;

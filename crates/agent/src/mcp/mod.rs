@@ -21,7 +21,6 @@ use tokio::sync::Mutex;
 pub use config::check;
 use config::{ServerConfig, Transport};
 
-use crate::loopback;
 use crate::workspace::Workspace;
 
 /// How we introduce ourselves to servers.
@@ -175,7 +174,7 @@ impl Tools {
                 let url: reqwest::Url = url.parse().map_err(std::io::Error::other)?;
                 // No proxy leads to this machine, whatever the environment says.
                 let http = match url.host_str() {
-                    Some(host) if loopback::is_here(host) => http.no_proxy(),
+                    Some(host) if tunnel::is_loopback_host(host) => http.no_proxy(),
                     _ => http,
                 };
                 let http = http.build().map_err(Error::from)?;

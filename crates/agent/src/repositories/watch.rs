@@ -30,7 +30,7 @@ impl Watch {
     /// Watches the working trees that hold these paths.
     pub async fn add(&mut self, paths: Vec<String>) {
         // Many paths are in one directory: each question starts a process.
-        let mut asked: HashMap<PathBuf, Option<PathBuf>> = HashMap::new();
+        let mut inside: HashMap<PathBuf, PathBuf> = HashMap::new();
         self.outside.retain(|_, at| at.elapsed() < AGAIN);
         for path in paths {
             let known = self.seen.contains_key(&path);
@@ -43,16 +43,13 @@ impl Watch {
             if self.outside.contains_key(&directory) {
                 continue;
             }
-            let root = match asked.get(&directory) {
-                Some(root) => root.clone(),
-                None => {
-                    let root = git::root(&directory).await;
-                    asked.insert(directory.clone(), root.clone());
-                    root
-                }
+            let root = match inside.get(&directory) {
+                Some(root) => Some(root.clone()),
+                None => git::root(&directory).await,
             };
             match root {
                 Some(root) => {
+                    inside.insert(directory, root.clone());
                     self.roots.entry(root.clone()).or_default();
                     self.seen.insert(path, root);
                 }

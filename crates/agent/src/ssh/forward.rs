@@ -18,7 +18,6 @@ use super::numbers::OpenFailure;
 use super::wire::{Malformed, Reader, Write};
 use crate::account::Account;
 use crate::jetbrains;
-use crate::loopback;
 use crate::process;
 use crate::sessions::Kind;
 use crate::workspace::Workspace;
@@ -98,7 +97,7 @@ pub async fn direct_tcp(request: OpenRequest, workspace: Arc<Workspace>, ip: Str
 /// Counts the connection as a session of an IDE for as long as it is polled, if it is one. Never ends.
 async fn counted(host: &str, port: u16, workspace: &Workspace, ip: String) -> Infallible {
     // Looks at all processes, which takes a while: not on a thread that connections wait for.
-    let is_ide = loopback::is_here(host)
+    let is_ide = tunnel::is_loopback_host(host)
         && tokio::task::spawn_blocking(move || jetbrains::listens_on(port))
             .await
             .unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -12,6 +11,7 @@ use tunnel_proto::derp_map::DerpNode;
 
 use super::dial::Io;
 use super::{Relays, http, socks, tls};
+use crate::is_loopback_host;
 
 /// Which proxies to use.
 #[derive(Clone)]
@@ -37,8 +37,7 @@ impl Proxies {
     /// The proxy to `node`. This machine itself is never reached through one.
     pub(super) fn of(&self, node: &DerpNode) -> Option<Intercept> {
         let host = node.host_name.as_str();
-        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if local {
+        if is_loopback_host(host) {
             return None;
         }
         let scheme = if node.force_http { "http" } else { "https" };

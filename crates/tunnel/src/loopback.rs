@@ -1,9 +1,9 @@
-//! Addresses that mean this very machine.
+//! Addresses that mean this very machine, to which no proxy leads.
 
 use std::net::IpAddr;
 
-/// Whether a host of an address or a URL is this machine.
-pub fn is_here(host: &str) -> bool {
+/// Whether a host of an address or a URL, IPv6 addresses in brackets or not, is this machine.
+pub fn is_loopback_host(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     host.eq_ignore_ascii_case("localhost")
         || bare
@@ -14,7 +14,7 @@ pub fn is_here(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_here;
+    use super::is_loopback_host;
 
     #[test]
     fn this_machine_has_several_names() {
@@ -26,10 +26,10 @@ mod tests {
             "::1",
             "[::1]",
         ] {
-            assert!(is_here(host), "{host}");
+            assert!(is_loopback_host(host), "{host}");
         }
         for host in ["", "localhost.example.com", "10.0.0.1", "::2", "here"] {
-            assert!(!is_here(host), "{host}");
+            assert!(!is_loopback_host(host), "{host}");
         }
     }
 }
